@@ -1,0 +1,55 @@
+import { refuse } from '../errors.ts'
+
+export const roles = ['viewer', 'integrator', 'operator', 'ml-engineer', 'reliability-engineer', 'admin'] as const
+export type Role = (typeof roles)[number]
+
+/** Who acts: a person or a service, with the roles looked up now and the sites they may touch (`*` = every site). */
+export interface Actor {
+  readonly id: string
+  readonly roles: readonly Role[]
+  readonly sites: readonly string[] | '*'
+}
+
+/** The platform itself, where no person asked: the dispatcher, a schedule, a guard. Never counts as an approver. */
+export const platformActor = (part: string): Actor => ({ id: `twinward:${part}`, roles: ['admin'], sites: '*' })
+
+/** Deny by default: a verb is open to the roles named here and to nobody else. `admin` is named where it counts. */
+const RIGHTS = {
+  read: ['viewer', 'integrator', 'operator', 'ml-engineer', 'reliability-engineer', 'admin'],
+  'site.write': ['admin'],
+  'actor.write': ['admin'],
+  'asset.write': ['integrator', 'reliability-engineer', 'admin'],
+  'family.write': ['reliability-engineer', 'admin'],
+  'reading.write': ['integrator', 'admin'],
+  'maintenance.write': ['integrator', 'operator', 'reliability-engineer', 'admin'],
+  'webhook.write': ['integrator', 'admin'],
+  'feature-set.write': ['ml-engineer', 'admin'],
+  'model.write': ['ml-engineer', 'admin'],
+  'model.train': ['ml-engineer', 'integrator', 'admin'],
+  'policy.write': ['ml-engineer', 'reliability-engineer', 'admin'],
+  'release.write': ['ml-engineer', 'reliability-engineer', 'admin'],
+  'gate.request': ['ml-engineer', 'reliability-engineer', 'admin'],
+  /** Deciding needs this and whatever role the family's governance asks for; admin alone is not enough. */
+  'gate.decide': ['ml-engineer', 'reliability-engineer', 'admin'],
+  'release.roll-back': ['ml-engineer', 'reliability-engineer', 'admin'],
+  'drift.check': ['ml-engineer', 'reliability-engineer', 'integrator', 'admin'],
+  'alert.answer': ['operator', 'reliability-engineer', 'admin'],
+  'label.review': ['reliability-engineer', 'admin'],
+  'score.replay': ['ml-engineer', 'reliability-engineer', 'integrator', 'admin'],
+  'operation.cancel': ['ml-engineer', 'reliability-engineer', 'integrator', 'admin'],
+} as const satisfies Record<string, readonly Role[]>
+
+export type Right = keyof typeof RIGHTS
+
+export function may(actor: Actor, right: Right, site: string): boolean {
+  const granted: readonly Role[] = RIGHTS[right]
+  return (actor.sites === '*' || actor.sites.includes(site)) && actor.roles.some((role) => granted.includes(role))
+}
+
+/** Refuses (`forbidden`) unless the actor may; the message names the right and who could grant it. */
+export function demand(actor: Actor, right: Right, site: string): void {
+  if (may(actor, right, site)) return
+  refuse('forbidden', `${actor.id} may not ${right} at site ${site}: it takes one of the roles ${RIGHTS[right].join(', ')}; ask an admin.`, {
+    right, site, roles: RIGHTS[right],
+  })
+}

@@ -1,0 +1,40 @@
+/**
+ * What the workflows are called, what they take and give, and the messages they answer: everything a client needs
+ * to know. Small plain JSON only (no Date, Map, NaN); times are micros or RFC 3339 text.
+ */
+
+export interface IngestBatchInput { site: string; gateway: string; epoch: string; batchIds: string[]; traceId: string }
+export interface IngestBatchResult { committed: number; quarantined: number; windows: number }
+
+export interface RetrainModelInput { site: string; operationId: string; family: string; reason: string; requestedBy: string
+  /** Readings used, event time [from, to); absent = as configured in the request's service. */
+  fromUs: number; toUs: number; assets: string[] | null; promote: boolean }
+export interface RetrainModelResult { dataset: string; models: string[]; chosen: string; release: string | null; gate: string | null }
+
+export interface CheckDriftInput { site: string; operationId: string | null; family: string; requestedBy: string; mayRetrain: boolean }
+export interface CheckDriftResult { report: string; verdict: 'drift' | 'none' | 'insufficient_data'; retraining: string | null }
+
+/** promoteModel and approvePolicy share the gate's messages; the gate row in PostgreSQL is the truth. */
+export interface GateInput { site: string; gateId: string; expiresAtUs: number }
+export interface GateResult { state: string; assignment: string | null }
+export interface GateDecisionInput { actor: string; verdict: 'approve' | 'reject'; evidenceDigest: string; comment: string }
+export interface GateDecisionResult { state: string; approvals: number; required: number; assignment: string | null }
+
+export interface AlertLifecycleInput { site: string; alertId: string }
+
+export const workflowTypes = {
+  ingestBatch: 'ingestBatch',
+  retrainModel: 'retrainModel',
+  checkDrift: 'checkDrift',
+  promoteModel: 'promoteModel',
+  approvePolicy: 'approvePolicy',
+  alertLifecycle: 'alertLifecycle',
+} as const
+
+/** Update and signal names; the definitions (`defineUpdate`, `defineSignal`) live beside the handlers. */
+export const messageNames = {
+  decideGate: 'decideGate',
+  withdrawGate: 'withdrawGate',
+  alertChanged: 'alertChanged',
+  status: 'status',
+} as const
