@@ -58,7 +58,7 @@ async function setUp({ npmOnly }) {
   try {
     await installPackages(progress)
     if (npmOnly) return true
-    preparePostgres(progress)
+    if (!process.env.DATABASE_URL) preparePostgres(progress)
     const cacheLock = await waitForLock(path.join(cacheDir(), 'setup.lock'), onWait)
     try {
       // Two lanes: TensorFlow mostly waits for the network at first, the Go builds keep the cores busy throughout.

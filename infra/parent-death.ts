@@ -1,0 +1,44 @@
+import { spawnSync } from 'node:child_process'
+import { findOnPath } from './setup/paths.mjs'
+
+interface Program {
+  command: string
+  args: readonly string[]
+  user?: { uid: number; gid: number }
+  /** Let that user pass folders that only root may enter, such as a clone under /root. */
+  passFolders?: boolean
+}
+
+interface BoundProgram {
+  command: string
+  args: string[]
+  options: { uid?: number; gid?: number }
+}
+
+/**
+ * On Linux, has the kernel send the child a signal when this process dies, even by kill -9, so that no server is left
+ * behind; elsewhere the pid files do that at the next start. `setpriv` replaces itself by the program: same process.
+ */
+export function boundToParent({ command, args, user, passFolders }: Program, signal: NodeJS.Signals): BoundProgram {
+  const setpriv = findSetpriv()
+  if (!setpriv) return { command, args: [...args], options: { ...user } }
+  const identity = user ? [`--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups'] : []
+  const reach = user && passFolders ? ['--inh-caps=+dac_override', '--ambient-caps=+dac_override'] : []
+  return {
+    command: setpriv,
+    args: [`--pdeathsig=${signal.replace(/^SIG/, '')}`, ...identity, ...reach, '--', command, ...args],
+    options: {},
+  }
+}
+
+let setprivPath: string | false | undefined
+
+/** util-linux's setpriv; busybox has one of the same name that does not know the option. */
+export function findSetpriv(): string | undefined {
+  if (setprivPath === undefined) {
+    const file = process.platform === 'linux' ? findOnPath('setpriv') : undefined
+    const works = file !== undefined && spawnSync(file, ['--pdeathsig=TERM', '--', 'true'], { stdio: 'ignore' }).status === 0
+    setprivPath = works ? file : false
+  }
+  return setprivPath || undefined
+}
