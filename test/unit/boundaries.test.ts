@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict'
+import { readFileSync, readdirSync, statSync } from 'node:fs'
+import { builtinModules } from 'node:module'
+import path from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import ts from 'typescript'
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..')
+
+interface Import { from: string; to: string; typeOnly: boolean }
+
+function sources(folder: string): string[] {
+  return readdirSync(path.join(root, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && /\.(ts|tsx|mjs)$/.test(entry.name) && !entry.name.endsWith('.d.ts'))
+    .map((entry) => path.relative(root, path.join(entry.parentPath, entry.name)))
+}
+
+/** Every static and dynamic import of a file; relative ones as paths from the root, others as their specifier. */
+function importsOf(file: string): Import[] {
+  const text = readFileSync(path.join(root, file), 'utf8')
+  const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true)
+  const found: Import[] = []
+  const add = (specifier: string, typeOnly: boolean) =>
+    found.push({ from: file, typeOnly, to: specifier.startsWith('.') ? path.normalize(path.join(path.dirname(file), specifier)) : specifier })
+  const visit = (node: ts.Node): void => {
+    if (ts.isImportDeclaration(node) && ts.isStringLiteral(node.moduleSpecifier)) {
+      const named = node.importClause?.namedBindings
+      const allTypes = named !== undefined && ts.isNamedImports(named) && named.elements.length > 0 && named.elements.every((e) => e.isTypeOnly) && !node.importClause?.name
+      add(node.moduleSpecifier.text, (node.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword) || allTypes)
+    } else if (ts.isExportDeclaration(node) && node.moduleSpecifier && ts.isStringLiteral(node.moduleSpecifier)) {
+      add(node.moduleSpecifier.text, node.isTypeOnly)
+    } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword && node.arguments[0] && ts.isStringLiteral(node.arguments[0])) {
+      add(node.arguments[0].text, false)
+    }
+    ts.forEachChild(node, visit)
+  }
+  visit(source)
+  return found
+}
+
+type Rule = { may: string[]; mayType?: string[]; packages?: RegExp; builtins?: boolean }
+
+/** DESIGN.md's table. A room may always import itself; a longer prefix wins. */
+const rules: Record<string, Rule> = {
+  'registry/domain/': { may: [], builtins: false, packages: /^(zod|@noble\/hashes(\/.*)?|fft\.js|ml-matrix|apache-arrow|@lhncbc\/ucum-lhc)$/ },
+  'registry/store/': { may: ['registry/domain/'] },
+  'registry/artifacts/': { may: ['registry/domain/'] },
+  'registry/services/': { may: ['registry/domain/', 'registry/store/', 'registry/artifacts/'] },
+  'activities/': { may: ['registry/'] },
+  'workflows/': { may: ['registry/domain/gates/', 'registry/domain/policy/'], mayType: ['activities/', 'registry/domain/'], builtins: false, packages: /^@temporalio\/(workflow|common)$/ },
+  'edge/': { may: ['registry/domain/'] },
+  'api/': { may: ['registry/', 'workflows/ids.ts', 'workflows/messages.ts'] },
+  'infra/': { may: ['registry/', 'activities/', 'workflows/', 'edge/', 'api/'] },
+}
+const rooms = Object.keys(rules).sort((a, b) => b.length - a.length)
+const roomOf = (file: string) => rooms.find((room) => file.startsWith(room))
+const files = ['registry', 'activities', 'workflows', 'edge', 'api', 'infra'].flatMap(sources)
+const imports = files.flatMap(importsOf)
+const isPath = (to: string) => statSync(path.join(root, to), { throwIfNoEntry: false })?.isFile() === true
+
+test('every room imports only what the table allows', () => {
+  const broken = imports.filter(({ from, to, typeOnly }) => {
+    const room = roomOf(from)
+    const rule = room === undefined ? undefined : rules[room]
+    if (!room || !rule) return true
+    if (!isPath(to)) {
+      const builtin = to.startsWith('node:') || builtinModules.includes(to)
+      if (builtin) return rule.builtins === false
+      return rule.packages !== undefined && !rule.packages.test(to)
+    }
+    if (to === 'package.json') return false
+    return !to.startsWith(room) && !rule.may.some((p) => to.startsWith(p)) && !(typeOnly && rule.mayType?.some((p) => to.startsWith(p)))
+  })
+  assert.deepEqual(broken.map(({ from, to }) => `${from} → ${to}`), [])
+})
+
+test('workflows import activities as types only', () => {
+  const broken = imports.filter(({ from, to, typeOnly }) => from.startsWith('workflows/') && to.startsWith('activities/') && !typeOnly)
+  assert.deepEqual(broken, [])
+})
+
+test('imports form no cycle', () => {
+  const graph = new Map<string, string[]>()
+  for (const { from, to, typeOnly } of imports) if (!typeOnly && isPath(to)) graph.set(from, [...(graph.get(from) ?? []), to])
+  const done = new Set<string>()
+  const walk = (file: string, trail: string[]): string[] | undefined => {
+    const at = trail.indexOf(file)
+    if (at >= 0) return [...trail.slice(at), file]
+    if (done.has(file)) return undefined
+    for (const next of graph.get(file) ?? []) {
+      const cycle = walk(next, [...trail, file])
+      if (cycle) return cycle
+    }
+    done.add(file)
+    return undefined
+  }
+  for (const file of graph.keys()) assert.equal(walk(file, [])?.join(' → '), undefined)
+})
+
+test('the edge needs no server-side package', () => {
+  const heavy = imports.filter(({ from, to }) => from.startsWith('edge/') && /^(pg|pg-copy-streams|minio|@temporalio\/.*|@tensorflow\/.*)$/.test(to))
+  assert.deepEqual(heavy, [])
+})
