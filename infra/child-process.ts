@@ -23,8 +23,10 @@ export interface ChildSpec {
   readyTimeoutMs?: number
   /** Asks it to stop in order; SIGTERM unless told. */
   stopSignal?: NodeJS.Signals
-  /** Time to stop in order before SIGKILL, 4 s unless told. */
+  /** Time to stop in order before it is made to, 3 s unless told. */
   graceMs?: number
+  /** Children of the highest stage stop first, those of one stage together; 0 unless told. */
+  stage?: number
   logFile: string
   /** Where its process number is kept, so that a later run finds it should this one be killed. */
   pidFile: string
@@ -66,6 +68,8 @@ export async function launch(spec: ChildSpec): Promise<RunningChild> {
   const exited = new Promise<Exit>((resolve) => {
     child.once('exit', (code, signal) => {
       forgetProcess(spec.pidFile)
+      // What it started itself, a forked trainer for example, must not outlive it.
+      killGroup(child.pid)
       resolve({ ...(code !== null && { code }), ...(signal && { signal }), at: new Date().toISOString() })
     })
   })
@@ -88,13 +92,22 @@ export async function launch(spec: ChildSpec): Promise<RunningChild> {
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) return exited
       child.kill(spec.stopSignal ?? 'SIGTERM')
-      const force = setTimeout(() => { child.kill('SIGKILL') }, spec.graceMs ?? 4_000)
+      const force = setTimeout(() => { child.kill('SIGKILL') }, spec.graceMs ?? 3_000)
       try {
         return await exited
       } finally {
         clearTimeout(force)
       }
     },
+  }
+}
+
+function killGroup(leader: number | undefined) {
+  if (leader === undefined || process.platform === 'win32') return
+  try {
+    process.kill(-leader, 'SIGKILL')
+  } catch {
+    // Nobody was left, which is the usual case.
   }
 }
 

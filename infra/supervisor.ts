@@ -25,7 +25,7 @@ export interface Supervisor {
   restart(name: string, between?: () => Promise<void> | void): Promise<ChildStatus>
   /** Sends a signal and leaves the rest to supervision. */
   kill(name: string, signal: NodeJS.Signals): void
-  /** Stops all, the last started first. Afterwards nothing is left running. */
+  /** Stops all, the highest stage first. Afterwards nothing is left running. */
   stopAll(): Promise<void>
   status(): ChildStatus[]
   /** Resolves when the child is ready, at once if it is. */
@@ -174,7 +174,11 @@ export function createSupervisor({ log, onChange = () => {}, backoff = defaultBa
       get(name).running?.kill(signal)
     },
     async stopAll() {
-      for (const child of [...children.values()].reverse()) await halt(child)
+      const stage = (child: Child) => child.spec.stage ?? 0
+      const stages = [...new Set([...children.values()].map(stage))].sort((a, b) => b - a)
+      for (const each of stages) {
+        await Promise.all([...children.values()].filter((child) => stage(child) === each).map(halt))
+      }
     },
     status: () => [...children.values()].map((child) => ({ ...child.status })),
     async whenRunning(name, timeoutMs = 60_000) {
