@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto'
 import { createServer } from 'node:net'
-import { Aedes, type AuthenticateError } from 'aedes'
+import { Aedes } from 'aedes'
 
 /**
  * The broker for machines without mosquitto: MQTT 3.1.1 on loopback, one user. What it holds is in memory; nothing is
@@ -22,8 +22,7 @@ const broker = await Aedes.createBroker({
       done(null, true)
       return
     }
-    const error = Object.assign(new Error('bad user name or password'), { returnCode: badCredentials }) as AuthenticateError
-    done(error, null)
+    done(Object.assign(new Error('bad user name or password'), { returnCode: badCredentials }), null)
   },
   authorizePublish(client, packet, done) {
     if (packet.topic.startsWith('$SYS/')) done(new Error('$SYS/ is the broker\'s own'))

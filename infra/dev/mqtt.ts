@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import path from 'node:path'
@@ -74,14 +74,11 @@ function findMosquitto(): { path: string; version: string } | undefined {
   // Debian keeps servers out of an ordinary user's PATH.
   const file = findOnPath('mosquitto') ?? findOnPath('mosquitto', { PATH: '/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin' })
   if (!file) return undefined
-  try {
-    const version = /version (\d+\.\d+\.\d+)/.exec(execFileSync(file, ['-h'], { encoding: 'utf8', timeout: 5_000, stdio: 'pipe' }))?.[1]
-    return version !== undefined && Number(version.split('.')[0]) >= 2 ? { path: file, version } : undefined
-  } catch (error) {
-    // It prints its help and ends with a code of its own.
-    const version = /version (\d+\.\d+\.\d+)/.exec(String((error as { stdout?: unknown }).stdout ?? ''))?.[1]
-    return version !== undefined && Number(version.split('.')[0]) >= 2 ? { path: file, version } : undefined
-  }
+  // Asked for help, it says its version, and ends with a code of its own.
+  const { stdout } = spawnSync(file, ['-h'], { encoding: 'utf8', timeout: 5_000 })
+  const version = /version (\d+\.\d+\.\d+)/.exec(stdout)?.[1]
+  // The password file that we write is the form of version 2.
+  return version !== undefined && Number(version.split('.')[0]) >= 2 ? { path: file, version } : undefined
 }
 
 function mosquittoConfig({ port, dir, passwords }: { port: number; dir: string; passwords: string }): string {

@@ -5,20 +5,13 @@ import path from 'node:path'
 import { after } from 'node:test'
 import { Connection } from '@temporalio/client'
 import { msToTs } from '@temporalio/common/lib/time.js'
-import { loadConfig, type Connections } from '../../infra/config.ts'
+import { loadConfig } from '../../infra/config.ts'
 import { createDatabase, dropDatabase, withDatabase } from '../../infra/dev/postgres-roles.ts'
 import { startStack, type Stack } from '../../infra/dev/stack.ts'
 import { migrate } from '../../registry/store/migrate.ts'
+import { testStackVariable, toTestStack, type TestStack } from './test-stack.ts'
 
-/** The servers that a test uses. Several test files share them, so each keeps to its own database and prefix. */
-export interface TestStack {
-  connections: Connections
-  /** PostgreSQL's superuser. */
-  adminUrl: string
-}
-
-/** How the test runner hands its servers to each test file: a TestStack as JSON. */
-export const testStackVariable = 'TWINWARD_TEST_STACK'
+export type { TestStack } from './test-stack.ts'
 
 let own: Promise<{ stack: Stack; dir: string }> | undefined
 
@@ -53,11 +46,6 @@ export async function startOwnStack(log?: (line: string) => void): Promise<{ sta
       await rm(dir, { recursive: true, force: true })
     },
   }
-}
-
-export function toTestStack({ connections, adminUrl }: Stack): TestStack {
-  if (adminUrl === undefined) throw new Error('tests need the embedded PostgreSQL: unset DATABASE_URL')
-  return { connections, adminUrl }
 }
 
 export interface TestDatabase {

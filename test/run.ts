@@ -1,0 +1,155 @@
+/**
+ * Runs the tests: `verify` for types, lint and unit tests; `all` for these and the tests on real servers. Words after
+ * that choose the test files whose path holds one of them, without types and lint.
+ */
+import { mkdirSync, readdirSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { loadConfig } from '../infra/config.ts'
+import { startStack, type Stack } from '../infra/dev/stack.ts'
+import { root } from '../infra/setup/paths.mjs'
+import { testStackVariable, toTestStack } from './helpers/test-stack.ts'
+import { exitCode, summaryLine, tally, type TestOutcome } from './runner/outcome.ts'
+import { abortSteps, runStep, testArgs, type FileResult } from './runner/test-process.ts'
+
+const minute = 60_000
+const fileLimitMs = 15 * minute
+/** Files side by side: two cores, and each file has its own database and prefixes. */
+const sideBySide = Number(process.env['TWINWARD_TEST_CONCURRENCY'] ?? '2')
+/** These start whole platforms and kill them: alone, so that none starves another. */
+const alone = [`test${path.sep}stack${path.sep}e2e${path.sep}`, `test${path.sep}stack${path.sep}faults${path.sep}`]
+
+const [scope = 'all', ...words] = process.argv.slice(2)
+if (scope !== 'all' && scope !== 'verify') fail(`unknown scope "${scope}"; known: all, verify`)
+
+const files = testFiles()
+const unitFiles = files.filter((file) => !isStackFile(file))
+const stackFiles = scope === 'all' ? files.filter(isStackFile) : []
+if (words.length > 0 && unitFiles.length + stackFiles.length === 0) fail(`no test file's path holds: ${words.join(', ')}`)
+
+let stack: Stack | undefined
+const results: FileResult[] = []
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    abortSteps()
+    void Promise.resolve(stack?.stop()).finally(() => process.exit(signal === 'SIGINT' ? 130 : 143))
+  })
+}
+
+mkdirSync(path.join(root, '.cache'), { recursive: true })
+await runFast()
+if (stackFiles.length > 0) await runOnStack()
+report()
+
+async function runFast() {
+  const steps = words.length > 0 ? [] : [
+    { title: 'types', kind: 'check' as const, args: ['node_modules/typescript/bin/tsc', '--noEmit'] },
+    {
+      title: 'lint',
+      kind: 'check' as const,
+      args: ['node_modules/eslint/bin/eslint.js', '.', '--max-warnings', '0', '--cache', '--cache-location', '.cache/eslint/', '--cache-strategy', 'content'],
+    },
+  ]
+  await Promise.all([
+    ...steps.map(async (step) => { finish(await runStep({ ...step, timeoutMs: 10 * minute })) }),
+    ...(unitFiles.length > 0 ? [runUnit()] : []),
+  ])
+}
+
+async function runUnit() {
+  finish(await runStep({
+    title: `unit tests (${unitFiles.length} files)`,
+    kind: 'tests',
+    args: testArgs('test/runner/import-all.ts', ...unitFiles),
+    timeoutMs: 10 * minute,
+    onOutcome: (outcome) => { if (outcome.result === 'failed') print(line('unit', outcome)) },
+  }))
+}
+
+async function runOnStack() {
+  print('starting PostgreSQL, Temporal, MinIO and an MQTT broker for the tests')
+  const dir = await mkdtemp(path.join(tmpdir(), 'twinward-test-'))
+  stack = await startStack({ dataDir: dir, config: loadConfig({ TWINWARD_DATA_DIR: dir }), log: (text) => { print(`  ${text}`) } })
+  const env = { [testStackVariable]: JSON.stringify(toTestStack(stack)) }
+  const run = async (file: string) => {
+    finish(await runStep({
+      title: file,
+      kind: 'tests',
+      args: ['--test-force-exit', ...testArgs(file)],
+      timeoutMs: fileLimitMs,
+      env,
+      onOutcome: (outcome) => { print(line(path.relative('test/stack', file), outcome)) },
+    }))
+  }
+  try {
+    const isAlone = (file: string) => alone.some((folder) => file.startsWith(folder))
+    await inLanes(stackFiles.filter((file) => !isAlone(file)), sideBySide, run)
+    await inLanes(stackFiles.filter(isAlone), 1, run)
+  } finally {
+    await stack.stop()
+    await rm(dir, { recursive: true, force: true })
+  }
+}
+
+async function inLanes(items: readonly string[], lanes: number, work: (item: string) => Promise<void>) {
+  const queue = [...items]
+  await Promise.all(Array.from({ length: Math.max(1, lanes) }, async () => {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item)
+  }))
+}
+
+function finish(result: FileResult) {
+  results.push(result)
+  const sum = tally(result.outcomes)
+  print(`${sum.failed > 0 ? 'FAILED' : 'ok'}  ${result.title}: ${summaryLine(sum)} (${(result.ms / 1000).toFixed(1)} s)`)
+}
+
+function report() {
+  for (const { title, outcomes } of results) {
+    for (const { name, note, result } of outcomes) {
+      if (result === 'skipped') print(`skipped: ${title}: ${name}${note ? ` (${note})` : ''}`)
+    }
+  }
+  for (const { title, outcomes, output } of results) {
+    const failures = outcomes.filter((outcome) => outcome.result === 'failed')
+    if (failures.length === 0) continue
+    print(`\n──── ${title}`)
+    for (const { name, error } of failures) print(`✗ ${name}\n${indent(error ?? '')}`)
+    if (output.trim() !== '') print(`  its output ends with:\n${indent(output.trim().split('\n').slice(-60).join('\n'))}`)
+  }
+  const sum = tally(results.flatMap((result) => result.outcomes))
+  print(`\n${summaryLine(sum)}`)
+  process.exitCode = exitCode(sum)
+}
+
+function line(where: string, { name, result, ms, note }: TestOutcome): string {
+  const mark = { passed: '✓', failed: '✗', skipped: '·' }[result]
+  return `  ${mark} ${where}: ${name}${result === 'skipped' ? ` (skipped${note ? `: ${note}` : ''})` : ` (${ms} ms)`}`
+}
+
+/** Every `*.test.ts` below test/, so that none is forgotten wherever it lies. */
+function testFiles(): string[] {
+  return readdirSync(path.join(root, 'test'), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.test.ts'))
+    .map((file) => path.join('test', file))
+    .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
+    .sort()
+}
+
+function isStackFile(file: string): boolean {
+  return file.startsWith(path.join('test', 'stack') + path.sep)
+}
+
+function indent(text: string): string {
+  return text.split('\n').map((each) => `    ${each}`).join('\n')
+}
+
+function print(text: string) {
+  process.stdout.write(`${text}\n`)
+}
+
+function fail(message: string): never {
+  process.stderr.write(`${message}\n`)
+  process.exit(2)
+}
