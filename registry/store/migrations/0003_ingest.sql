@@ -90,8 +90,11 @@ create table asset_source (
   lane       text not null check (lane in ('live', 'backfill')),
   gateway_id text not null,
   epoch      text not null,
+  -- Commit number of the first batch that fed the asset: from there on its silence holds windows back.
+  first_commit bigint,
   primary key (asset_ref, lane, gateway_id, epoch)
 );
+create index asset_source_by_gateway on asset_source (site_id, gateway_id, epoch, lane);
 call protect('asset_source', 'select, insert');
 
 -- Times ascending within a chunk; a chunk never crosses a UTC midnight, so that a look-back is one day at most.

@@ -7,6 +7,9 @@ create table asset_lane (
   lane           text not null check (lane in ('live', 'backfill')),
   -- Every window ending at or before this is closed; windows close in order under this row's lock.
   closed_through timestamptz not null,
+  -- The newest commit number whose effect on the watermark is in closed_through, and how far each source had come then.
+  closed_commit  bigint not null default 0,
+  sources        jsonb not null default '{}',
   -- The decision fold's state after the last window of the lane (small JSON).
   fold_state     jsonb not null default '{}',
   primary key (asset_ref, feature_set_ref, lane)
