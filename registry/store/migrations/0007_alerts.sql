@@ -16,7 +16,11 @@ create table alert (
   raised_score_id bigint not null references score,
   raised_at      timestamptz not null,
   cleared_at     timestamptz,
+  -- Wall clock of the same return to normal: automatic closing counts from here.
+  returned_at    timestamptz,
   pages          boolean not null,
+  -- Deadlines and escalation steps as the policy said when it was raised (wall time).
+  routing        jsonb not null,
   created_at     timestamptz not null default now(),
   acknowledge_by timestamptz,
   acknowledged_at timestamptz,

@@ -1,0 +1,75 @@
+import { randomUUID } from 'node:crypto'
+import { enqueue, type WorkflowStart } from './outbox.ts'
+import type { Tx } from './transaction.ts'
+import { writingSite } from './writing-site.ts'
+
+export type OperationState = 'pending' | 'running' | 'succeeded' | 'failed' | 'cancelled'
+
+export interface OperationDraft {
+  /** e.g. `retrain-model`, `check-drift`. */
+  readonly kind: string
+  readonly requestedBy: string
+  /** Names the workflow for the operation's id: one of `workflowIds`. */
+  readonly workflowId: (operationId: string) => string
+  /** Type, task queue and input of the workflow; the input carries the operation's id. */
+  readonly workflow: (operationId: string) => WorkflowStart
+  readonly site?: string
+}
+
+/**
+ * Notes what was asked for and has the relay start its workflow. The row keeps the whole start, so that the reconciler
+ * can start it again when Temporal has forgotten it.
+ */
+export async function createOperation(tx: Tx, draft: OperationDraft): Promise<{ operationId: string; workflowId: string }> {
+  const site = writingSite(tx, draft.site)
+  const operationId = randomUUID()
+  const workflowId = draft.workflowId(operationId)
+  const start = draft.workflow(operationId)
+  await tx.query(
+    'insert into operation (operation_id, site_id, kind, workflow_id, request, requested_by) values ($1, $2, $3, $4, $5, $6)',
+    [operationId, site, draft.kind, workflowId, JSON.stringify(start), draft.requestedBy],
+  )
+  await enqueue(tx, { channel: 'workflow', kind: 'start', site, target: workflowId, payload: start, dedupeKey: `start:${workflowId}` })
+  return { operationId, workflowId }
+}
+
+/** Marks it running and notes how far it is; says whether somebody asked for it to stop. An ended one stays as it is. */
+export async function reportProgress(
+  tx: Tx, operationId: string, progress: Record<string, unknown>,
+): Promise<{ cancelRequested: boolean }> {
+  const { rows } = await tx.query<{ cancelled: boolean }>(
+    `update operation set state = case when ended_at is null then 'running' else state end,
+            progress = case when ended_at is null then progress || $2::jsonb else progress end, updated_at = now()
+     where operation_id = $1
+     returning cancel_requested_at is not null or state = 'cancelled' as cancelled`,
+    [operationId, JSON.stringify(progress)],
+  )
+  return { cancelRequested: rows[0]?.cancelled ?? false }
+}
+
+export type OperationOutcome =
+  | { readonly state: 'succeeded'; readonly result: unknown }
+  | { readonly state: 'failed'; readonly error: { readonly code: string; readonly message: string } }
+  | { readonly state: 'cancelled' }
+
+/** Ends it once; ending it again changes nothing, so an activity may be retried. Says whether this call did it. */
+export async function endOperation(tx: Tx, operationId: string, outcome: OperationOutcome): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    `update operation set state = $2, result = $3, error = $4, updated_at = now(), ended_at = now()
+     where operation_id = $1 and ended_at is null`,
+    [operationId, outcome.state,
+      outcome.state === 'succeeded' ? JSON.stringify(outcome.result) : null,
+      outcome.state === 'failed' ? JSON.stringify(outcome.error) : null],
+  )
+  return rowCount === 1
+}
+
+export interface OpenOperation { readonly site: string; readonly operationId: string; readonly workflowId: string; readonly start: WorkflowStart }
+
+/** Operations without an end, oldest first: what the reconciler looks after. */
+export async function openOperations(tx: Tx, limit = 1000): Promise<OpenOperation[]> {
+  const { rows } = await tx.query<{ site_id: string; operation_id: string; workflow_id: string; request: WorkflowStart }>(
+    'select site_id, operation_id, workflow_id, request from operation where ended_at is null order by created_at limit $1', [limit],
+  )
+  return rows.map((row) => ({ site: row.site_id, operationId: row.operation_id, workflowId: row.workflow_id, start: row.request }))
+}
