@@ -1,0 +1,42 @@
+import type { Command } from 'commander'
+import { openContext } from '../context.ts'
+
+interface Gate { id: string; kind: string; release: string; state: string; evidenceDigest: string | null; requestedBy: string; expiresAt: string }
+
+export function addGovernanceCommands(program: Command): void {
+  const gates = program.command('gates').description('promotions and policy changes waiting for approval')
+  gates.command('list', { isDefault: true }).description('open gates').option('--all', 'closed ones too')
+    .action(async (options: { all?: boolean }, command: Command) => {
+      const { api, print, site } = await openContext(command)
+      const page = await api.get<{ items: Gate[] }>('/v1/gates', { site, ...(options.all ? {} : { state: 'open' }) })
+      print.table(page.items.map((gate) => ({ ...gate })), ['id', 'kind', 'release', 'state', 'requestedBy', 'expiresAt'])
+      print.document(page)
+    })
+  for (const verdict of ['approve', 'reject'] as const) {
+    gates.command(`${verdict} <gate>`).description(`${verdict} on the evidence as it stands`)
+      .requiredOption('--evidence <digest>', 'digest of the evidence you looked at: the decision binds to it').option('--comment <text>', 'why', '')
+      .action(async (id: string, options: { evidence: string; comment: string }, command: Command) => {
+        const { api, print, site } = await openContext(command)
+        const answer = await api.post<{ state: string; approvals: number; required: number }>(`/v1/gates/${encodeURIComponent(id)}/${verdict}`, { evidenceDigest: options.evidence, comment: options.comment }, { site })
+        print.line(`Gate ${answer.state}: ${answer.approvals} of ${answer.required} approvals`)
+        print.document(answer)
+      })
+  }
+
+  const ledger = program.command('ledger').description('the append-only record of what was in force, and who allowed it')
+  ledger.command('list', { isDefault: true }).option('--limit <n>', 'how many', '50').description('newest rows')
+    .action(async (options: { limit: string }, command: Command) => {
+      const { api, print, site } = await openContext(command)
+      const page = await api.get<{ items: Record<string, unknown>[] }>('/v1/ledger', { site, limit: Number(options.limit) })
+      print.table(page.items, ['sequence', 'recordedAt', 'kind', 'subject', 'actor', 'hash'])
+      print.document(page)
+    })
+  ledger.command('verify').description('recompute the chain; finds a changed, removed or reordered row')
+    .action(async (_options: unknown, command: Command) => {
+      const { api, print, site } = await openContext(command)
+      const answer = await api.get<{ ok: boolean; checked: number; problem?: string | null }>('/v1/ledger/verify', { site })
+      print.line(answer.ok ? `The chain holds: ${answer.checked} rows checked.` : `The chain is broken: ${answer.problem ?? 'unknown'}`)
+      print.document(answer)
+      if (!answer.ok) process.exitCode = 1
+    })
+}
