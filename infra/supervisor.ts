@@ -18,18 +18,18 @@ export interface ChildStatus {
 
 export interface Supervisor {
   /** Starts a child and waits until it is ready. Rejects, with the end of its output, if it ends before that. */
-  start(spec: ChildSpec): Promise<ChildStatus>
+  start: (spec: ChildSpec) => Promise<ChildStatus>
   /** Stops one child; it is not started again. */
-  stop(name: string): Promise<void>
+  stop: (name: string) => Promise<void>
   /** Stops a child, lets `between` run, starts it again, and waits until it is ready. */
-  restart(name: string, between?: () => Promise<void> | void): Promise<ChildStatus>
+  restart: (name: string, between?: () => Promise<void> | void) => Promise<ChildStatus>
   /** Sends a signal and leaves the rest to supervision. */
-  kill(name: string, signal: NodeJS.Signals): void
-  /** Stops all, the highest stage first. Afterwards nothing is left running. */
-  stopAll(): Promise<void>
-  status(): ChildStatus[]
+  kill: (name: string, signal: NodeJS.Signals) => void
+  /** Stops all, the highest stage first, and for good. Afterwards nothing is left running; starts under way reject. */
+  stopAll: () => Promise<void>
+  status: () => ChildStatus[]
   /** Resolves when the child is ready, at once if it is. */
-  whenRunning(name: string, timeoutMs?: number): Promise<ChildStatus>
+  whenRunning: (name: string, timeoutMs?: number) => Promise<ChildStatus>
 }
 
 export interface SupervisorOptions {
@@ -55,6 +55,7 @@ interface Child {
 export function createSupervisor({ log, onChange = () => {}, backoff = defaultBackoff }: SupervisorOptions): Supervisor {
   const children = new Map<string, Child>()
   const waiting = new Set<() => void>()
+  let closed = false
 
   function enter(child: Child, state: ChildState) {
     const { pid: _pid, ...rest } = child.status
@@ -141,6 +142,7 @@ export function createSupervisor({ log, onChange = () => {}, backoff = defaultBa
   }
 
   async function first(child: Child): Promise<ChildStatus> {
+    if (closed) throw new Error(`${child.spec.name} is not started: everything is being stopped`)
     child.wanted = true
     try {
       await begin(child)
@@ -174,6 +176,7 @@ export function createSupervisor({ log, onChange = () => {}, backoff = defaultBa
       get(name).running?.kill(signal)
     },
     async stopAll() {
+      closed = true
       const stage = (child: Child) => child.spec.stage ?? 0
       const stages = [...new Set([...children.values()].map(stage))].sort((a, b) => b - a)
       for (const each of stages) {

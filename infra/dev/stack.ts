@@ -22,6 +22,8 @@ export interface StackOptions {
   log?: (line: string) => void
   /** Told whenever a server's state changes. */
   onChange?: () => void
+  /** Aborted, it gives up a start under way and leaves nothing running. */
+  signal?: AbortSignal
 }
 
 export interface Stack {
@@ -47,7 +49,7 @@ export interface Stack {
  * @throws Error when the data folder is in use, a port is taken, or a server does not start
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
-  const { dataDir, config = loadConfig(), log = () => {}, onChange = () => {} } = options
+  const { dataDir, config = loadConfig(), log = () => {}, onChange = () => {}, signal } = options
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
   const lock = tryLock(path.join(dataDir, 'lock'))
   if (!lock.release) {
@@ -55,7 +57,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       + 'Stop that one, or set TWINWARD_DATA_DIR to another folder.')
   }
   const supervisor = createSupervisor({ log, onChange })
+  signal?.addEventListener('abort', () => { void supervisor.stopAll() })
   try {
+    signal?.throwIfAborted()
     await stopLeftovers(dataDir, log)
     return await startParts({ dataDir, config, log, supervisor, unlock: lock.release })
   } catch (error) {

@@ -1,0 +1,171 @@
+import { existsSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { migrate } from '../registry/store/migrate.ts'
+import type { ChildSpec } from './child-process.ts'
+import { connectionsToEnv, variableNames, type Config, type Connections } from './config.ts'
+import { freePort, isFree, PortTakenError } from './dev/ports.ts'
+import { startStack, type Stack } from './dev/stack.ts'
+import { tsxArgs } from './node-child.ts'
+import { root } from './setup/paths.mjs'
+import { publishStatus, type PlatformStatus, type StatusPublisher } from './status.ts'
+import { createSupervisor, type ChildStatus, type Supervisor } from './supervisor.ts'
+
+export interface PlatformProcess {
+  name: string
+  /** Path from the clone's top. */
+  file: string
+  /** 2: takes work in, stops first. 1: does the work. Servers are stage 0. */
+  stage: 1 | 2
+}
+
+/** What runs beside the servers. Each is one program, so that a crash of one leaves the others at work. */
+export const platformProcesses: readonly PlatformProcess[] = [
+  { name: 'landing', file: 'infra/bin/landing.ts', stage: 2 },
+  { name: 'keeper', file: 'infra/bin/keeper.ts', stage: 1 },
+  { name: 'worker', file: 'infra/bin/worker.ts', stage: 1 },
+  { name: 'trainer', file: 'infra/bin/trainer.ts', stage: 1 },
+  { name: 'api', file: 'infra/bin/api.ts', stage: 2 },
+]
+
+export interface PlatformOptions {
+  config: Config
+  /** Short lines for people. */
+  log: (line: string) => void
+  /** All of them, unless told. */
+  processes?: readonly PlatformProcess[]
+  /** Aborted, it gives up a start under way, leaves nothing running, and rejects. */
+  signal?: AbortSignal
+}
+
+export interface Platform {
+  connections: Connections
+  stack: Stack
+  /** Where API and console answer. */
+  url: string
+  adminKeyFile: string
+  status(): PlatformStatus
+  /** Sends a signal to one of our processes; supervision starts it again. */
+  kill(name: string, signal: NodeJS.Signals): void
+  restart(name: string): Promise<ChildStatus>
+  /** Resolves when one of our processes is ready, at once if it is. */
+  whenRunning(name: string, timeoutMs?: number): Promise<ChildStatus>
+  /** Stops everything in order, within 10 s; the data stays. */
+  stop(): Promise<void>
+}
+
+/**
+ * Starts the whole platform: servers, migrations, then our own processes, all supervised. `npm start`, the demo and the
+ * tests use this very function.
+ * @throws Error naming what did not start and the cure, with nothing left running
+ */
+export async function startPlatform(options: PlatformOptions): Promise<Platform> {
+  const { config, log, processes = platformProcesses, signal } = options
+  const port = await choosePort(config)
+  const url = `http://${reachableHost(config.host)}:${port}`
+  let publisher: StatusPublisher | undefined
+  const onChange = () => { publisher?.touch() }
+
+  const stack = await startStack({ dataDir: config.dataDir, config, log, onChange, ...(signal && { signal }) })
+  const supervisor = createSupervisor({ log, onChange })
+  const stop = once(async () => {
+    await supervisor.stopAll()
+    await stack.stop()
+    publisher?.close()
+  })
+  signal?.addEventListener('abort', () => { void stop() })
+  try {
+    signal?.throwIfAborted()
+    const { applied } = await migrate(stack.connections.database.migrationUrl)
+    if (applied.length > 0) log(`database brought up to date: ${applied.join(', ')}`)
+    publisher = publishStatus(config.dataDir, url, version(), stack, () => supervisor.status())
+    await startProcesses({ config, port, stack, supervisor, processes, log })
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return {
+    connections: stack.connections,
+    stack,
+    url,
+    adminKeyFile: path.join(config.dataDir, 'admin-key'),
+    status: publisher.current,
+    kill: supervisor.kill,
+    restart: supervisor.restart,
+    whenRunning: supervisor.whenRunning,
+    stop,
+  }
+}
+
+interface ProcessStart {
+  config: Config
+  port: number
+  stack: Stack
+  supervisor: Supervisor
+  processes: readonly PlatformProcess[]
+  log: (line: string) => void
+}
+
+async function startProcesses({ config, port, stack, supervisor, processes, log }: ProcessStart): Promise<void> {
+  const env = childEnv(config, port, stack.connections)
+  const started = await Promise.allSettled(processes.map(async ({ name, file, stage }) => {
+    const program = path.join(root, file)
+    if (!existsSync(program)) {
+      log(`${name} is not part of this version (${file} is missing)`)
+      return
+    }
+    const spec: ChildSpec = {
+      name,
+      command: process.execPath,
+      args: [...tsxArgs(), program],
+      env,
+      stage,
+      ready: 'message',
+      // The first start compiles the workflows and loads TensorFlow, all at once on perhaps two cores.
+      readyTimeoutMs: 120_000,
+      graceMs: stage === 2 ? 2_000 : 3_000,
+      logFile: path.join(config.dataDir, 'logs', `${name}.log`),
+      pidFile: path.join(config.dataDir, 'run', `${name}.pid`),
+    }
+    const { address } = await supervisor.start(spec)
+    log(`${name} is ready${address === undefined ? '' : `, ${address}`}`)
+  }))
+  const failed = started.find((result) => result.status === 'rejected')
+  if (failed) throw failed.reason
+}
+
+/** Ours from the resolved connections, the rest as it is. The role that owns the tables stays with this process. */
+function childEnv(config: Config, port: number, connections: Connections): NodeJS.ProcessEnv {
+  const inherited = { ...process.env }
+  for (const name of variableNames) delete inherited[name]
+  return {
+    ...inherited,
+    ...connectionsToEnv(connections),
+    TWINWARD_DATA_DIR: config.dataDir,
+    TWINWARD_CACHE: config.cacheDir,
+    TWINWARD_HOST: config.host,
+    TWINWARD_PORT: String(port),
+    LOG_LEVEL: config.logLevel,
+  }
+}
+
+async function choosePort({ host, port }: Config): Promise<number> {
+  if (port === 0) return freePort(host)
+  if (!await isFree(port, host)) throw new PortTakenError(port, 'TWINWARD_PORT', host)
+  return port
+}
+
+/** An address that listens everywhere is reached from here by loopback. */
+function reachableHost(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1'
+  if (host === '::') return '[::1]'
+  return host.includes(':') ? `[${host}]` : host
+}
+
+function version(): string {
+  return (JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { version: string }).version
+}
+
+function once(work: () => Promise<void>): () => Promise<void> {
+  let result: Promise<void> | undefined
+  return () => (result ??= work())
+}
