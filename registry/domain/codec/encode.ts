@@ -25,7 +25,7 @@ export function encodeReadings(header: BatchHeader, columns: ReadingColumns): Ui
     gateway_us: microsData(columns.gatewayUs, 'gatewayUs'),
     value: floatData(columns.value),
     ...(!same(columns.raw, columns.value) && { raw: floatData(columns.raw) }),
-    ...(columns.quality.some((quality) => quality !== 0) && { quality: makeData({ type: new Uint16(), data: columns.quality }) }),
+    ...(columns.quality.some((quality) => quality !== 0) && { quality: makeData({ type: new Uint16(), data: columns.quality.slice() }) }),
   })
 }
 
@@ -65,7 +65,11 @@ function encode(header: BatchHeader, kind: BatchHeader['kind'], rows: number, co
   return bytes
 }
 
-const floatData = (values: Float64Array): Data => makeData({ type: new Float64(), data: values })
+/**
+ * Copied, because apache-arrow 21's stream writer joins neighbouring buffers that are views of one ArrayBuffer and drops
+ * bytes where they overlap; a caller may hand over any views.
+ */
+const floatData = (values: Float64Array): Data => makeData({ type: new Float64(), data: values.slice() })
 
 function microsData(micros: Float64Array, name: string): Data {
   for (let i = 0; i < micros.length; i++) {
@@ -81,7 +85,7 @@ function textData(texts: readonly string[], index: Int32Array): Data {
   const data = new Uint8Array(valueOffsets[texts.length]!)
   encoded.forEach((bytes, i) => { data.set(bytes, valueOffsets[i]) })
   const dictionary = makeVector(makeData({ type: new Utf8(), length: texts.length, valueOffsets, data }))
-  return makeData({ type: new Dictionary(new Utf8(), new Int32(), 0), data: index, dictionary })
+  return makeData({ type: new Dictionary(new Utf8(), new Int32(), 0), data: index.slice(), dictionary })
 }
 
 /** Equal to the bit, so that what the device gave survives: NaN equals NaN, 0 does not equal -0. */
