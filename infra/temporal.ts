@@ -67,9 +67,9 @@ export async function createWorkers({ connection, namespace, specs, bundle }: Wo
       namespace,
       taskQueue: spec.taskQueue,
       activities: spec.activities,
-      shutdownGraceTime: spec.graceMs ?? 5000,
+      shutdownGraceTime: spec.graceMs ?? 2000,
       // Grace is for activities to end well; past it the process must still go, or the supervisor kills it.
-      shutdownForceTime: (spec.graceMs ?? 5000) + 3000,
+      shutdownForceTime: (spec.graceMs ?? 2000) + 500,
       interceptors: { activity: [refusals, ...spec.interceptors ?? []] },
       ...(spec.workflows && code && { workflowBundle: { code: code.code }, maxCachedWorkflows: 500 }),
       ...(spec.maxConcurrentActivities !== undefined && { maxConcurrentActivityTaskExecutions: spec.maxConcurrentActivities }),

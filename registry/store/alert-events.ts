@@ -1,9 +1,10 @@
-import { announce, enqueue } from './outbox.ts'
+import { announce } from './outbox.ts'
 import { usToTimestamp } from './sql-time.ts'
 import type { Tx } from './transaction.ts'
+import { signalWorkflow } from './workflow-calls.ts'
 
 export type AlertEventKind =
-  | 'raised' | 'raised-again' | 'returned-to-normal' | 'acknowledged' | 'escalated' | 'shelved' | 'unshelved'
+  | 'raised' | 'raised-again' | 'returned-to-normal' | 'acknowledged' | 'overdue' | 'escalated' | 'shelved' | 'unshelved'
   | 'work-order-created' | 'feedback-given' | 'closed'
 
 export interface AlertEvent {
@@ -31,14 +32,11 @@ export async function noteAlertEvent(tx: Tx, event: AlertEvent): Promise<void> {
     [event.alertId, event.atUs],
   )
   const { pages, shelved } = alert.rows[0] ?? { pages: false, shelved: false }
-  const callsPeople = event.kind === 'raised-again' || event.kind === 'escalated' || event.kind === 'returned-to-normal'
+  const callsPeople = event.kind === 'raised-again' || event.kind === 'overdue' || event.kind === 'escalated' || event.kind === 'returned-to-normal'
   await announce(tx, {
     id: `alert-event/${rows[0]?.alert_event_id}`, type: `alert.${event.kind}`, atUs: event.atUs, site: event.site,
     data: { alert: event.alertId, actor: event.actorId, ...event.detail }, webhooks: pages && !(shelved && callsPeople),
   })
   if (event.kind === 'raised') return
-  await enqueue(tx, {
-    channel: 'workflow', kind: 'signal', site: event.site, target: `alert/${event.alertId}`,
-    payload: { signal: 'alertChanged', args: [] }, dedupeKey: `alert-event/${rows[0]?.alert_event_id}`,
-  })
+  await signalWorkflow(tx, event.site, `alert/${event.alertId}`, 'alertChanged', `alert-event/${rows[0]?.alert_event_id}`)
 }

@@ -1,10 +1,10 @@
-import type { AlertRouting } from '../domain/alerts/routing.ts'
 import type { Severity } from '../domain/contract/scored-event.ts'
 import { microsToIso } from '../domain/contract/time.ts'
+import type { Routing } from '../domain/policy/policy.ts'
 import { noteAlertEvent } from './alert-events.ts'
-import { enqueue } from './outbox.ts'
 import { usToTimestamp } from './sql-time.ts'
 import type { Tx } from './transaction.ts'
+import { startAlertLifecycle } from './workflow-calls.ts'
 import { writingSite } from './writing-site.ts'
 
 export interface RaisedDecision {
@@ -22,7 +22,8 @@ export interface RaisedDecision {
   readonly raisedAtUs: number
   /** False keeps it off webhooks and escalation: people see it, nobody is called. */
   readonly pages: boolean
-  readonly routing: AlertRouting
+  /** The policy's, as of now: a later policy does not move the deadlines of what is already open. */
+  readonly routing: Routing
   /** Wall time. */
   readonly nowUs: number
   readonly site?: string
@@ -43,9 +44,12 @@ export async function raiseAlert(tx: Tx, raised: RaisedDecision): Promise<Raised
   const { rows } = await tx.query<{ alert_id: string }>(
     `with made as (select gen_random_uuid() as id)
      insert into alert (alert_id, site_id, asset_ref, rule_id, severity, failure_mode, recommended_action, release_ref,
-                        raised_score_id, raised_at, pages, routing, acknowledge_by, created_at, workflow_id)
+                        raised_score_id, raised_at, pages, routing, acknowledge_by, created_at, called_at, close_after_s, workflow_id)
      select id, $1, $2, $3, $4, $5, $6, $7, $8, ${usToTimestamp('$9')}, $10, $11,
-            case when $10 then ${usToTimestamp('$12')} end, ${usToTimestamp('$13')}, 'alert/' || id
+            case when $10 then ${usToTimestamp('$12')} end, ${usToTimestamp('$13')}, ${usToTimestamp('$13')},
+            coalesce((select (f.governance->'alerts'->>'autoCloseAfterSeconds')::integer
+                      from release r join family f on f.site_id = r.site_id and f.family_id = r.family_id where r.release_ref = $7), 3600),
+            'alert/' || id
      from made
      on conflict do nothing returning alert_id`,
     [site, raised.assetRef, raised.ruleId, raised.severity, raised.failureMode, raised.recommendedAction, raised.releaseRef,
@@ -53,11 +57,7 @@ export async function raiseAlert(tx: Tx, raised: RaisedDecision): Promise<Raised
   )
   const alertId = rows[0]?.alert_id
   if (alertId === undefined) return joinOpen(tx, site, raised)
-  const workflowId = `alert/${alertId}`
-  await enqueue(tx, {
-    channel: 'workflow', kind: 'start', site, target: workflowId, dedupeKey: `start:${workflowId}`,
-    payload: { type: 'alertLifecycle', taskQueue: 'twinward', input: { site, alertId } },
-  })
+  await startAlertLifecycle(tx, site, alertId)
   await noteAlertEvent(tx, { site, alertId, kind: 'raised', actorId: 'twinward:decision', atUs: raised.nowUs, detail: factsOf(raised) })
   return { alertId, outcome: 'raised' }
 }
@@ -100,9 +100,10 @@ async function joinOpen(tx: Tx, site: string, raised: RaisedDecision): Promise<R
        severity = case when $2 then $3 else severity end,
        recommended_action = case when $2 then $4 else recommended_action end,
        state = 'unacknowledged', cleared_at = null, returned_at = null, acknowledged_at = null, acknowledged_by = null,
-       escalation_level = 0, acknowledge_by = case when pages then ${usToTimestamp('$5')} end
+       escalation_level = 0, overdue_at = null, called_at = ${usToTimestamp('$6')},
+       acknowledge_by = case when pages then ${usToTimestamp('$5')} end
      where alert_id = $1`,
-    [open.alert_id, open.sharper, raised.severity, raised.recommendedAction, acknowledgeBy(raised)],
+    [open.alert_id, open.sharper, raised.severity, raised.recommendedAction, acknowledgeBy(raised), raised.nowUs],
   )
   await noteAlertEvent(tx, {
     site, alertId: open.alert_id, kind: 'raised-again', actorId: 'twinward:decision', atUs: raised.nowUs, detail: factsOf(raised),
@@ -110,9 +111,10 @@ async function joinOpen(tx: Tx, site: string, raised: RaisedDecision): Promise<R
   return { alertId: open.alert_id, outcome: 'raised-again' }
 }
 
-const acknowledgeBy = (raised: RaisedDecision): number => Math.round(raised.nowUs + raised.routing.acknowledgeWithinS * 1_000_000)
+const acknowledgeBy = (raised: RaisedDecision): number => Math.round(raised.nowUs + raised.routing.acknowledgeWithinSeconds * 1_000_000)
 
 const factsOf = (raised: RaisedDecision): Record<string, unknown> => ({
   asset: raised.asset, rule: raised.ruleId, severity: raised.severity, failureMode: raised.failureMode,
   recommendedAction: raised.recommendedAction, score: raised.scoreId, raisedAt: microsToIso(raised.raisedAtUs),
+  channels: raised.routing.channels[raised.severity],
 })

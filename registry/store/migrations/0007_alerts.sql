@@ -19,8 +19,11 @@ create table alert (
   -- Wall clock of the same return to normal: automatic closing counts from here.
   returned_at    timestamptz,
   pages          boolean not null,
-  -- Deadlines and escalation steps as the policy said when it was raised (wall time).
+  -- Deadlines and escalation steps as the policy said when it was raised; they count, in wall time, from called_at.
   routing        jsonb not null,
+  called_at      timestamptz not null,
+  overdue_at     timestamptz,
+  close_after_s  integer not null default 3600,
   created_at     timestamptz not null default now(),
   acknowledge_by timestamptz,
   acknowledged_at timestamptz,

@@ -1,0 +1,43 @@
+import { enqueue } from './outbox.ts'
+import type { Tx } from './transaction.ts'
+
+/**
+ * The workflows as this side calls them: by name, through the outbox, so that verbs work while Temporal is away. The
+ * registry may not import the workflows' room; a test holds these names to `workflows/ids.ts` and `messages.ts`.
+ */
+export const workflowCalls = {
+  mainQueue: 'twinward',
+  gate: (gateId: string) => `gate/${gateId}`,
+  alert: (alertId: string) => `alert/${alertId}`,
+  types: { 'promote-model': 'promoteModel', 'approve-policy': 'approvePolicy', alert: 'alertLifecycle' },
+  signals: { alertChanged: 'alertChanged', withdrawGate: 'withdrawGate' },
+} as const
+
+export async function startAlertLifecycle(tx: Tx, site: string, alertId: string): Promise<void> {
+  const target = workflowCalls.alert(alertId)
+  await enqueue(tx, {
+    channel: 'workflow', kind: 'start', site, target, dedupeKey: `start:${target}`,
+    payload: { type: workflowCalls.types.alert, taskQueue: workflowCalls.mainQueue, input: { site, alertId } },
+  })
+}
+
+export async function startGate(
+  tx: Tx, site: string, gate: { gateId: string; kind: 'promote-model' | 'approve-policy'; expiresAtUs: number },
+): Promise<void> {
+  const target = workflowCalls.gate(gate.gateId)
+  await enqueue(tx, {
+    channel: 'workflow', kind: 'start', site, target, dedupeKey: `start:${target}`,
+    payload: {
+      type: workflowCalls.types[gate.kind], taskQueue: workflowCalls.mainQueue,
+      input: { site, gateId: gate.gateId, expiresAtUs: gate.expiresAtUs },
+    },
+  })
+}
+
+/** A signal without arguments: the workflow reads its row again. */
+export async function signalWorkflow(tx: Tx, site: string, target: string, signal: string, dedupeKey?: string): Promise<void> {
+  await enqueue(tx, {
+    channel: 'workflow', kind: 'signal', site, target, payload: { signal, args: [] },
+    ...(dedupeKey !== undefined && { dedupeKey }),
+  })
+}
