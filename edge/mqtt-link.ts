@@ -1,0 +1,76 @@
+import { connect, type IClientOptions, type MqttClient } from 'mqtt'
+
+export interface MqttAddress {
+  readonly url: string
+  readonly username?: string
+  readonly password?: string
+}
+
+/** One connection to the broker, from connect to close; the uplink makes a new one after each loss. */
+export interface MqttLink {
+  /** Hands the message to the connection; what becomes of it shows in the platform's acknowledgement, not here. */
+  publish(topic: string, payload: Uint8Array): void
+  /** Resolves, with the reason, when the connection has ended. */
+  readonly closed: Promise<string>
+  end(): Promise<void>
+}
+
+export interface LinkOptions {
+  readonly address: MqttAddress
+  readonly clientId: string
+  readonly topic: string
+  readonly onMessage: (payload: Uint8Array) => void
+  readonly connectTimeoutMs: number
+  readonly keepaliveSeconds: number
+  readonly signal: AbortSignal
+}
+
+/**
+ * Connects and subscribes (QoS 1); rejects with the reason when that fails. MQTT.js's own reconnecting is off: it would
+ * send again what it holds in memory, while the truth of what is unacknowledged is the buffer on disk. MQTT 3.1.1, so
+ * that every broker will do; a clean session, for the same reason.
+ */
+export async function openLink(options: LinkOptions): Promise<MqttLink> {
+  const { address, clientId, topic, onMessage, connectTimeoutMs, keepaliveSeconds, signal } = options
+  const settings: IClientOptions = {
+    clientId, clean: true, protocolVersion: 4, reconnectPeriod: 0, connectTimeout: connectTimeoutMs, keepalive: keepaliveSeconds,
+    ...(address.username !== undefined && { username: address.username }),
+    ...(address.password !== undefined && { password: address.password }),
+  }
+  const client = connect(address.url, settings)
+  let reason = 'the broker closed the connection'
+  const closed = new Promise<string>((resolve) => { client.once('close', () => { resolve(reason) }) })
+  // Errors while connected are followed by `close`; without a listener they would end the process.
+  client.on('error', (error) => { reason = error.message })
+  const abort = () => { client.end(true) }
+  signal.addEventListener('abort', abort)
+  void closed.then(() => { signal.removeEventListener('abort', abort) })
+  try {
+    if (signal.aborted) throw new Error('stopped')
+    await connected(client, closed)
+    client.on('message', (_topic, payload) => { onMessage(payload) })
+    const [grant] = await Promise.race([client.subscribeAsync(topic, { qos: 1 }), closed.then((why) => { throw new Error(why) })])
+    if (grant && grant.qos > 2) throw new Error(`the broker refuses the subscription to ${topic}; check the user's rights`)
+  } catch (error) {
+    client.end(true)
+    throw error
+  }
+  return {
+    closed,
+    publish(to, payload) {
+      // The callback's error is a lost connection, which `closed` tells.
+      client.publish(to, Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength), { qos: 1 }, () => {})
+    },
+    async end() {
+      client.end(true)
+      await closed
+    },
+  }
+}
+
+function connected(client: MqttClient, closed: Promise<string>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    client.once('connect', () => { resolve() })
+    void closed.then((why) => { reject(new Error(why)) })
+  })
+}

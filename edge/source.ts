@@ -1,0 +1,30 @@
+import type { Mode } from '../registry/domain/contract/batch.ts'
+import type { Block } from './raw-entry.ts'
+import type { TagMap } from './tag-map.ts'
+
+/** A connector, running: reads a machine, a file or a model, and hands over what it got in the order it got it. */
+export interface Source {
+  /** Stays the same over restarts: the watermark and the position are kept under it. */
+  readonly id: string
+  readonly mode: Mode
+  readonly map: TagMap
+  /**
+   * Delivers until it has nothing more (a file's end) or the signal aborts, then resolves. After a restart it goes on
+   * from `outlet.position()`, which is exactly as far as what it delivered is safe.
+   */
+  run(outlet: Outlet, signal: AbortSignal): Promise<void>
+}
+
+export interface Delivery {
+  readonly blocks: readonly Block[]
+  /** All of this source up to here (inclusive) is delivered with this; leave out when it cannot be said. */
+  readonly completeThroughUs?: number
+  /** Kept in the same transaction as the blocks; plain JSON. */
+  readonly position?: unknown
+}
+
+export interface Outlet {
+  position(): unknown
+  /** Resolves when the blocks are on disk. Waits while the buffer is full: a source that cannot wait is a live one. */
+  deliver(delivery: Delivery): Promise<void>
+}

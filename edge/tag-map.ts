@@ -1,0 +1,24 @@
+import { z } from 'zod'
+import { canonicalDigest } from '../registry/domain/canonical.ts'
+import { tagKeySchema } from '../registry/domain/contract/primitives.ts'
+
+/**
+ * From the device's address to the platform's tag: canonical = convert(raw · scale + offset), where `convert` takes
+ * `unit` to `canonicalUnit` by UCUM. `scale` and `offset` are the device's own (a register that counts tenths).
+ */
+export const tagMappingSchema = z.strictObject({
+  address: z.string().min(1),
+  tag: tagKeySchema,
+  kind: z.enum(['scalar', 'waveform']).default('scalar'),
+  unit: z.string().min(1),
+  canonicalUnit: z.string().min(1),
+  scale: z.number().default(1),
+  offset: z.number().default(0),
+})
+export type TagMapping = z.infer<typeof tagMappingSchema>
+
+export const tagMapSchema = z.strictObject({ version: z.literal(1), tags: z.array(tagMappingSchema).min(1) })
+export type TagMap = z.infer<typeof tagMapSchema>
+
+/** What batch headers carry: two gateways with the same digest turn the same device values into the same readings. */
+export const tagMapDigest = (map: TagMap): string => canonicalDigest(map)

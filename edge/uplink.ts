@@ -1,0 +1,217 @@
+import type { Logger } from 'pino'
+import { acknowledgementSchema, topics, type Acknowledgement } from '../registry/domain/contract/batch.ts'
+import { createBackoff } from './backoff.ts'
+import { createBell, firstOf } from './bell.ts'
+import type { DurableBuffer, QueuedBatch } from './buffer/buffer.ts'
+import { openLink, type MqttAddress, type MqttLink } from './mqtt-link.ts'
+
+export interface UplinkOptions {
+  readonly buffer: DurableBuffer
+  readonly site: string
+  readonly gateway: string
+  readonly mqtt: MqttAddress
+  readonly log: Logger
+  readonly tuning?: Partial<UplinkTuning>
+  /** After every acknowledgement that took a batch out of the buffer. */
+  readonly onAcknowledged?: (batch: QueuedBatch, acknowledgement: Acknowledgement) => void
+  readonly random?: () => number
+}
+
+export interface UplinkTuning {
+  /** Batches on their way at once, 8 unless told; what is on its way is held in memory. */
+  readonly window: number
+  /** Bytes on their way at once, 32 MiB unless told; one batch always goes. */
+  readonly windowBytes: number
+  /** Without an acknowledgement for so long, a batch is sent again, 20 s unless told; doubles with each try up to eightfold. */
+  readonly acknowledgementTimeoutMs: number
+  readonly reconnectFirstMs: number
+  readonly reconnectMaxMs: number
+  readonly connectTimeoutMs: number
+  readonly keepaliveSeconds: number
+}
+const defaultTuning: UplinkTuning = {
+  window: 8, windowBytes: 32 * 1024 * 1024, acknowledgementTimeoutMs: 20_000, reconnectFirstMs: 500, reconnectMaxMs: 30_000,
+  connectTimeoutMs: 10_000, keepaliveSeconds: 15,
+}
+
+export interface UplinkStatus {
+  readonly connected: boolean
+  readonly inFlight: number
+  readonly sent: number
+  readonly resent: number
+  readonly connections: number
+  readonly lastError: string | null
+  readonly acknowledged: Readonly<Record<Acknowledgement['status'], number>>
+}
+
+/** Ships queued batches, oldest first, several on their way at once; a batch leaves the buffer when the platform says it is safe. */
+export interface Uplink {
+  run(signal: AbortSignal): Promise<void>
+  /** Resolves when the buffer holds no batch any more. */
+  drained(signal: AbortSignal): Promise<void>
+  status(): UplinkStatus
+}
+
+interface Flight {
+  readonly batch: QueuedBatch
+  sentMs: number
+  tries: number
+}
+
+export function createUplink(options: UplinkOptions): Uplink {
+  const { buffer, site, gateway, mqtt, log, onAcknowledged, random = Math.random } = options
+  const tuning = { ...defaultTuning, ...options.tuning }
+  const flights = new Map<string, Flight>()
+  const progress = createBell()
+  const counts = { sent: 0, resent: 0, connections: 0, acknowledged: { stored: 0, duplicate: 0, quarantined: 0 } }
+  let lastError: string | null = null
+  let connected = false
+  let cursor = 0
+  let leaving: number[] = []
+  let removal: Promise<void> | undefined
+  let failure: Error | undefined
+
+  const keyOf = ({ epoch, sequence }: { epoch: string; sequence: number }) => `${epoch}/${sequence}`
+  const flightBytes = () => [...flights.values()].reduce((sum, { batch }) => sum + batch.byteLength, 0)
+
+  function send(link: MqttLink, flight: Flight): boolean {
+    const bytes = buffer.batchBytes(flight.batch.key)
+    if (!bytes) return false
+    link.publish(topics.batch(site, gateway), bytes)
+    flight.sentMs = performance.now()
+    flight.tries++
+    counts.sent++
+    if (flight.tries > 1) counts.resent++
+    return true
+  }
+
+  /** Fills the window with the batches after the cursor; true when it has room for one that is not there yet. */
+  function pump(link: MqttLink): boolean {
+    let bytes = flightBytes()
+    for (const batch of buffer.listBatches(cursor, Math.max(0, tuning.window - flights.size))) {
+      if (flights.size > 0 && bytes + batch.byteLength > tuning.windowBytes) return false
+      cursor = batch.key
+      // Its acknowledgement has come and its removal is on the way to disk.
+      if (leaving.includes(batch.key)) continue
+      const flight: Flight = { batch, sentMs: 0, tries: 0 }
+      if (!send(link, flight)) continue
+      flights.set(keyOf(batch), flight)
+      bytes += batch.byteLength
+    }
+    return flights.size < tuning.window
+  }
+
+  function resendOverdue(link: MqttLink): void {
+    const now = performance.now()
+    for (const [key, flight] of flights) {
+      const patience = tuning.acknowledgementTimeoutMs * 2 ** Math.min(flight.tries - 1, 3) * (1 + 0.2 * random())
+      if (now - flight.sentMs < patience) continue
+      log.warn({ epoch: flight.batch.epoch, sequence: flight.batch.sequence, tries: flight.tries }, 'no acknowledgement in time; sending the batch again')
+      if (!send(link, flight)) flights.delete(key)
+    }
+  }
+
+  function acknowledge(payload: Uint8Array): void {
+    const acknowledgement = parse(payload)
+    if (!acknowledgement) {
+      log.warn('an acknowledgement that is not one was ignored')
+      return
+    }
+    const flight = flights.get(keyOf(acknowledgement))
+    // Not ours now: a second answer to a batch sent twice, or one for another process under this gateway's name.
+    if (!flight) return
+    flights.delete(keyOf(acknowledgement))
+    counts.acknowledged[acknowledgement.status]++
+    if (acknowledgement.status === 'quarantined') {
+      log.error({ sequence: acknowledgement.sequence, code: acknowledgement.code, message: acknowledgement.message }, 'the platform quarantined a batch')
+    }
+    leaving.push(flight.batch.key)
+    removal ??= removeAcknowledged()
+    onAcknowledged?.(flight.batch, acknowledgement)
+    progress.ring()
+  }
+
+  /** One transaction takes out all that was acknowledged while the former one was on its way to disk. */
+  async function removeAcknowledged(): Promise<void> {
+    try {
+      while (leaving.length > 0) {
+        const keys = [...leaving]
+        await buffer.removeBatches(keys)
+        leaving = leaving.filter((key) => !keys.includes(key))
+      }
+    } catch (error) {
+      failure = error instanceof Error ? error : new Error(String(error))
+    } finally {
+      removal = undefined
+      progress.ring()
+    }
+  }
+
+  /** From one connection to its loss. Sends all that is unacknowledged, from the oldest on. */
+  async function session(link: MqttLink, signal: AbortSignal): Promise<void> {
+    flights.clear()
+    cursor = 0
+    let open = true
+    const ended = link.closed.then((why) => {
+      open = false
+      lastError = why
+      progress.ring()
+    })
+    try {
+      while (open && !signal.aborted && !failure) {
+        const hasRoom = pump(link)
+        resendOverdue(link)
+        await firstOf(signal, (inner) => [
+          progress.wait(inner, tuning.acknowledgementTimeoutMs / 4),
+          ...(hasRoom ? [buffer.waitForBatch(cursor, inner)] : []),
+        ])
+      }
+    } finally {
+      await link.end()
+      await Promise.all([ended, removal])
+    }
+  }
+
+  return {
+    async run(signal) {
+      const backoff = createBackoff({ firstMs: tuning.reconnectFirstMs, maxMs: tuning.reconnectMaxMs, random })
+      while (!signal.aborted) {
+        try {
+          const link = await openLink({
+            address: mqtt, clientId: `twinward-${gateway}-${buffer.epoch}`, topic: topics.acknowledgement(site, gateway),
+            onMessage: acknowledge, connectTimeoutMs: tuning.connectTimeoutMs, keepaliveSeconds: tuning.keepaliveSeconds, signal,
+          })
+          connected = true
+          counts.connections++
+          lastError = null
+          const openedMs = performance.now()
+          log.info('connected to the broker')
+          await session(link, signal)
+          // A connection that the broker ends at once is a failed one: only one that held begins anew with short waits.
+          if (performance.now() - openedMs > 5_000) backoff.reset()
+        } catch (error) {
+          lastError = error instanceof Error ? error.message : String(error)
+        }
+        connected = false
+        if (failure) throw failure
+        if (signal.aborted) return
+        const waitMs = backoff.next()
+        log.warn({ reason: lastError, waitMs: Math.round(waitMs) }, 'no connection to the broker; readings stay in the buffer')
+        await createBell().wait(signal, waitMs)
+      }
+    },
+    async drained(signal) {
+      while (!signal.aborted && buffer.stats().batches > 0) await progress.wait(signal)
+    },
+    status: () => ({ ...counts, acknowledged: { ...counts.acknowledged }, connected, inFlight: flights.size, lastError }),
+  }
+}
+
+function parse(payload: Uint8Array): Acknowledgement | undefined {
+  try {
+    const result = acknowledgementSchema.safeParse(JSON.parse(Buffer.from(payload).toString('utf8')))
+    return result.success ? result.data : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict'
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { test } from 'node:test'
+import { openLmdbBuffer } from '../../../../edge/buffer/lmdb-buffer.ts'
+import { bufferContract } from '../../../contracts/buffer.ts'
+
+const temporary = () => mkdtempSync(path.join(os.tmpdir(), 'twinward-buffer-'))
+
+bufferContract('the LMDB buffer', async (options) => {
+  const directory = temporary()
+  let buffer = await openLmdbBuffer({ directory, ...options })
+  return {
+    buffer,
+    async reopen() {
+      await buffer.close()
+      buffer = await openLmdbBuffer({ directory, ...options })
+      return buffer
+    },
+    async dispose() {
+      await buffer.close()
+      rmSync(directory, { recursive: true })
+    },
+  }
+})
+
+test('a copied buffer ships what is queued as it was, and begins another epoch', async (t) => {
+  const directory = temporary()
+  const copy = temporary()
+  t.after(() => { for (const folder of [directory, copy]) rmSync(folder, { recursive: true }) })
+  const original = await openLmdbBuffer({ directory })
+  await original.append([{ bytes: Buffer.from('a'), count: 1 }])
+  await original.queueBatch({ sequence: 1, kind: 'readings', count: 1, bytes: Buffer.from('A'), rawIds: [1], state: { claims: 1 } })
+  await original.close()
+  cpSync(directory, copy, { recursive: true })
+  const cloned = await openLmdbBuffer({ directory: copy })
+  assert.notEqual(cloned.epoch, original.epoch)
+  assert.equal(cloned.nextSequence, 1)
+  assert.equal(cloned.state, undefined)
+  assert.equal(cloned.listBatches(0, 1)[0]?.epoch, original.epoch)
+  await cloned.close()
+  const unmoved = await openLmdbBuffer({ directory })
+  assert.equal(unmoved.epoch, original.epoch)
+  await unmoved.close()
+})
+
+test('a buffer opened again elsewhere is taken over; the former owner can write no more', async (t) => {
+  const directory = temporary()
+  t.after(() => { rmSync(directory, { recursive: true }) })
+  const first = await openLmdbBuffer({ directory })
+  await first.append([{ bytes: Buffer.from('a'), count: 1 }])
+  const second = await openLmdbBuffer({ directory })
+  await assert.rejects(first.append([{ bytes: Buffer.from('b'), count: 1 }]), { code: 'conflict' })
+  await second.append([{ bytes: Buffer.from('c'), count: 1 }])
+  assert.equal(second.stats().appendedRows, 2)
+  await second.close()
+  await first.close()
+})
