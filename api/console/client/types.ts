@@ -1,0 +1,104 @@
+/**
+ * The shapes the console reads from /v1, as the routes answer them. Instants are RFC 3339 text; lists are
+ * `{ items, nextCursor }`. When a route and this file differ, the console is what breaks: keep them together.
+ */
+export interface Page<T> { items: T[]; nextCursor: string | null }
+
+export interface Me { id: string; name?: string; roles: string[]; sites: string[] | '*' }
+
+export type Severity = 'low' | 'medium' | 'high' | 'urgent'
+
+/** GET /v1/twins: one per asset, for the fleet page. GET /v1/twins/{asset} adds the detail below. */
+export interface TwinSummary {
+  site: string
+  asset: string
+  name: string
+  family: string
+  line: string
+  criticality: string
+  /** 0–100; null while nothing was scored. */
+  health: number | null
+  confidence: number | null
+  scoredAt: string | null
+  /** Worst open alert, if any. */
+  severity: Severity | null
+  openAlerts: number
+  /** Confidence over the newest 48 windows, oldest first; null = no score. */
+  trend: (number | null)[]
+}
+
+export interface Twin extends TwinSummary {
+  release: string | null
+  tags: { tag: string; role: string; kind: 'scalar' | 'waveform'; unit: string; value: number | null; quality: 'good' | 'uncertain' | 'bad' | null; at: string | null }[]
+  questions: { drifting: string; howFast: string; failureMode: string; whatToDo: string }
+  alerts: AlertRow[]
+}
+
+export interface AlertRow {
+  id: string
+  site: string
+  asset: string
+  rule: string
+  state: 'unacknowledged' | 'acknowledged' | 'returned-unacknowledged' | 'closed'
+  severity: Severity
+  failureMode: string | null
+  recommendedAction: string
+  release: string
+  scoreId: string
+  raisedAt: string
+  clearedAt: string | null
+  acknowledgedAt: string | null
+  acknowledgedBy: string | null
+  escalationLevel: number
+  shelvedUntil: string | null
+  closedAt: string | null
+}
+
+/** GET /v1/alerts/{id} */
+export interface AlertDetail extends AlertRow {
+  events: { kind: string; actor: string; at: string; detail: Record<string, unknown> }[]
+  workOrder: { number: string; title: string; state: string } | null
+  feedback: { verdict: string; note: string; by: string; at: string }[]
+}
+
+/** GET /v1/scores?asset&from&to: ascending by window end. */
+export interface ScoreRow { id: string; windowEnd: string; score: number | null; confidence: number | null; release: string; role: string; lane: string; revision: number; severity: Severity | null }
+
+/** GET /v1/readings?tag&from&to&points: columns of equal length; min/max buckets when downsampled. */
+export interface ReadingSeries { tag: string; unit: string; times: string[]; values: (number | null)[]; low?: (number | null)[]; high?: (number | null)[] }
+
+export interface GateRow {
+  id: string
+  site: string
+  family: string
+  kind: 'promote-model' | 'approve-policy'
+  release: string
+  replaces: string | null
+  role: string
+  scope: string
+  state: string
+  reason: string
+  requestedBy: string
+  author: string
+  requestedAt: string
+  expiresAt: string
+  evidenceDigest: string | null
+  requiredApprovals: number
+  approvals: number
+}
+
+/** GET /v1/gates/{id} */
+export interface GateDetail extends GateRow {
+  evidence: Record<string, unknown> | null
+  evidenceCommit: number | null
+  rules: Record<string, unknown>
+  decisions: { actor: string; verdict: 'approve' | 'reject'; comment: string; at: string }[]
+}
+
+export interface LedgerRow { sequence: number | null; recordedAt: string; kind: string; subject: string; actor: string; hash: string | null; body: Record<string, unknown> }
+
+/** GET /v1/lineage?alert= or ?score=: from decision down to raw batches; `level` orders the drawing. */
+export interface Lineage {
+  nodes: { id: string; kind: string; label: string; detail: string | null; level: number }[]
+  edges: { from: string; to: string }[]
+}
