@@ -109,7 +109,7 @@ const variables = {
   TEMPORAL_TLS_KEY: open(anyText, 'the path of a PEM file'),
   TEMPORAL_API_KEY: secret(anyText, 'the API key'),
   TEMPORAL_UI_URL: open(url('http:', 'https:'), 'the http(s) address of the Temporal Web UI'),
-  S3_ENDPOINT: open(url('http:', 'https:').refine((text) => ['', '/'].includes(new URL(text).pathname)),
+  S3_ENDPOINT: open(url('http:', 'https:').refine((text) => URL.canParse(text) && ['', '/'].includes(new URL(text).pathname)),
     'an address without a path, such as https://s3.example.com'),
   S3_REGION: open(z.string().regex(/^[\w-]+$/), 'the name of a region, such as us-east-1'),
   S3_BUCKET_PREFIX: open(z.string().regex(/^[a-z0-9][a-z0-9-]{1,29}$/), '2 to 30 lower-case letters, digits and hyphens'),

@@ -43,14 +43,14 @@ export interface Platform {
   /** Where API and console answer. */
   url: string
   adminKeyFile: string
-  status(): PlatformStatus
+  status: () => PlatformStatus
   /** Sends a signal to one of our processes; supervision starts it again. */
-  kill(name: string, signal: NodeJS.Signals): void
-  restart(name: string): Promise<ChildStatus>
+  kill: (name: string, signal: NodeJS.Signals) => void
+  restart: (name: string) => Promise<ChildStatus>
   /** Resolves when one of our processes is ready, at once if it is. */
-  whenRunning(name: string, timeoutMs?: number): Promise<ChildStatus>
+  whenRunning: (name: string, timeoutMs?: number) => Promise<ChildStatus>
   /** Stops everything in order, within 10 s; the data stays. */
-  stop(): Promise<void>
+  stop: () => Promise<void>
 }
 
 /**

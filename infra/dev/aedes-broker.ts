@@ -11,11 +11,13 @@ const username = process.env['MQTT_BROKER_USERNAME'] ?? ''
 const password = Buffer.from(process.env['MQTT_BROKER_PASSWORD'] ?? '')
 const maxMessageBytes = Number(process.env['MQTT_BROKER_MAX_MESSAGE_BYTES'])
 
+const maxQueued = Number(process.env['MQTT_BROKER_MAX_QUEUED'])
+
 const badCredentials = 4
 
 const broker = await Aedes.createBroker({
   concurrency: 200,
-  queueLimit: 100_000,
+  queueLimit: maxQueued,
   maxInflightInbound: 0,
   authenticate(_client, name, given, done) {
     if (name === username && given !== undefined && given.length === password.length && timingSafeEqual(given, password)) {

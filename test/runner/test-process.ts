@@ -38,7 +38,7 @@ export function runStep({ title, args, kind, timeoutMs, env, onOutcome = () => {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, args, {
       cwd: root,
-      env: { ...cleanEnv(), ...env },
+      env: { ...cleanEnv(process.env), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
       // A group of its own, so that a file that takes too long is ended with everything it started.
       detached: true,
@@ -111,8 +111,8 @@ export function testArgs(...files: string[]): string[] {
 }
 
 /** The developer's own servers and settings stay out of the tests. */
-function cleanEnv(): NodeJS.ProcessEnv {
-  const env = { ...process.env }
+export function cleanEnv(from: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const env = { ...from }
   for (const name of variableNames) if (name !== 'TWINWARD_CACHE') delete env[name]
   // Set by npm for its own scripts, and read by any npm or node below us.
   for (const name of Object.keys(env)) if (name.startsWith('npm_')) delete env[name]

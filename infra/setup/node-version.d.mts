@@ -1,0 +1,1 @@
+export declare function minimumNode(version: string): string | undefined

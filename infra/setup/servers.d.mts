@@ -1,0 +1,2 @@
+export declare function compareVersions(a: string, b: string): number
+export declare function programVersion(text: string): string
