@@ -26,6 +26,9 @@ create table raw_batch (
   mapping_digest  text not null,
   row_count       integer not null,
   complete_through timestamptz,
+  -- Source times of the stored rows, set at commit: tells at once whether a batch reaches back behind closed windows.
+  first_time      timestamptz,
+  last_time       timestamptz,
   trace_id        text not null,
   created_at      timestamptz not null,
   received_at     timestamptz not null default clock_timestamp(),
