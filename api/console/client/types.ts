@@ -32,6 +32,8 @@ export interface Twin extends TwinSummary {
   tags: { tag: string; role: string; kind: 'scalar' | 'waveform'; unit: string; value: number | null; quality: 'good' | 'uncertain' | 'bad' | null; at: string | null }[]
   questions: { drifting: string; howFast: string; failureMode: string; whatToDo: string }
   alerts: AlertRow[]
+  /** Raise levels of the champion's rules on the confidence, for the plot. */
+  levels: { rule: string; raiseAt: number }[]
 }
 
 export interface AlertRow {
