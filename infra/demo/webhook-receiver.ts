@@ -32,5 +32,5 @@ export async function startWebhookReceiver(): Promise<{ url: string; received: R
 }
 
 function typeOf(body: string): string {
-  try { return String((JSON.parse(body) as { type?: unknown }).type ?? 'unknown') } catch { return 'unreadable' }
+  try { return (JSON.parse(body) as { type?: string }).type ?? 'unknown' } catch { return 'unreadable' }
 }

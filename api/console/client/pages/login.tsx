@@ -8,7 +8,8 @@ export function LoginPage({ onDone }: { onDone: () => void }) {
   const submit = (event: SubmitEvent) => {
     event.preventDefault()
     const form = event.currentTarget as HTMLFormElement
-    const key = String(new FormData(form).get('key') ?? '').trim()
+    const field = new FormData(form).get('key')
+    const key = typeof field === 'string' ? field.trim() : ''
     setBusy(true)
     post('/v1/session', { key }).then(() => onDone(), (cause: unknown) => { setError((cause as Error).message); setBusy(false) })
   }
