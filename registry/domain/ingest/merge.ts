@@ -8,13 +8,13 @@ interface Piece { readonly chunk: StoredChunk; readonly run: Run; readonly first
  * What was known of one tag in a span as of a commit number: in time order, at each time occurrence by occurrence the
  * newest revision. Chunks may come in any order. In the usual case nothing overlaps, and this is a concatenation.
  */
-export function mergeChunks(chunks: readonly StoredChunk[], asOfCommit: number, span: Span): MergedRun {
-  return mergeWithRevisions(chunks, asOfCommit, span).run
+export function mergeChunks(chunks: readonly StoredChunk[], span: Span, asOfCommit: number): MergedRun {
+  return mergeWithRevisions(chunks, span, asOfCommit).run
 }
 
 /** The same with the revision each reading comes from; null: all from revision 0. */
 export function mergeWithRevisions(
-  chunks: readonly StoredChunk[], asOfCommit: number, span: Span,
+  chunks: readonly StoredChunk[], span: Span, asOfCommit: number,
 ): { run: MergedRun; revisions: Int16Array | null } {
   const pieces: Piece[] = []
   for (const chunk of chunks) {

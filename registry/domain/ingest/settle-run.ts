@@ -25,7 +25,7 @@ export function settleRun(incoming: Run, stored: readonly StoredChunk[]): Settle
   const allNew: SettledRun = { counts: { accepted: n, repeated: 0, revised: 0 }, parts: n > 0 ? [{ revision: 0, run: incoming }] : [] }
   if (n === 0 || stored.length === 0) return allNew
   const span = { fromUs: incoming.timesUs[0]!, toUs: incoming.timesUs[n - 1]! + 1 }
-  const { run: known, revisions } = mergeWithRevisions(stored, Infinity, span)
+  const { run: known, revisions } = mergeWithRevisions(stored, span, Infinity)
   if (known.timesUs.length === 0) return allNew
 
   const counts = { accepted: 0, repeated: 0, revised: 0 }
