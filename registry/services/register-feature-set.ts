@@ -1,0 +1,43 @@
+import { z } from 'zod'
+import { demand, type Actor } from '../domain/access/rights.ts'
+import { slugSchema } from '../domain/contract/primitives.ts'
+import { refuse } from '../domain/errors.ts'
+import { featureSetDigest, featureSetSchema } from '../domain/features/feature-set.ts'
+import { recordAudit } from '../store/audit.ts'
+import { getFamily } from '../store/families.ts'
+import { findFeatureSet, insertFeatureSet, type StoredFeatureSet } from '../store/feature-sets.ts'
+import { inSite } from '../store/transaction.ts'
+import type { ServiceContext } from './context.ts'
+
+export const registerFeatureSetInput = z.object({ site: slugSchema, family: slugSchema, definition: featureSetSchema })
+export type RegisterFeatureSetInput = z.infer<typeof registerFeatureSetInput>
+
+/**
+ * Publishes a version of a feature set; from then on the family's windows are measured by it. The same definition again
+ * changes nothing. Refuses (`already_exists`) another definition under a published name and version.
+ */
+export async function registerFeatureSet(
+  ctx: ServiceContext, actor: Actor, input: RegisterFeatureSetInput,
+): Promise<StoredFeatureSet & { made: boolean }> {
+  demand(actor, 'feature-set.write', input.site)
+  const { definition, family } = input
+  const digest = featureSetDigest(definition)
+  const label = `${definition.name} v${definition.version}`
+  return inSite(ctx.pool, input.site, async (tx) => {
+    await getFamily(tx, input.site, family)
+    const made = await insertFeatureSet(tx, { family, digest, definition, createdBy: actor.id })
+    const stored = await findFeatureSet(tx, definition.name, definition.version)
+    if (stored === undefined || stored.digest !== digest || stored.family !== family) {
+      refuse('already_exists', `feature set ${label} is published with another definition or for another family; raise its version`, {
+        name: definition.name, version: definition.version, published: stored?.digest, given: digest,
+      })
+    }
+    if (made) {
+      await recordAudit(tx, {
+        actor, verb: 'register-feature-set', subject: `feature-set/${definition.name}/${definition.version}`,
+        detail: { family, digest, features: definition.features.length },
+      })
+    }
+    return { ...stored, made }
+  })
+}

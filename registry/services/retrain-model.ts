@@ -1,0 +1,69 @@
+import { z } from 'zod'
+import { demand, type Actor } from '../domain/access/rights.ts'
+import { microsSchema, slugSchema } from '../domain/contract/primitives.ts'
+import { refuse } from '../domain/errors.ts'
+import { recordAudit } from '../store/audit.ts'
+import { getFamily } from '../store/families.ts'
+import { currentFeatureSet } from '../store/feature-sets.ts'
+import { modelWorkflowCalls } from '../store/model-workflow-calls.ts'
+import { createOperation } from '../store/operations.ts'
+import { familyAssets } from '../store/training-windows.ts'
+import { inSite, type Tx } from '../store/transaction.ts'
+import type { ServiceContext } from './context.ts'
+
+export const retrainModelInput = z.object({
+  site: slugSchema,
+  family: slugSchema,
+  reason: z.string().min(1).max(2000).optional().describe('Why; default: requested by the actor'),
+  fromUs: microsSchema.optional().describe('Event time of the windows used, from; default: as far back as there are windows'),
+  toUs: microsSchema.optional().describe('… to (exclusive); default: now'),
+  assets: z.array(slugSchema).min(1).max(10_000).nullable().default(null).describe('null = all of the family'),
+  promote: z.boolean().default(false).describe('Open a gate for the release when it is made'),
+})
+export type RetrainModelRequest = z.infer<typeof retrainModelInput>
+
+/**
+ * Asks for a new model of a family: the workflow `retrainModel` takes it from there, and the operation tells how it goes.
+ * Refuses (`not_found`) an unknown family or asset and (`unprocessable`) a family without a feature set.
+ */
+export async function retrainModel(ctx: ServiceContext, actor: Actor, input: RetrainModelRequest): Promise<{ operationId: string; workflowId: string }> {
+  demand(actor, 'model.train', input.site)
+  return inSite(ctx.pool, input.site, async (tx) => {
+    await getFamily(tx, input.site, input.family)
+    if (await currentFeatureSet(tx, input.family) === undefined) {
+      refuse('unprocessable', `family ${input.family} has no feature set, so it has no windows to learn from; register one first`, { family: input.family })
+    }
+    await checkAssets(tx, input)
+    return startRetraining(tx, {
+      actor, input: { ...input, reason: input.reason ?? `requested by ${actor.id}` }, nowUs: ctx.nowUs(),
+    })
+  })
+}
+
+/** The operation and the start of its workflow, in the caller's transaction (drift asks for it in its own). */
+export async function startRetraining(
+  tx: Tx, { actor, input, nowUs }: { actor: Actor; input: RetrainModelRequest & { reason: string }; nowUs: number },
+): Promise<{ operationId: string; workflowId: string }> {
+  const { site, family, reason, promote, assets } = input
+  const [fromUs, toUs] = [input.fromUs ?? 0, input.toUs ?? nowUs]
+  if (toUs <= fromUs) refuse('invalid', `the time range is empty: it ends at ${toUs} µs, and begins at ${fromUs} µs`, { fromUs, toUs })
+  const operation = await createOperation(tx, {
+    kind: 'retrain-model', requestedBy: actor.id, site,
+    workflowId: modelWorkflowCalls.retrain.id,
+    workflow: (operationId) => ({
+      type: modelWorkflowCalls.retrain.type, taskQueue: modelWorkflowCalls.retrain.taskQueue,
+      input: { site, operationId, family, reason, requestedBy: actor.id, fromUs, toUs, assets, promote },
+    }),
+  })
+  await recordAudit(tx, {
+    actor, verb: 'retrain-model', subject: `operation/${operation.operationId}`, site, detail: { family, reason, fromUs, toUs, assets, promote },
+  })
+  return operation
+}
+
+async function checkAssets(tx: Tx, { family, assets }: RetrainModelRequest): Promise<void> {
+  if (assets === null) return
+  const known = new Set((await familyAssets(tx, family, assets)).map((asset) => asset.assetId))
+  const unknown = assets.filter((asset) => !known.has(asset))
+  if (unknown.length > 0) refuse('not_found', `family ${family} has no asset ${unknown.slice(0, 5).join(', ')}`, { unknown: unknown.slice(0, 100) })
+}
