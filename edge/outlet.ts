@@ -24,7 +24,7 @@ export function createOutlet({ buffer, source, limits, nowUs, signal }: OutletOp
   let owedUs: number | null = null
 
   return {
-    position: () => buffer.position(source.id),
+    position: (key) => buffer.position(key),
     async deliver({ blocks, completeThroughUs, position }) {
       const full = blocks.filter((block) => blockCount(block) > 0)
       if (completeThroughUs !== undefined) owedUs = completeThroughUs
@@ -42,7 +42,7 @@ export function createOutlet({ buffer, source, limits, nowUs, signal }: OutletOp
       const size = entries.reduce((sum, { bytes }) => sum + bytes.byteLength, 0)
       await buffer.waitForRoom(size, signal)
       if (signal.aborted) return
-      await buffer.append(entries, position === undefined ? undefined : { key: source.id, value: position })
+      await buffer.append(entries, position)
     },
   }
 }

@@ -1,4 +1,5 @@
 import type { Mode } from '../registry/domain/contract/batch.ts'
+import type { SourcePosition } from './buffer/buffer.ts'
 import type { Block } from './raw-entry.ts'
 import type { TagMap } from './tag-map.ts'
 
@@ -10,7 +11,7 @@ export interface Source {
   readonly map: TagMap
   /**
    * Delivers until it has nothing more (a file's end) or the signal aborts, then resolves. After a restart it goes on
-   * from `outlet.position()`, which is exactly as far as what it delivered is safe.
+   * from `outlet.position(key)`, which is exactly as far as what it delivered is safe.
    */
   run(outlet: Outlet, signal: AbortSignal): Promise<void>
 }
@@ -19,12 +20,12 @@ export interface Delivery {
   readonly blocks: readonly Block[]
   /** All of this source up to here (inclusive) is delivered with this; leave out when it cannot be said. */
   readonly completeThroughUs?: number
-  /** Kept in the same transaction as the blocks; plain JSON. */
-  readonly position?: unknown
+  /** Kept in the same transaction as the blocks. */
+  readonly position?: SourcePosition
 }
 
 export interface Outlet {
-  position(): unknown
+  position(key: string): unknown
   /** Resolves when the blocks are on disk. Waits while the buffer is full: a source that cannot wait is a live one. */
   deliver(delivery: Delivery): Promise<void>
 }

@@ -6,8 +6,8 @@ import type { DurableBuffer } from '../../edge/buffer/buffer.ts'
 export interface BufferUnderTest {
   readonly buffer: DurableBuffer
   /** Closes it and opens what is on disk. */
-  reopen(): Promise<DurableBuffer>
-  dispose(): Promise<void>
+  readonly reopen: () => Promise<DurableBuffer>
+  readonly dispose: () => Promise<void>
 }
 
 const entry = (text: string, count = 1) => ({ bytes: Buffer.from(text), count })

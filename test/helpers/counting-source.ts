@@ -14,7 +14,7 @@ export function countingSource({ id = 'count', tags = 10, rounds, roundsPerBlock
       tags: addresses.map((address, i) => ({ address, tag: `machine-1/${id}-${i}`, kind: 'scalar', unit: '[degF]', canonicalUnit: 'Cel', scale: 1, offset: 0 })),
     },
     async run(outlet, signal) {
-      let round = (outlet.position() as { round: number } | undefined)?.round ?? 0
+      let round = (outlet.position(id) as { round: number } | undefined)?.round ?? 0
       while (round < rounds && !signal.aborted) {
         const end = Math.min(rounds, round + roundsPerBlock)
         const n = (end - round) * tags
@@ -30,7 +30,7 @@ export function countingSource({ id = 'count', tags = 10, rounds, roundsPerBlock
           }
         }
         round = end
-        await outlet.deliver({ blocks: [block], completeThroughUs: startUs + (end - 1) * 1_000_000, position: { round } })
+        await outlet.deliver({ blocks: [block], completeThroughUs: startUs + (end - 1) * 1_000_000, position: { key: id, value: { round } } })
       }
     },
   }
