@@ -56,6 +56,8 @@ export async function probeS3({ endpoint, region, accessKey, secretKey }: S3Conn
     region,
     accessKey,
     secretKey,
+    // It would announce each retry on standard error; whoever probes decides about trying again.
+    retryOptions: { disableRetry: true },
   })
   await withTimeout(client.listBuckets())
   return 'S3'
