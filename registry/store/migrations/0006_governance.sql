@@ -20,9 +20,12 @@ create table gate (
   reason           text not null,
   requested_by     text not null,
   author_id        text not null,
+  -- Everybody who made a part of what is proposed: none of them may approve it.
+  authors          text[] not null,
   requested_at     timestamptz not null default now(),
   expires_at       timestamptz not null,
   closed_at        timestamptz,
+  closed_because   text,
   workflow_id      text not null unique
 );
 create unique index one_open_gate_per_release on gate (site_id, release_ref, role, scope_kind, scope_id) where state in ('collecting', 'open');

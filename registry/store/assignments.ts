@@ -1,0 +1,122 @@
+import { timestampToUs, toUs, usToTimestamp } from './sql-time.ts'
+import type { Tx } from './transaction.ts'
+
+export type AssignmentRole = 'champion' | 'challenger' | 'shadow'
+export interface Scope { readonly kind: 'family' | 'line' | 'asset'; readonly id: string }
+
+/** One role over one scope of a family: what an assignment fills. */
+export interface Seat { readonly site: string; readonly family: string; readonly role: AssignmentRole; readonly scope: Scope }
+
+export interface Assignment {
+  readonly assignmentId: string
+  readonly releaseRef: number
+  readonly release: string
+  readonly fromUs: number
+}
+
+interface Row { assignment_id: string; release_ref: number; release_id: string; from_us: string }
+const toAssignment = (row: Row): Assignment => ({
+  assignmentId: row.assignment_id, releaseRef: row.release_ref, release: row.release_id, fromUs: toUs(row.from_us),
+})
+const columns = `a.assignment_id, a.release_ref, r.release_id, ${timestampToUs('lower(a.valid)')} as from_us`
+const ofSeat = 'a.site_id = $1 and a.family_id = $2 and a.role = $3 and a.scope_kind = $4 and a.scope_id = $5'
+const seatValues = (seat: Seat): unknown[] => [seat.site, seat.family, seat.role, seat.scope.kind, seat.scope.id]
+
+/**
+ * One change of a seat at a time, also while the seat is still empty and there is no row to lock. Held to the end of
+ * the transaction; taken before any gate of the seat is looked at for voiding.
+ */
+export async function lockSeat(tx: Tx, seat: Seat): Promise<void> {
+  await tx.query("select pg_advisory_xact_lock(hashtextextended('twinward.seat.' || concat_ws('|', $1, $2, $3, $4, $5), 0))", seatValues(seat))
+}
+
+/** What fills the seat now, or null. */
+export async function currentAssignment(tx: Tx, seat: Seat): Promise<Assignment | null> {
+  const { rows } = await tx.query<Row>(
+    `select ${columns} from assignment a join release r using (release_ref) where ${ofSeat} and upper_inf(a.valid)`, seatValues(seat),
+  )
+  return rows[0] ? toAssignment(rows[0]) : null
+}
+
+/** What filled the seat just before the present assignment, or the latest time that a given release did. */
+export async function formerAssignment(tx: Tx, seat: Seat, release?: string): Promise<Assignment | null> {
+  const { rows } = await tx.query<Row>(
+    `select ${columns} from assignment a join release r using (release_ref)
+     where ${ofSeat} and not upper_inf(a.valid) and ($6::text is null or r.release_id = $6)
+     order by upper(a.valid) desc limit 1`,
+    [...seatValues(seat), release ?? null],
+  )
+  return rows[0] ? toAssignment(rows[0]) : null
+}
+
+export interface Switch {
+  readonly seat: Seat
+  readonly releaseRef: number
+  readonly gateId: string | null
+  readonly reason: string
+  readonly assignedBy: string
+  /** Makes the switch idempotent within the site. */
+  readonly requestId: string
+  readonly nowUs: number
+}
+
+/**
+ * Closes what fills the seat and opens the next at the very same instant, so that whoever reads, at whatever time,
+ * finds exactly one. The caller holds the seat's lock.
+ */
+export async function switchAssignment(tx: Tx, next: Switch): Promise<{ assignmentId: string; atUs: number }> {
+  const former = await currentAssignment(tx, next.seat)
+  // Two switches within a microsecond, or a clock set back: a range must not be empty.
+  const atUs = former ? Math.max(next.nowUs, former.fromUs + 1) : next.nowUs
+  if (former) {
+    await tx.query(
+      `update assignment set valid = tstzrange(lower(valid), ${usToTimestamp('$2')}) where assignment_id = $1`, [former.assignmentId, atUs],
+    )
+  }
+  const { rows } = await tx.query<{ assignment_id: string }>(
+    `insert into assignment (site_id, family_id, role, scope_kind, scope_id, release_ref, valid, gate_id, reason, assigned_by, request_id)
+     values ($1, $2, $3, $4, $5, $6, tstzrange(${usToTimestamp('$7')}, null), $8, $9, $10, $11) returning assignment_id`,
+    [...seatValues(next.seat), next.releaseRef, atUs, next.gateId, next.reason, next.assignedBy, next.requestId],
+  )
+  return { assignmentId: (rows[0] as { assignment_id: string }).assignment_id, atUs }
+}
+
+/** The assignment a request made, if it did already. */
+export async function assignmentByRequest(tx: Tx, site: string, requestId: string): Promise<(Assignment & { family: string }) | null> {
+  const { rows } = await tx.query<Row & { family_id: string }>(
+    `select ${columns}, a.family_id from assignment a join release r using (release_ref) where a.site_id = $1 and a.request_id = $2`, [site, requestId],
+  )
+  return rows[0] ? { ...toAssignment(rows[0]), family: rows[0].family_id } : null
+}
+
+export interface ReleaseParts {
+  readonly releaseRef: number
+  readonly release: string
+  readonly family: string
+  readonly digest: string
+  readonly createdBy: string
+  readonly modelVersionRef: number
+  readonly modelBy: string
+  readonly featureSetRef: number
+  readonly policyRef: number
+  readonly policyBy: string
+}
+
+/** A release with who made its parts; by its id or its ref. Null when there is none. */
+export async function findRelease(tx: Tx, site: string, by: { release: string } | { releaseRef: number }): Promise<ReleaseParts | null> {
+  const { rows } = await tx.query<{
+    release_ref: number; release_id: string; family_id: string; digest: string; created_by: string; model_version_ref: number
+    model_by: string; feature_set_ref: number; policy_ref: number; policy_by: string
+  }>(
+    `select r.release_ref, r.release_id, r.family_id, r.digest, r.created_by, r.model_version_ref, m.created_by as model_by,
+            r.feature_set_ref, r.policy_ref, p.created_by as policy_by
+     from release r join model_version m using (model_version_ref) join policy p using (policy_ref)
+     where r.site_id = $1 and (r.release_id = $2 or r.release_ref = $3)`,
+    [site, 'release' in by ? by.release : null, 'releaseRef' in by ? by.releaseRef : null],
+  )
+  const row = rows[0]
+  return row ? {
+    releaseRef: row.release_ref, release: row.release_id, family: row.family_id, digest: row.digest, createdBy: row.created_by,
+    modelVersionRef: row.model_version_ref, modelBy: row.model_by, featureSetRef: row.feature_set_ref, policyRef: row.policy_ref, policyBy: row.policy_by,
+  } : null
+}

@@ -1,0 +1,55 @@
+import { familyGovernanceSchema, type FamilyGovernance } from '../domain/governance/family.ts'
+import { refuse } from '../domain/errors.ts'
+import type { Tx } from './transaction.ts'
+
+export interface FamilyRow {
+  readonly id: string
+  readonly name: string
+  readonly owner: string | null
+  readonly governance: FamilyGovernance
+  readonly drift: Record<string, unknown>
+}
+
+interface Row { family_id: string; name: string; owner_id: string | null; governance: unknown; drift: Record<string, unknown> }
+
+const toFamily = (row: Row): FamilyRow => ({
+  id: row.family_id, name: row.name, owner: row.owner_id, drift: row.drift, governance: familyGovernanceSchema.parse(row.governance),
+})
+
+/** Refuses (`not_found`) an unknown family. */
+export async function getFamily(tx: Tx, site: string, family: string): Promise<FamilyRow> {
+  const { rows } = await tx.query<Row>(
+    'select family_id, name, owner_id, governance, drift from family where site_id = $1 and family_id = $2', [site, family],
+  )
+  return rows[0] ? toFamily(rows[0]) : refuse('not_found', `site ${site} has no asset family ${family}; make it first (POST /v1/families)`, { family })
+}
+
+export async function listFamilyRows(tx: Tx, site: string): Promise<FamilyRow[]> {
+  const { rows } = await tx.query<Row>('select family_id, name, owner_id, governance, drift from family where site_id = $1 order by family_id', [site])
+  return rows.map(toFamily)
+}
+
+/** Makes a family or changes what is given of it. */
+export async function putFamily(tx: Tx, site: string, family: FamilyRow): Promise<'made' | 'changed' | 'unchanged'> {
+  const { rows } = await tx.query<{ made: boolean }>(
+    `insert into family (site_id, family_id, name, owner_id, governance, drift) values ($1, $2, $3, $4, $5, $6)
+     on conflict (site_id, family_id) do update
+       set name = excluded.name, owner_id = excluded.owner_id, governance = excluded.governance, drift = excluded.drift
+       where (family.name, family.owner_id, family.governance, family.drift)
+             is distinct from (excluded.name, excluded.owner_id, excluded.governance, excluded.drift)
+     returning xmax = 0 as made`,
+    [site, family.id, family.name, family.owner, JSON.stringify(family.governance), JSON.stringify(family.drift)],
+  )
+  if (!rows[0]) return 'unchanged'
+  return rows[0].made ? 'made' : 'changed'
+}
+
+/** Families that an import names for the first time get the default rules; gives those that were made. */
+export async function addMissingFamilies(tx: Tx, site: string, ids: readonly string[], governance: FamilyGovernance): Promise<string[]> {
+  const { rows } = await tx.query<{ family_id: string }>(
+    `insert into family (site_id, family_id, name, governance) select $1, id, id, $3 from unnest($2::text[]) as id
+     on conflict (site_id, family_id) do nothing returning family_id`,
+    [site, ids, JSON.stringify(governance)],
+  )
+  return rows.map((row) => row.family_id)
+}

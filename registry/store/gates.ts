@@ -1,0 +1,161 @@
+import { gateRulesSchema, type Gate, type GateRules, type GateState } from '../domain/gates/gate.ts'
+import type { Role } from '../domain/access/rights.ts'
+import type { GateKind } from '../domain/governance/family.ts'
+import { refuse } from '../domain/errors.ts'
+import type { AssignmentRole, Scope } from './assignments.ts'
+import { timestampToUs, toUs, toUsOrNull, usToTimestamp } from './sql-time.ts'
+import type { Tx } from './transaction.ts'
+
+/** A gate as stored: what it changes, what it replaces, and where its decision stands. */
+export interface GateRow {
+  readonly gateId: string
+  readonly site: string
+  readonly family: string
+  readonly kind: GateKind
+  readonly releaseRef: number
+  readonly role: AssignmentRole
+  readonly scope: Scope
+  readonly replacesReleaseRef: number | null
+  readonly rules: GateRules
+  readonly state: GateState | 'collecting'
+  readonly evidence: unknown
+  readonly evidenceDigest: string | null
+  readonly evidenceCommit: number | null
+  readonly reason: string
+  readonly requestedBy: string
+  readonly authors: readonly string[]
+  readonly expiresAtUs: number
+}
+
+export interface GateDraft {
+  readonly gateId: string
+  readonly site: string
+  readonly family: string
+  readonly kind: GateKind
+  readonly releaseRef: number
+  readonly role: AssignmentRole
+  readonly scope: Scope
+  readonly replacesReleaseRef: number | null
+  readonly rules: GateRules
+  readonly reason: string
+  readonly requestedBy: string
+  readonly authors: readonly string[]
+  readonly nowUs: number
+}
+
+/** Refuses (`conflict`) a second open gate for the same change. */
+export async function insertGate(tx: Tx, gate: GateDraft): Promise<void> {
+  const { rowCount } = await tx.query(
+    `insert into gate (gate_id, site_id, family_id, kind, release_ref, role, scope_kind, scope_id, replaces_release_ref, rules, reason,
+                       requested_by, author_id, authors, requested_at, expires_at, workflow_id)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, ${usToTimestamp('$15')}, ${usToTimestamp('$16')}, $17)
+     on conflict do nothing`,
+    [gate.gateId, gate.site, gate.family, gate.kind, gate.releaseRef, gate.role, gate.scope.kind, gate.scope.id, gate.replacesReleaseRef,
+      JSON.stringify(gate.rules), gate.reason, gate.requestedBy, gate.authors[0] ?? gate.requestedBy, gate.authors, gate.nowUs,
+      gate.rules.expiresAtUs, `gate/${gate.gateId}`],
+  )
+  if (rowCount === 1) return
+  const { rows } = await tx.query<{ gate_id: string }>(
+    `select gate_id from gate where site_id = $1 and release_ref = $2 and role = $3 and scope_kind = $4 and scope_id = $5
+       and state in ('collecting', 'open')`,
+    [gate.site, gate.releaseRef, gate.role, gate.scope.kind, gate.scope.id],
+  )
+  refuse('conflict', `gate ${rows[0]?.gate_id} waits for this very change already; decide or withdraw that one`, { gate: rows[0]?.gate_id })
+}
+
+const columns = `g.gate_id, g.site_id, g.family_id, g.kind, g.release_ref, g.role, g.scope_kind, g.scope_id, g.replaces_release_ref, g.rules,
+  g.state, g.evidence, g.evidence_digest, g.evidence_commit, g.reason, g.requested_by, g.authors, ${timestampToUs('g.expires_at')} as expires_us`
+
+interface Row {
+  gate_id: string; site_id: string; family_id: string; kind: GateKind; release_ref: number; role: AssignmentRole
+  scope_kind: Scope['kind']; scope_id: string; replaces_release_ref: number | null; rules: unknown; state: GateRow['state']
+  evidence: unknown; evidence_digest: string | null; evidence_commit: string | null; reason: string; requested_by: string
+  authors: string[]; expires_us: string
+}
+
+const toGate = (row: Row): GateRow => ({
+  gateId: row.gate_id, site: row.site_id, family: row.family_id, kind: row.kind, releaseRef: row.release_ref, role: row.role,
+  scope: { kind: row.scope_kind, id: row.scope_id }, replacesReleaseRef: row.replaces_release_ref, rules: gateRulesSchema.parse(row.rules),
+  state: row.state, evidence: row.evidence, evidenceDigest: row.evidence_digest,
+  evidenceCommit: row.evidence_commit === null ? null : Number(row.evidence_commit),
+  reason: row.reason, requestedBy: row.requested_by, authors: row.authors, expiresAtUs: toUs(row.expires_us),
+})
+
+/** The gate, locked until the transaction ends: two decisions are taken one after the other. Refuses (`not_found`). */
+export async function lockGate(tx: Tx, gateId: string): Promise<GateRow> {
+  const { rows } = await tx.query<Row>(`select ${columns} from gate g where g.gate_id = $1 for update`, [gateId])
+  return rows[0] ? toGate(rows[0]) : refuse('not_found', `there is no gate ${gateId} at site ${tx.site}`, { gate: gateId })
+}
+
+/** The pure machine's view of a gate that has its evidence. */
+export async function toMachine(tx: Tx, row: GateRow, owners: readonly string[]): Promise<Gate> {
+  const { rows } = await tx.query<{ actor_id: string; actor_roles: Role[]; verdict: string; evidence_digest: string; at_us: string }>(
+    `select actor_id, actor_roles, verdict, evidence_digest, ${timestampToUs('decided_at')} as at_us
+     from gate_decision where gate_id = $1 order by gate_decision_id`,
+    [row.gateId],
+  )
+  const closing = await tx.query<{ closed_us: string | null; closed_because: string | null }>(
+    `select ${timestampToUs('closed_at')} as closed_us, closed_because from gate where gate_id = $1`, [row.gateId],
+  )
+  const closedUs = toUsOrNull(closing.rows[0]?.closed_us ?? null)
+  const because = closing.rows[0]?.closed_because
+  const rejection = rows.find((d) => d.verdict === 'reject')
+  return {
+    state: row.state as GateState,
+    rules: row.rules,
+    evidenceDigest: row.evidenceDigest ?? '',
+    requestedBy: row.requestedBy,
+    authors: [...row.authors],
+    owners: [...owners],
+    approvals: rows.filter((d) => d.verdict === 'approve')
+      .map((d) => ({ by: d.actor_id, roles: d.actor_roles, evidenceDigest: d.evidence_digest, atUs: toUs(d.at_us) })),
+    ...(rejection && { rejectedBy: rejection.actor_id }),
+    ...(closedUs !== null && { closedUs }),
+    ...(because != null && { closedBecause: because }),
+  }
+}
+
+export async function insertDecision(tx: Tx, decision: {
+  site: string; gateId: string; actorId: string; roles: readonly Role[]; verdict: 'approve' | 'reject'; evidenceDigest: string; comment: string; nowUs: number
+}): Promise<void> {
+  await tx.query(
+    `insert into gate_decision (site_id, gate_id, actor_id, actor_roles, verdict, evidence_digest, comment, decided_at)
+     values ($1, $2, $3, $4, $5, $6, $7, ${usToTimestamp('$8')})`,
+    [decision.site, decision.gateId, decision.actorId, decision.roles, decision.verdict, decision.evidenceDigest, decision.comment, decision.nowUs],
+  )
+}
+
+export async function closeGateRow(tx: Tx, gateId: string, state: Exclude<GateState, 'open'>, nowUs: number, because: string | null): Promise<void> {
+  await tx.query(
+    `update gate set state = $2, closed_at = ${usToTimestamp('$3')}, closed_because = $4 where gate_id = $1`, [gateId, state, nowUs, because],
+  )
+}
+
+/** Freezes the evidence: from here on approvals bind to its digest. */
+export async function openGateRow(tx: Tx, gateId: string, evidence: { body: unknown; digest: string; commitNumber: number }): Promise<void> {
+  await tx.query(
+    "update gate set state = 'open', evidence = $2, evidence_digest = $3, evidence_commit = $4 where gate_id = $1 and state = 'collecting'",
+    [gateId, JSON.stringify(evidence.body), evidence.digest, evidence.commitNumber],
+  )
+}
+
+/** Other gates waiting to change the same role over the same scope: what they would replace is about to change. */
+export async function rivalGates(tx: Tx, gate: { site: string; family: string; role: AssignmentRole; scope: Scope }, except: string | null): Promise<string[]> {
+  const { rows } = await tx.query<{ gate_id: string }>(
+    `select gate_id from gate where site_id = $1 and family_id = $2 and role = $3 and scope_kind = $4 and scope_id = $5
+       and state in ('collecting', 'open') and gate_id is distinct from $6 order by gate_id for update`,
+    [gate.site, gate.family, gate.role, gate.scope.kind, gate.scope.id, except],
+  )
+  return rows.map((row) => row.gate_id)
+}
+
+export interface OpenGate { readonly site: string; readonly gateId: string; readonly kind: GateKind; readonly expiresAtUs: number }
+
+/** Gates that wait, for the reconciler. */
+export async function openGates(tx: Tx, limit = 1000): Promise<OpenGate[]> {
+  const { rows } = await tx.query<{ site_id: string; gate_id: string; kind: GateKind; expires_us: string }>(
+    `select site_id, gate_id, kind, ${timestampToUs('expires_at')} as expires_us from gate
+     where state in ('collecting', 'open') order by requested_at limit $1`, [limit],
+  )
+  return rows.map((row) => ({ site: row.site_id, gateId: row.gate_id, kind: row.kind, expiresAtUs: toUs(row.expires_us) }))
+}
