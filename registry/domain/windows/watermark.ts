@@ -12,7 +12,8 @@ export type SourceStates = Readonly<Record<string, SourceProgress>>
 export interface SourceBatch {
   readonly commitNumber: number
   readonly source: string
-  readonly completeThroughUs: number
+  /** Null: the batch says nothing about completeness. */
+  readonly completeThroughUs: number | null
   readonly receivedUs: number
 }
 
@@ -31,7 +32,7 @@ export interface WatermarkInput {
 export interface WatermarkStep {
   readonly commitNumber: number
   readonly source: string
-  /** −Infinity while no source holds the asset's data. */
+  /** Infinity while no source has said how far it is complete. */
   readonly watermarkUs: number
 }
 
@@ -48,9 +49,9 @@ export function foldWatermark(input: WatermarkInput): { steps: WatermarkStep[]; 
     const since = input.feedsSince.get(batch.source)
     if (since === undefined || batch.commitNumber < since) continue
     const before = states[batch.source]
-    states[batch.source] = {
-      completeThroughUs: Math.max(before?.completeThroughUs ?? -Infinity, batch.completeThroughUs),
-      receivedUs: Math.max(before?.receivedUs ?? -Infinity, batch.receivedUs),
+    const completeThroughUs = Math.max(before?.completeThroughUs ?? -Infinity, batch.completeThroughUs ?? -Infinity)
+    if (Number.isFinite(completeThroughUs)) {
+      states[batch.source] = { completeThroughUs, receivedUs: Math.max(before?.receivedUs ?? -Infinity, batch.receivedUs) }
     }
     let watermarkUs = Infinity
     for (const [source, progress] of Object.entries(states)) {

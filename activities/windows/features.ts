@@ -1,0 +1,44 @@
+import { computeFeatures } from '../../registry/domain/features/compute.ts'
+import { occupiedEnds } from '../../registry/domain/windows/due.ts'
+import { assembleWindow, nextReadingUs, type KnownReadings, type RoleTag } from '../../registry/domain/windows/window-readings.ts'
+import type { CommittedBatch } from '../../registry/store/asset-lanes.ts'
+import type { FeatureWindow } from '../../registry/store/feature-windows.ts'
+import type { KnownFeatureSet } from './definitions.ts'
+import type { LanePlan } from './plan.ts'
+import type { Pulse } from './pulse.ts'
+
+/** The due windows of one lane that have readings, each as of the commit that made it due, in order; revisions not yet numbered. */
+export async function computeDueWindows(
+  plan: LanePlan, known: KnownReadings, batches: ReadonlyMap<number, CommittedBatch>, pulse: Pulse,
+): Promise<FeatureWindow[]> {
+  const windows: FeatureWindow[] = []
+  for (const range of plan.ranges) {
+    const cause = batches.get(range.commitNumber) as CommittedBatch
+    const ends = occupiedEnds(plan.set.set, range, (fromUs) => nextReadingUs(plan.tags, known, range.commitNumber, fromUs))
+    for (const endUs of ends) {
+      const features = computeWindow(plan.set, plan.tags, known, range.commitNumber, endUs)
+      if (features !== undefined) {
+        windows.push({
+          ...features, assetRef: plan.lane.assetRef, lane: plan.lane.lane, revision: 0, mode: cause.mode, traceId: cause.traceId,
+        })
+      }
+      await pulse()
+    }
+  }
+  return windows
+}
+
+export type ComputedWindow = Pick<FeatureWindow,
+  'featureSetRef' | 'startUs' | 'endUs' | 'commitNumber' | 'values' | 'goodFraction' | 'sourceUs' | 'ingestUs'>
+
+/** One window from what is known, or undefined when it has no reading or too few good ones. */
+export function computeWindow(
+  { set, featureSetRef }: KnownFeatureSet, tags: readonly RoleTag[], known: KnownReadings, commitNumber: number, endUs: number,
+): ComputedWindow | undefined {
+  const startUs = endUs - set.windowUs
+  const { input, sourceUs, ingestUs } = assembleWindow(tags, known, commitNumber, startUs, endUs)
+  if (sourceUs === -Infinity) return undefined
+  const { values, goodFraction } = computeFeatures(set, input)
+  if (!(goodFraction >= set.minGoodFraction)) return undefined
+  return { featureSetRef, startUs, endUs, commitNumber, values, goodFraction, sourceUs, ingestUs }
+}

@@ -1,0 +1,35 @@
+import { timestampToUs, usToTimestamp } from './sql-time.ts'
+import type { Tx } from './transaction.ts'
+
+/** What one batch left of one tag, as an interval of source time (last instant included). */
+export interface BatchSpan {
+  readonly batchId: string
+  readonly tagRef: number
+  readonly fromUs: number
+  readonly toUs: number
+}
+
+/** A batch and the interval of source time in which its readings matter. */
+export interface BatchInterval {
+  readonly batchId: string
+  readonly fromUs: number
+  readonly beforeUs: number
+}
+
+/** The chunks and waveforms that batches left of some tags, where they begin inside the given intervals. */
+export async function spansOfBatches(tx: Tx, batches: readonly BatchInterval[], tagRefs: readonly number[]): Promise<BatchSpan[]> {
+  if (batches.length === 0 || tagRefs.length === 0) return []
+  const inside = (start: string): string =>
+    `c.tag_ref = any($4::int[]) and ${start} >= ${usToTimestamp('b.from_us')} and ${start} < ${usToTimestamp('b.before_us')} and c.batch_id = b.batch_id`
+  const { rows } = await tx.query<{ batch_id: string; tag_ref: number; from_us: string; to_us: string }>(
+    `with b as (select * from unnest($1::bigint[], $2::bigint[], $3::bigint[]) as u(batch_id, from_us, before_us))
+     select c.batch_id, c.tag_ref, ${timestampToUs('c.t_min')} as from_us, ${timestampToUs('c.t_max')} as to_us
+     from b join reading_chunk c on ${inside('c.t_min')}
+     union all
+     select c.batch_id, c.tag_ref, ${timestampToUs('c.t_start')} as from_us,
+            ${timestampToUs("c.t_start + c.n * c.interval_us * interval '1 microsecond'")} as to_us
+     from b join waveform c on ${inside('c.t_start')}`,
+    [batches.map((b) => b.batchId), batches.map((b) => b.fromUs), batches.map((b) => b.beforeUs), tagRefs],
+  )
+  return rows.map((row) => ({ batchId: row.batch_id, tagRef: row.tag_ref, fromUs: Number(row.from_us), toUs: Number(row.to_us) }))
+}
