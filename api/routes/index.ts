@@ -1,0 +1,14 @@
+import type { ApiDeps } from '../deps.ts'
+import type { Endpoint } from '../endpoint.ts'
+import { accessEndpoints } from './access.ts'
+import { meEndpoints } from './me.ts'
+import { platformEndpoints } from './platform.ts'
+
+/** Every operation under /v1, in the order in which they are documented. */
+export function allEndpoints(deps: ApiDeps): Endpoint[] {
+  return [
+    ...accessEndpoints,
+    ...meEndpoints,
+    ...platformEndpoints(deps),
+  ]
+}

@@ -1,0 +1,26 @@
+/** The API process: serves /v1 and the console until it is told to stop. */
+import { pino } from 'pino'
+import { startApiServer } from '../api-server.ts'
+import { ConfigError, connectionsOf, loadConfig } from '../config.ts'
+import { PortTakenError } from '../dev/ports.ts'
+import { stopOnSignal } from '../stop-on-signal.ts'
+
+async function main(): Promise<void> {
+  const config = loadConfig()
+  const log = pino({ level: config.logLevel, base: { part: 'api' } })
+  const starting = startApiServer({
+    connections: connectionsOf(config), dataDir: config.dataDir, host: config.host, port: config.port, log,
+  })
+  stopOnSignal(async () => { await (await starting.catch(() => undefined))?.stop() })
+  const { address } = await starting
+  log.info(`the API listens on ${address}`)
+  process.send?.({ type: 'ready', address })
+}
+
+try {
+  await main()
+} catch (error) {
+  const known = error instanceof ConfigError || error instanceof PortTakenError
+  process.stderr.write(`${known ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+  process.exit(1)
+}
