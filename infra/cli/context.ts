@@ -1,5 +1,7 @@
 import type { Command } from 'commander'
 import { loadConfig, type Config } from '../config.ts'
+import { readJson } from '../private-file.ts'
+import { statusFile, type PlatformStatus } from '../status.ts'
 import { createApiClient, findKey, type ApiClient } from './api-client.ts'
 import { createPrinter, type Printer } from './print.ts'
 
@@ -13,12 +15,19 @@ export interface CommandContext {
   readonly site: string | undefined
 }
 
+/** Where the platform on this data folder answers, as it wrote itself; else where the configuration would put it. */
+function platformUrl(config: Config): string {
+  const status = readJson(statusFile(config.dataDir)) as PlatformStatus | undefined
+  if (status) return status.url
+  // A wildcard address is for listening; calls go to this machine.
+  const host = ['0.0.0.0', '::'].includes(config.host) ? '127.0.0.1' : config.host
+  return `http://${host}:${config.port}`
+}
+
 export async function openContext(command: Command): Promise<CommandContext> {
   const options = command.optsWithGlobals<GlobalOptions>()
   const config = loadConfig()
-  // A wildcard address is for listening; calls go to this machine.
-  const host = ['0.0.0.0', '::'].includes(config.host) ? '127.0.0.1' : config.host
-  const url = options.url ?? `http://${host}:${config.port}`
+  const url = options.url ?? platformUrl(config)
   return {
     config,
     api: createApiClient(url, await findKey(config, options.keyFile)),

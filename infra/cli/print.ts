@@ -11,14 +11,14 @@ export interface Printer {
 
 export function createPrinter(json: boolean): Printer {
   const tty = process.stderr.isTTY
-  let shown = 0
+  let shown = Date.now()
   return {
     json,
     line: (text = '') => { if (!json) process.stdout.write(`${text}\n`) },
     table: (rows, columns) => { if (!json) process.stdout.write(formatTable(rows, columns)) },
     document: (value) => { if (json) process.stdout.write(`${JSON.stringify(value)}\n`) },
     progress: (text) => {
-      if (json && !tty) return
+      if (!tty && (json || text === '')) return
       if (tty) process.stderr.write(`\r\x1b[K${text}`)
       // Plain lines are for logs: a few are enough.
       else if (Date.now() - shown > 5_000) { shown = Date.now(); process.stderr.write(`${text}\n`) }

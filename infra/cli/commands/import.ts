@@ -1,0 +1,82 @@
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import type { Command } from 'commander'
+import pino from 'pino'
+import { parse as parseYaml } from 'yaml'
+import { assetImportFromMap, planImport, runImport, type ImportPlan, type ImportProgress } from '../../../edge/import-csv.ts'
+import { describeProblem } from '../../../edge/connectors/csv/problem.ts'
+import { findMqtt } from '../../local-mqtt.ts'
+import { CliError, type ApiClient } from '../api-client.ts'
+import { openContext } from '../context.ts'
+import type { Printer } from '../print.ts'
+
+interface CsvOptions { map: string; asset?: string; dryRun?: boolean; skipBadRows?: boolean; register: boolean }
+
+export function addImportCommands(program: Command): void {
+  const imports = program.command('import').description('bring in history from CSV files, or the asset registry')
+    .argument('[files...]', 'CSV files, in any order')
+    .option('--map <file>', 'YAML map: column → tag, unit, time zone, sampling (see docs/csv-maps.md)')
+    .option('--asset <id>', 'import as this asset instead of the one the map names')
+    .option('--dry-run', 'read and check everything, ship nothing')
+    .option('--skip-bad-rows', 'leave bad rows out instead of refusing the file')
+    .option('--no-register', 'do not register the map\'s site, asset and tags first')
+    .action(async (files: string[], options: Partial<CsvOptions>, command: Command) => {
+      if (options.map === undefined) throw new CliError('usage', 'Name the map of the files with --map FILE; edge/maps/skab.yaml is an example.')
+      await importCsv(files, { ...options, map: options.map, register: options.register !== false }, command)
+    })
+
+  imports.command('assets <file>').description('register sites, lines, assets, components and tags from a YAML or JSON file; twice changes nothing')
+    .action(async (file: string, _options: unknown, command: Command) => {
+      const { api, print } = await openContext(command)
+      const text = await readFile(file, 'utf8').catch(() => { throw new CliError('not_found', `The file ${file} cannot be read.`) })
+      let document: unknown
+      try { document = parseYaml(text) } catch (error) { throw new CliError('invalid', `${file}: ${(error as Error).message}`) }
+      const answer = await register(api, document)
+      print.line(`Registered: ${Object.entries(answer).map(([what, n]) => `${what} ${JSON.stringify(n)}`).join(', ')}`)
+      print.document(answer)
+    })
+}
+
+const register = (api: ApiClient, document: unknown) => api.post<Record<string, unknown>>('/v1/assets/import', document)
+
+async function importCsv(files: string[], options: CsvOptions, command: Command): Promise<void> {
+  const { api, print, site, config } = await openContext(command)
+  const interrupted = new AbortController()
+  process.once('SIGINT', () => interrupted.abort())
+  const plan = await planImport({
+    map: options.map, files, onProgress: (progress) => showProgress(print, progress), signal: interrupted.signal,
+    ...(site === undefined ? {} : { site }), ...(options.asset === undefined ? {} : { asset: options.asset }),
+  })
+  print.progress('')
+  describePlan(print, plan)
+  if (options.dryRun) {
+    print.document({ plan: { rows: plan.rows, badRows: plan.badRows, readings: plan.readings, firstUs: plan.firstUs, lastUs: plan.lastUs, problems: plan.problems } })
+    if (plan.badRows > 0) process.exitCode = 1
+    return
+  }
+  const mqtt = findMqtt(config)
+  if (!mqtt) throw new CliError('unreachable', `No broker is known: start the platform on ${config.dataDir} with "npm start", or set MQTT_URL.`)
+  if (options.register) await register(api, assetImportFromMap(plan.map))
+  const report = await runImport({
+    plan, mqtt, bufferRoot: path.join(config.dataDir, 'import'), log: pino({ level: 'silent' }), skipBadRows: options.skipBadRows === true,
+    onProgress: (progress) => showProgress(print, progress), signal: interrupted.signal,
+  })
+  print.progress('')
+  for (const file of report.files) print.line(`  ${file.name}: ${file.rows} rows, ${file.readings} readings${file.skippedRows ? `, ${file.skippedRows} rows left out` : ''}${file.before ? ' (imported before)' : ''}`)
+  print.line(report.status === 'already-imported' ? 'Every file was imported before; nothing was sent.'
+    : report.status === 'interrupted' ? 'Interrupted. Run the same command again to go on where it stopped.'
+      : `Imported: ${report.readings} readings in ${report.batches} batches, each acknowledged by the platform.`)
+  print.document(report)
+  if (report.status === 'interrupted' || report.quarantinedBatches > 0) process.exitCode = 1
+}
+
+function describePlan(print: Printer, plan: ImportPlan): void {
+  print.line(`${plan.files.length} files, ${plan.rows} rows, ${plan.readings} readings for ${plan.map.site.id}/${plan.map.asset.id}`)
+  for (const problem of plan.problems.slice(0, 20)) print.line(`  ${describeProblem(problem)}`)
+  if (plan.badRows > 0) print.line(`  ${plan.badRows} bad rows in all`)
+}
+
+function showProgress(print: Printer, { phase, file, bytesDone, bytesTotal, readings, acknowledged }: ImportProgress): void {
+  if (phase === 'check') print.progress(`checking ${file ?? ''}: ${readings} readings so far`)
+  else print.progress(`${phase === 'read' ? 'reading' : 'shipping'} ${bytesTotal > 0 ? Math.round((bytesDone / bytesTotal) * 100) : 0} %, ${acknowledged} of ${readings} readings acknowledged`)
+}
