@@ -81,10 +81,20 @@ const toGate = (row: Row): GateRow => ({
   reason: row.reason, requestedBy: row.requested_by, authors: row.authors, expiresAtUs: toUs(row.expires_us),
 })
 
+/** The gate as it is, without a lock. Refuses (`not_found`). */
+export async function readGate(tx: Tx, gateId: string): Promise<GateRow> {
+  const { rows } = await tx.query<Row>(`select ${columns} from gate g where g.gate_id = $1`, [gateId])
+  return rows[0] ? toGate(rows[0]) : noGate(tx, gateId)
+}
+
+function noGate(tx: Tx, gateId: string): never {
+  return refuse('not_found', `there is no gate ${gateId} at site ${tx.site}`, { gate: gateId })
+}
+
 /** The gate, locked until the transaction ends: two decisions are taken one after the other. Refuses (`not_found`). */
 export async function lockGate(tx: Tx, gateId: string): Promise<GateRow> {
   const { rows } = await tx.query<Row>(`select ${columns} from gate g where g.gate_id = $1 for update`, [gateId])
-  return rows[0] ? toGate(rows[0]) : refuse('not_found', `there is no gate ${gateId} at site ${tx.site}`, { gate: gateId })
+  return rows[0] ? toGate(rows[0]) : noGate(tx, gateId)
 }
 
 /** The pure machine's view of a gate that has its evidence. */

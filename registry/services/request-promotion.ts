@@ -1,0 +1,87 @@
+import { randomUUID } from 'node:crypto'
+import { z } from 'zod'
+import { demand, type Actor } from '../domain/access/rights.ts'
+import { slugSchema } from '../domain/contract/primitives.ts'
+import { microsToIso } from '../domain/contract/time.ts'
+import { refuse } from '../domain/errors.ts'
+import { openGate } from '../domain/gates/gate.ts'
+import type { GateKind } from '../domain/governance/family.ts'
+import { currentAssignment, findRelease, lockSeat, type ReleaseParts, type Seat } from '../store/assignments.ts'
+import { recordAudit } from '../store/audit.ts'
+import { getFamily } from '../store/families.ts'
+import { insertGate } from '../store/gates.ts'
+import { announce } from '../store/outbox.ts'
+import { inSite, type Tx } from '../store/transaction.ts'
+import { startGate } from '../store/workflow-calls.ts'
+import type { ServiceContext } from './context.ts'
+
+export const scopeSchema = z.object({ kind: z.enum(['family', 'line', 'asset']), id: slugSchema })
+
+export const requestPromotionInput = z.object({
+  site: slugSchema,
+  release: z.string().min(1).max(200),
+  role: z.enum(['champion', 'challenger', 'shadow']).default('champion'),
+  scope: scopeSchema.optional().describe('Absent: the whole family'),
+  reason: z.string().min(1).max(2000),
+})
+export type RequestPromotionInput = z.infer<typeof requestPromotionInput>
+
+export interface RequestedGate { readonly gate: string; readonly kind: GateKind; readonly state: 'collecting'; readonly expiresAt: string; readonly replaces: string | null }
+
+/**
+ * Asks for a release to be put in force. Makes a gate that names what it changes and what it replaces; its workflow
+ * collects the evidence and waits. Refuses (`conflict`) what is in force already or waits already, and (`invalid`) a
+ * gate that nobody could ever approve.
+ */
+export async function requestPromotion(ctx: ServiceContext, actor: Actor, input: RequestPromotionInput): Promise<RequestedGate> {
+  demand(actor, 'gate.request', input.site)
+  return inSite(ctx.pool, input.site, (tx) => requestPromotionIn(tx, actor, input, ctx.nowUs()))
+}
+
+/** The same inside a transaction that does more (a retraining that asks for its release to be promoted). */
+export async function requestPromotionIn(tx: Tx, actor: Actor, input: RequestPromotionInput, nowUs: number): Promise<RequestedGate> {
+  const { site, role } = input
+  const release = await findRelease(tx, site, { release: input.release })
+    ?? refuse('not_found', `site ${site} has no release ${input.release}`, { release: input.release })
+  const scope = input.scope ?? { kind: 'family' as const, id: release.family }
+  if (scope.kind === 'family' && scope.id !== release.family) {
+    refuse('invalid', `release ${release.release} is made for family ${release.family}, not for ${scope.id}`, { family: release.family })
+  }
+  const seat: Seat = { site, family: release.family, role, scope }
+  await lockSeat(tx, seat)
+  const current = await currentAssignment(tx, seat)
+  if (current?.releaseRef === release.releaseRef) {
+    refuse('conflict', `${release.release} is ${role} of ${scope.kind} ${scope.id} already, since ${microsToIso(current.fromUs)}`, { release: release.release })
+  }
+  const replaced = current ? await findRelease(tx, site, { releaseRef: current.releaseRef }) : null
+  const { kind, authors } = whatChanges(release, replaced)
+  const family = await getFamily(tx, site, release.family)
+  const { expiresAfterSeconds, ...approvals } = family.governance[kind]
+  const rules = { ...approvals, expiresAtUs: Math.round(nowUs + expiresAfterSeconds * 1_000_000) }
+  // The machine itself says whether anybody could approve this; the digest it will bind to comes with the evidence.
+  openGate({ rules, evidenceDigest: '', requestedBy: actor.id, authors, owners: ownersOf(family) }, nowUs)
+
+  const gateId = randomUUID()
+  await insertGate(tx, {
+    gateId, site, family: release.family, kind, releaseRef: release.releaseRef, role, scope, replacesReleaseRef: current?.releaseRef ?? null,
+    rules, reason: input.reason, requestedBy: actor.id, authors, nowUs,
+  })
+  await startGate(tx, site, { gateId, kind, expiresAtUs: rules.expiresAtUs })
+  const detail = { kind, release: release.release, role, scope, replaces: current?.release ?? null, reason: input.reason }
+  await recordAudit(tx, { site, actor, verb: 'request-promotion', subject: `gate/${gateId}`, detail })
+  await announce(tx, { site, id: `gate/${gateId}/requested`, type: 'gate.requested', atUs: nowUs, data: { gate: gateId, requestedBy: actor.id, ...detail } })
+  return { gate: gateId, kind, state: 'collecting', expiresAt: microsToIso(rules.expiresAtUs), replaces: current?.release ?? null }
+}
+
+export const ownersOf = (family: { readonly owner: string | null }): string[] => (family.owner === null ? [] : [family.owner])
+
+/**
+ * A release that keeps the model and changes only the policy is a policy change; all else is a promotion. Whoever made
+ * a part that changes is an author, and authors do not approve.
+ */
+export function whatChanges(release: ReleaseParts, replaced: ReleaseParts | null): { kind: GateKind; authors: string[] } {
+  const model = replaced?.modelVersionRef !== release.modelVersionRef
+  const policy = replaced?.policyRef !== release.policyRef
+  const authors = [release.createdBy, ...(model ? [release.modelBy] : []), ...(policy ? [release.policyBy] : [])]
+  return { kind: policy && !model ? 'approve-policy' : 'promote-model', authors: [...new Set(authors)] }
+}

@@ -1,0 +1,65 @@
+import { z } from 'zod'
+import { demand, type Actor } from '../domain/access/rights.ts'
+import { slugSchema } from '../domain/contract/primitives.ts'
+import { microsToIso } from '../domain/contract/time.ts'
+import { refuse } from '../domain/errors.ts'
+import { assignmentByRequest, currentAssignment, findRelease, formerAssignment, lockSeat, switchAssignment, type Seat } from '../store/assignments.ts'
+import { recordAudit } from '../store/audit.ts'
+import { appendLedger } from '../store/ledger.ts'
+import { announce } from '../store/outbox.ts'
+import { inSite } from '../store/transaction.ts'
+import type { ServiceContext } from './context.ts'
+import { voidRivals } from './gate-closing.ts'
+import { scopeSchema } from './request-promotion.ts'
+
+export const rollBackInput = z.object({
+  site: slugSchema,
+  family: slugSchema,
+  scope: scopeSchema.optional().describe('Absent: the whole family'),
+  to: z.string().min(1).max(200).optional().describe('A release that was champion before; absent: the one just before'),
+  reason: z.string().min(1).max(2000),
+  requestId: z.string().min(1).max(200).describe('The same id does it once, however often it is sent'),
+})
+export type RollBackInput = z.infer<typeof rollBackInput>
+
+export interface RolledBack { readonly assignment: string; readonly release: string; readonly replaced: string | null; readonly since: string; readonly repeated: boolean }
+
+/**
+ * Assigns the former champion again, at once and without a gate: it was approved before. Rolling back a roll back puts
+ * the newer release in force again. Refuses (`conflict`) when there is nothing to go back to.
+ */
+export async function rollBack(ctx: ServiceContext, actor: Actor, input: RollBackInput): Promise<RolledBack> {
+  demand(actor, 'release.roll-back', input.site)
+  const { site, family, requestId } = input
+  const seat: Seat = { site, family, role: 'champion', scope: input.scope ?? { kind: 'family', id: family } }
+  return inSite(ctx.pool, site, async (tx) => {
+    await lockSeat(tx, seat)
+    const done = await assignmentByRequest(tx, site, requestId)
+    if (done) {
+      if (done.family !== family) refuse('idempotency_conflict', `request ${requestId} was used for family ${done.family}; send a new id`, { requestId })
+      return { assignment: done.assignmentId, release: done.release, replaced: null, since: microsToIso(done.fromUs), repeated: true }
+    }
+    const current = await currentAssignment(tx, seat)
+    const former = await formerAssignment(tx, seat, input.to)
+    if (!current || !former) {
+      return refuse('conflict', input.to === undefined
+        ? `${family} has no former champion to go back to`
+        : `${input.to} was never champion of ${family}; ask for its promotion instead`, { family })
+    }
+    if (former.releaseRef === current.releaseRef) refuse('conflict', `${current.release} is champion already`, { release: current.release })
+    const release = await findRelease(tx, site, { releaseRef: former.releaseRef })
+    const nowUs = ctx.nowUs()
+    const { assignmentId, atUs } = await switchAssignment(tx, {
+      seat, releaseRef: former.releaseRef, gateId: null, reason: input.reason, assignedBy: actor.id, requestId, nowUs,
+    })
+    const body = {
+      assignment: assignmentId, family, role: 'champion', scope: seat.scope, release: former.release, releaseDigest: release?.digest ?? null,
+      replaces: current.release, atUs, reason: input.reason, requestId,
+    }
+    await recordAudit(tx, { actor, verb: 'roll-back', subject: `family/${family}`, detail: body })
+    await appendLedger(tx, { kind: 'assignment.rolled-back', subject: `release/${former.release}`, actor, body })
+    await announce(tx, { id: `assignment/${assignmentId}`, type: 'assignment.rolled-back', atUs: nowUs, data: { ...body, by: actor.id } })
+    await voidRivals(tx, seat, null, former.release, nowUs)
+    return { assignment: assignmentId, release: former.release, replaced: current.release, since: microsToIso(atUs), repeated: false }
+  })
+}
