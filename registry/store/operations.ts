@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { enqueue, type WorkflowStart } from './outbox.ts'
+import { usToTimestamp } from './sql-time.ts'
 import type { Tx } from './transaction.ts'
 import { writingSite } from './writing-site.ts'
 
@@ -62,6 +63,24 @@ export async function endOperation(tx: Tx, operationId: string, outcome: Operati
       outcome.state === 'failed' ? JSON.stringify(outcome.error) : null],
   )
   return rowCount === 1
+}
+
+/** Notes the wish and has the relay cancel the workflow; null when there is no such operation. */
+export async function requestCancel(
+  tx: Tx, site: string, operationId: string, nowUs: number,
+): Promise<{ state: OperationState; requested: boolean; first: boolean } | null> {
+  const { rows } = await tx.query<{ state: OperationState; workflow_id: string; ended: boolean; requested: boolean }>(
+    `select state, workflow_id, ended_at is not null as ended, cancel_requested_at is not null as requested
+     from operation where site_id = $1 and operation_id = $2 for update`, [site, operationId],
+  )
+  const row = rows[0]
+  if (!row) return null
+  if (row.ended || row.requested) return { state: row.state, requested: row.requested, first: false }
+  await tx.query(`update operation set cancel_requested_at = ${usToTimestamp('$2')}, updated_at = now() where operation_id = $1`, [operationId, nowUs])
+  await enqueue(tx, {
+    channel: 'workflow', kind: 'cancel', site, target: row.workflow_id, payload: { reason: 'asked for' }, dedupeKey: `cancel:${row.workflow_id}`,
+  })
+  return { state: row.state, requested: true, first: true }
 }
 
 export interface OpenOperation { readonly site: string; readonly operationId: string; readonly workflowId: string; readonly start: WorkflowStart }
