@@ -1,4 +1,4 @@
-/** The part of `fft.js` (which ships no types) that fft-plan.ts uses. Buffers may be typed arrays: it only indexes them. */
+/** The part of `fft.js` (which ships no types) that fft-any-length.ts uses. Buffers may be typed arrays: it only indexes them. */
 declare module 'fft.js' {
   type Buffer = Float64Array | number[]
   export default class FFT {

@@ -47,6 +47,17 @@ describe('fftPlan', () => {
     }))
   })
 
+  it('agrees at the lengths devices send, whichever way they are transformed', () => {
+    for (const size of [1024, 1984, 2000, 2112, 2500, 2560, 3001, 10_000]) {
+      const x = Array.from({ length: size }, (_, i) => Math.sin(i * i * 0.1) + (i % 7))
+      const bins = fftPlan(size).forwardReal(Float64Array.from(x))
+      for (const k of [0, 1, 17, Math.floor(size / 3), Math.floor(size / 2)]) {
+        const [re, im] = slowDft(x, k)
+        assert.ok(Math.hypot((bins[2 * k] ?? NaN) - re, (bins[2 * k + 1] ?? NaN) - im) < 1e-8, `bin ${k} of ${size}`)
+      }
+    }
+  })
+
   it('keeps its figures when many other lengths came between', () => {
     const x = Float64Array.from({ length: 48 }, (_, i) => Math.sin(i))
     const before = [...fftPlan(48).forwardReal(x)]
