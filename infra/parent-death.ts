@@ -23,7 +23,8 @@ export function boundToParent({ command, args, user, passFolders }: Program, sig
   const setpriv = findSetpriv()
   if (!setpriv) return { command, args: [...args], options: { ...user } }
   const identity = user ? [`--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups'] : []
-  const reach = user && passFolders ? ['--inh-caps=+dac_override', '--ambient-caps=+dac_override'] : []
+  // access(2) would look with the bare user's rights; no_setuid_fixup leaves it the capability too.
+  const reach = user && passFolders ? ['--inh-caps=+dac_override', '--ambient-caps=+dac_override', '--securebits=+no_setuid_fixup'] : []
   return {
     command: setpriv,
     args: [`--pdeathsig=${signal.replace(/^SIG/, '')}`, ...identity, ...reach, '--', command, ...args],
