@@ -31,9 +31,8 @@ export interface Twin extends TwinSummary {
   release: string | null
   tags: { tag: string; role: string; kind: 'scalar' | 'waveform'; unit: string; value: number | null; quality: 'good' | 'uncertain' | 'bad' | null; at: string | null }[]
   questions: { drifting: string; howFast: string; failureMode: string; whatToDo: string }
-  alerts: AlertRow[]
-  /** Raise levels of the champion's rules on the confidence, for the plot. */
-  levels: { rule: string; raiseAt: number }[]
+  rules: { id: string; signal: string; raiseAt: number; clearAt: number; value: number | null; state: string }[]
+  drivers: { feature: string; share: number }[]
 }
 
 export interface AlertRow {

@@ -13,11 +13,13 @@ const seconds = (iso: string) => Date.parse(iso) / 1000
 /** One machine: the four questions, its score against the threshold, its readings, its alerts and where they come from. */
 export function TwinPage({ site, asset }: { site: string; asset: string }) {
   const twin = useData(() => get<Twin>(`/v1/twins/${encodeURIComponent(asset)}`, { site }), `${site}/${asset}`)
+  const history = useData(() => get<Page<AlertRow>>('/v1/alerts', { site, asset, limit: 50 }), `alerts${site}/${asset}`)
   const [span, setSpan] = useState<Span>('month')
   const end = twin.data?.scoredAt ?? newest(twin.data)
   const from = end ? new Date(Date.parse(end) - SPANS[span] * 86_400_000).toISOString() : null
   if (!twin.data) return <Notice error={twin.error} />
   const t = twin.data
+  const alerts = history.data?.items ?? []
   return (
     <>
       <div class="head">
@@ -36,10 +38,10 @@ export function TwinPage({ site, asset }: { site: string; asset: string }) {
             <div><dt>What to do?</dt><dd>{t.questions.whatToDo}</dd></div>
           </dl>
         </Panel>
-        {from && end ? <ScorePanel twin={t} from={from} to={end} span={span} onSpan={setSpan} /> : <Panel title="Score" wide><Empty>Nothing was scored yet.</Empty></Panel>}
+        {from && end ? <ScorePanel twin={t} alerts={alerts} from={from} to={end} span={span} onSpan={setSpan} /> : <Panel title="Score" wide><Empty>Nothing was scored yet.</Empty></Panel>}
         {from && end && <ReadingPanel twin={t} from={from} to={end} />}
-        <AlertsPanel alerts={t.alerts} />
-        <LineagePanel twin={t} />
+        <AlertsPanel alerts={alerts} />
+        <LineagePanel site={site} alert={alerts[0]} />
       </div>
     </>
   )
@@ -50,15 +52,15 @@ function newest(twin: Twin | undefined): string | null {
   return times.at(-1) ?? null
 }
 
-function ScorePanel({ twin, from, to, span, onSpan }: { twin: Twin; from: string; to: string; span: Span; onSpan: (span: Span) => void }) {
+function ScorePanel({ twin, alerts, from, to, span, onSpan }: { twin: Twin; alerts: AlertRow[]; from: string; to: string; span: Span; onSpan: (span: Span) => void }) {
   // `to` is the end of the newest window and the query's end is exclusive: one more microsecond takes it in.
   const until = new Date(Date.parse(to) + 1).toISOString()
   const { data, error } = useData(() => get<Page<ScoreRow>>('/v1/scores', { site: twin.site, asset: twin.asset, from, to: until, role: 'champion', limit: 5000 }), `score${twin.site}${twin.asset}${span}${to}`, 15_000)
   const rows = data?.items ?? []
   const times = useMemo(() => rows.map((row) => seconds(row.windowEnd)), [data])
   const series = useMemo(() => [{ label: 'confidence of a fault', color: 'main' as const, values: rows.map((row) => row.confidence) }], [data])
-  const marks = useMemo((): Mark[] => twin.alerts.map((alert) => ({ at: seconds(alert.raisedAt), label: alert.rule, kind: 'alert' })), [twin.alerts])
-  const levels = useMemo(() => twin.levels.map((level) => ({ value: level.raiseAt, label: `${level.rule} raises at ${level.raiseAt}`, kind: 'raise' as const })), [JSON.stringify(twin.levels)])
+  const marks = useMemo((): Mark[] => alerts.map((alert) => ({ at: seconds(alert.raisedAt), label: alert.rule, kind: 'alert' })), [alerts])
+  const levels = useMemo(() => twin.rules.filter((rule) => rule.signal === 'confidence').map((rule) => ({ value: rule.raiseAt, label: `${rule.id} raises at ${rule.raiseAt}`, kind: 'raise' as const })), [JSON.stringify(twin.rules.map((rule) => rule.raiseAt))])
   return (
     <Panel title="Score against the threshold" wide aside={
       <div class="tabs" role="group" aria-label="Span">{(Object.keys(SPANS) as Span[]).map((one) => <button key={one} aria-pressed={one === span} onClick={() => onSpan(one)}>{one}</button>)}</div>
@@ -111,8 +113,7 @@ function AlertsPanel({ alerts }: { alerts: AlertRow[] }) {
   )
 }
 
-function LineagePanel({ twin }: { twin: Twin }) {
-  const alert = twin.alerts[0]
+function LineagePanel({ site, alert }: { site: string; alert: AlertRow | undefined }) {
   if (!alert) return null
-  return <Panel title="Where the newest alert comes from" wide><LineageDrawing query={{ alert: alert.id, site: twin.site }} /></Panel>
+  return <Panel title="Where the newest alert comes from" wide><LineageDrawing query={{ alert: alert.id, site }} /></Panel>
 }
