@@ -44,7 +44,7 @@ export function layerSizes(d: number): number[] {
 export async function fitAutoencoder(
   features: readonly string[], rows: Float64Array, options: AutoencoderOptions = {},
 ): Promise<FittedAutoencoder> {
-  const { seed = 1, epochs = 120, patience = 10, learningRate = 4e-3 } = options
+  const { seed = 1, epochs = 120, patience = 10, learningRate = 8e-3 } = options
   const d = features.length
   const n = rows.length / d
   if (n < MIN_ROWS) {
@@ -57,7 +57,8 @@ export async function fitAutoencoder(
   // Fitted on the trained part alone, or the held-out loss would know the future.
   const standardiser = fitStandardiser(features, rows.subarray(0, trained * d))
   const inputs = networkInputs(modelInputs(standardiser, rows).rows, INPUT_CLIP)
-  const batch = Math.max(16, Math.min(256, Math.ceil(trained / 16)))
+  // Few large steps: a step costs some milliseconds of bookkeeping, whatever its size.
+  const batch = Math.max(32, Math.min(512, Math.ceil(trained / 8)))
 
   const parameters = createVariables(layerSizes(d), random)
   const optimizer = tf.train.adam(learningRate)

@@ -43,6 +43,8 @@ export const datasetManifestSchema = z.object({
   parts: z.record(z.enum(parts), z.int()),
   excluded: z.record(z.string(), z.int()),
   labelVersion: sha256Schema,
+  /** Recorded failures in the range, for the lead time of alerts. */
+  failures: z.array(z.object({ asset: z.string(), atUs: z.int() })),
   /** Over canonical rows: another Parquet writer gives the same. */
   digest: sha256Schema,
   file: z.object({ key: z.string(), sha256: sha256Schema, bytes: z.int() }),
@@ -53,7 +55,7 @@ export const datasetManifestSchema = z.object({
 })
 export type DatasetManifest = z.infer<typeof datasetManifestSchema>
 
-export type DatasetFacts = Pick<DatasetManifest, 'site' | 'family' | 'featureSet' | 'assets' | 'fromUs' | 'toUs' | 'commitNumber' | 'labelVersion'>
+export type DatasetFacts = Pick<DatasetManifest, 'site' | 'family' | 'featureSet' | 'assets' | 'fromUs' | 'toUs' | 'commitNumber' | 'labelVersion' | 'failures'>
 
 /**
  * Stores rows as Parquet, the drift reference of their training part, and the manifest, all under their digests: the
