@@ -93,6 +93,11 @@ export const featureSetSchema = z.strictObject({
 })
 
 export type Feature = z.infer<typeof featureSchema>
+export type ScalarFeature = Extract<Feature, { kind: ScalarKind }>
+export type WaveFeature = Extract<Feature, { kind: WaveKind }>
+export type BandFeature = Extract<Feature, { kind: BandKind }>
+export type DefectFeature = Extract<Feature, { kind: 'envelope_defect' }>
+export type WaveformFeature = WaveFeature | BandFeature | DefectFeature
 export type FeatureSet = z.infer<typeof featureSetSchema>
 /** As people write it: defaults may be left out. */
 export type FeatureSetInput = z.input<typeof featureSetSchema>
@@ -114,6 +119,6 @@ export function featureSetRoles(set: FeatureSet): { scalar: string[]; waveform: 
   return { scalar: [...scalar], waveform: [...waveform] }
 }
 
-export function isScalarFeature(feature: Feature): feature is Extract<Feature, { kind: ScalarKind }> {
+export function isScalarFeature(feature: Feature): feature is ScalarFeature {
   return (scalarKinds as readonly string[]).includes(feature.kind)
 }

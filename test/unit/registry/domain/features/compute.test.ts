@@ -90,6 +90,19 @@ describe('computeFeatures', () => {
     near(value('outer-race', window), syntheticExpected.envelope.amplitude, 1e-4, 'outer race')
   })
 
+  it('has nothing to say about a band the recording cannot hold', () => {
+    const beyond = featureSetSchema.parse({
+      ...written,
+      features: [
+        { name: 'rms', role: 'vibration_de', kind: 'band_rms', params: { loHz: 7000, hiHz: 9000 } },
+        { name: 'peak', role: 'vibration_de', kind: 'band_peak_amplitude', params: { loHz: 7000, hiHz: 9000 } },
+        { name: 'race', role: 'vibration_de', kind: 'envelope_defect',
+          params: { loHz: 7000, hiHz: 9000, defect: 'bpfo', bearing, shaft: { hz: 30 } } },
+      ],
+    })
+    assert.deepEqual(computeFeatures(beyond, windowOf([], [recording])).missing, ['rms', 'peak', 'race'])
+  })
+
   it('counts readings in [start, end) and only those of good or uncertain quality', () => {
     const window = windowOf([
       [-1, 1000, 0], [0, 1, 0], [5_000_000, 2, 1 | 16], [6_000_000, 500, 2], [7_000_000, NaN, 0], [9_999_999, 6, 0], [10_000_000, 1000, 0],
