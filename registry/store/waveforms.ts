@@ -1,3 +1,4 @@
+import { WAVEFORM_SPAN_US } from '../domain/ingest/check-waveform.ts'
 import type { StoredWaveform } from '../domain/ingest/chunk.ts'
 import { instant, whole, type TagSpan } from './chunks.ts'
 import { copyOut } from './copy.ts'
@@ -42,9 +43,6 @@ export async function readWaveforms(tx: Tx, spans: readonly TagSpan[], asOfCommi
   }
   return waveforms
 }
-
-/** Longest duration of one waveform that a look-back finds; ingest refuses longer ones. */
-export const WAVEFORM_SPAN_US = 3_600_000_000
 
 function query(spans: readonly TagSpan[], asOfCommit: number): string {
   const values = spans.map(({ tagRef, fromUs, toUs }) => `(${whole(tagRef)}, ${instant(fromUs - WAVEFORM_SPAN_US)}, ${instant(fromUs)}, ${instant(toUs)})`)

@@ -58,7 +58,8 @@ export const acknowledgementSchema = z
   .object({
     gateway: slugSchema,
     epoch: z.string(),
-    sequence: z.number().int().min(1),
+    sequence: z.number().int().min(0).describe('0 when the header could not be read; then only the digest tells which batch is meant'),
+    digest: sha256Schema.optional().describe('Of the bytes as they were received'),
     status: z.enum(['stored', 'duplicate', 'quarantined']),
     code: z.string().nullable().describe('Error code when quarantined'),
     message: z.string().nullable(),

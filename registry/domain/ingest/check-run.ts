@@ -14,7 +14,7 @@ export interface IngestTag {
 export interface DeclaredRange { readonly fromUs: number; readonly toUs: number; readonly low: number; readonly high: number }
 
 /** Why rows are set aside; the codes stand in the quarantine table. */
-export type RowRefusal = 'unknown_tag' | 'wrong_kind' | 'not_finite' | 'future_time' | 'implausible_time'
+export type RowRefusal = 'unknown_tag' | 'wrong_kind' | 'not_finite' | 'future_time' | 'implausible_time' | 'too_long'
 
 export const rowRefusals: Record<RowRefusal, string> = {
   unknown_tag: 'The site has no such tag; import it, then send the readings again.',
@@ -22,6 +22,7 @@ export const rowRefusals: Record<RowRefusal, string> = {
   not_finite: 'The value is not a finite number, but its quality is not bad.',
   future_time: 'The source time is more than 5 minutes after the batch was received; set the clock of the source.',
   implausible_time: 'The source time is before 1990; set the clock of the source.',
+  too_long: 'The waveform lasts longer than an hour; send it in parts, or as scalar readings.',
 }
 
 /** How far a source's clock may run ahead of ours. */
@@ -35,7 +36,8 @@ export interface RefusedRows {
   readonly count: number
   readonly firstUs: number
   readonly lastUs: number
-  readonly sample: readonly { readonly sourceUs: number; readonly value: number }[]
+  /** Plain JSON: a value that is not finite is written as text. */
+  readonly sample: readonly { readonly sourceUs: number; readonly value: number | string }[]
 }
 
 /**
@@ -93,6 +95,8 @@ function describe(run: Run, code: RowRefusal, rows: readonly number[] | null): R
     count,
     firstUs: run.timesUs[rowAt(0)]!,
     lastUs: run.timesUs[rowAt(count - 1)]!,
-    sample: Array.from({ length: Math.min(count, 3) }, (_, i) => ({ sourceUs: run.timesUs[rowAt(i)]!, value: run.values[rowAt(i)]! })),
+    sample: Array.from({ length: Math.min(count, 3) }, (_, i) => ({ sourceUs: run.timesUs[rowAt(i)]!, value: plain(run.values[rowAt(i)]!) })),
   }
 }
+
+const plain = (value: number): number | string => (Number.isFinite(value) ? value : String(value))

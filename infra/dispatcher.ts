@@ -1,0 +1,123 @@
+import type { Client } from '@temporalio/client'
+import type { Logger } from 'pino'
+import { RAW_BATCH_CHANNEL } from '../registry/services/land-batch.ts'
+import type { Pool } from '../registry/store/pool.ts'
+import { ALL_SITES, inSite } from '../registry/store/transaction.ts'
+import { readWaitingBatches } from '../registry/store/waiting-batches.ts'
+import { taskQueues, workflowIds } from '../workflows/ids.ts'
+import { workflowTypes, type IngestBatchInput } from '../workflows/messages.ts'
+import { groupLimits, nextGroups, type Group } from './dispatch-groups.ts'
+import { createListener } from './pg-listener.ts'
+
+export interface Dispatcher {
+  start(): void
+  /** Ends the loops; workflows under way go on, and the next dispatcher finds them. */
+  stop(): Promise<void>
+}
+
+export interface DispatcherOptions {
+  readonly pool: Pool
+  readonly client: Client
+  readonly log: Logger
+  /** Wall clock in UTC microseconds. */
+  readonly nowUs?: () => number
+  readonly pollMs?: number
+  /** Workflows under way at once, over all gateways. */
+  readonly maxInFlight?: number
+}
+
+const FIRST_WAIT_MS = 1000
+const LONGEST_WAIT_MS = 60_000
+
+/**
+ * Starts `ingestBatch` for every batch without an outcome: those that just landed, and again any whose workflow ended
+ * without one or was lost with Temporal's database. One workflow at a time for each gateway buffer, so that its batches
+ * are stored in their order.
+ */
+export function createDispatcher({ pool, client, log, nowUs = () => Date.now() * 1000, pollMs = 1000, maxInFlight = 8 }: DispatcherOptions): Dispatcher {
+  /** By buffer: what is under way, and after failures how long to wait. */
+  const inFlight = new Set<string>()
+  const failures = new Map<string, { count: number; notBefore: number }>()
+  /** First batch of the last group that ended well: it should not come again. */
+  const done = new Map<string, string>()
+  let running = false
+  let looking: Promise<void> | null = null
+  let lookAgain = false
+  let timer: NodeJS.Timeout | undefined
+  const listener = createListener({ pool, channel: RAW_BATCH_CHANNEL, log, onNotify: () => { wake() } })
+
+  function wake(): void {
+    if (!running) return
+    if (looking) {
+      lookAgain = true
+      return
+    }
+    clearTimeout(timer)
+    lookAgain = false
+    looking = look()
+      .catch((error: unknown) => { log.warn({ err: error }, 'cannot look for waiting batches; trying again') })
+      .finally(() => {
+        looking = null
+        if (!running) return
+        if (lookAgain) wake()
+        else timer = setTimeout(wake, pollMs)
+      })
+  }
+
+  async function look(): Promise<void> {
+    if (inFlight.size >= maxInFlight) return
+    const waiting = await inSite(pool, ALL_SITES, (tx) => readWaitingBatches(tx, groupLimits.batches))
+    for (const group of nextGroups(waiting, nowUs())) {
+      if (!running || inFlight.size >= maxInFlight) return
+      if (inFlight.has(group.key) || (failures.get(group.key)?.notBefore ?? 0) > Date.now()) continue
+      if (group.passedGap) {
+        log.warn({ buffer: group.key, sequence: group.batches[0]!.sequence }, 'batches before this one are missing and no longer waited for')
+      }
+      inFlight.add(group.key)
+      void ingest(group)
+    }
+  }
+
+  async function ingest(group: Group): Promise<void> {
+    const { site, gateway, epoch, sequence, batchId, traceId } = group.batches[0]!
+    const workflowId = workflowIds.ingest(site, gateway, epoch, sequence)
+    const input: IngestBatchInput = { site, gateway, epoch, batchIds: group.batches.map(({ batchId }) => batchId), traceId }
+    try {
+      const handle = await client.workflow.start(workflowTypes.ingestBatch, {
+        taskQueue: taskQueues.main,
+        workflowId,
+        args: [input],
+        // One that is under way keeps going; one that ended left something waiting, so it runs again.
+        workflowIdConflictPolicy: 'USE_EXISTING',
+        workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+      })
+      await handle.result()
+      if (done.get(group.key) === batchId) throw new Error(`batch ${batchId} still waits after its workflow ended well`)
+      done.set(group.key, batchId)
+      failures.delete(group.key)
+    } catch (error) {
+      if (!running) return
+      const count = (failures.get(group.key)?.count ?? 0) + 1
+      const wait = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(count - 1, 10))
+      failures.set(group.key, { count, notBefore: Date.now() + wait })
+      log.warn({ err: error, workflowId, tries: count, waitMs: wait }, 'ingest did not end well; it is started again')
+    } finally {
+      inFlight.delete(group.key)
+      wake()
+    }
+  }
+
+  return {
+    start() {
+      running = true
+      listener.start()
+      wake()
+    },
+    async stop() {
+      running = false
+      clearTimeout(timer)
+      await listener.stop()
+      await looking
+    },
+  }
+}

@@ -1,0 +1,141 @@
+import { createHash } from 'node:crypto'
+import http from 'node:http'
+import https from 'node:https'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Client } from 'minio'
+import { DomainError, refuse } from '../domain/errors.ts'
+import type { BucketKind, ObjectStore } from './object-store.ts'
+
+export interface MinioOptions {
+  /** http or https address without a path. */
+  readonly endpoint: string
+  readonly region: string
+  readonly accessKey: string
+  readonly secretKey: string
+  /** Bucket names begin with it: `<prefix>-raw` and so on. */
+  readonly bucketPrefix: string
+  /** Waits before the second, third … try of a call that failed for a passing reason, in ms. */
+  readonly retryWaitsMs?: readonly number[]
+  /** Longest wait for one try, in ms. */
+  readonly timeoutMs?: number
+}
+
+const KINDS: readonly BucketKind[] = ['raw', 'models', 'datasets', 'ledger']
+/** What these hold must not vanish by mistake: made with object lock, which cannot be switched on later. */
+const LOCKED: ReadonlySet<BucketKind> = new Set(['models', 'datasets', 'ledger'])
+
+const MISSING = new Set(['NoSuchKey', 'NotFound', 'NoSuchBucket'])
+const OURS_ALREADY = new Set(['BucketAlreadyOwnedByYou', 'BucketAlreadyExists'])
+const PASSING = new Set([
+  'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ERR_STREAM_PREMATURE_CLOSE',
+  'InternalError', 'SlowDown', 'SlowDownRead', 'SlowDownWrite', 'ServiceUnavailable', 'RequestTimeout', 'XMinioServerNotInitialized', 'OperationAborted',
+])
+
+/**
+ * Objects in MinIO or any S3-compatible store. Passing failures are tried again; when they last, the call refuses
+ * `unavailable`, so that callers can tell "not there" (`not_found`) from "cannot say".
+ */
+export function createMinioStore(options: MinioOptions): ObjectStore {
+  const url = new URL(options.endpoint)
+  const secure = url.protocol === 'https:'
+  const client = new Client({
+    endPoint: url.hostname,
+    port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
+    useSSL: secure,
+    region: options.region,
+    accessKey: options.accessKey,
+    secretKey: options.secretKey,
+    transportAgent: secure ? new https.Agent({ keepAlive: true }) : new http.Agent({ keepAlive: true }),
+    // Tries are counted here, in one place.
+    retryOptions: { disableRetry: true },
+  })
+  const waits = options.retryWaitsMs ?? [100, 400, 1600]
+  const timeoutMs = options.timeoutMs ?? 60_000
+  const bucketOf = (kind: BucketKind): string => `${options.bucketPrefix}-${kind}`
+
+  async function tried<T>(what: string, call: () => Promise<T>): Promise<T> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await within(timeoutMs, call())
+      } catch (error) {
+        if (error instanceof DomainError || !isPassing(error)) throw error
+        const wait = waits[attempt]
+        if (wait === undefined) refuse('unavailable', `The object store at ${url.host} does not ${what} (${codeOf(error)}); see that it runs and can be reached.`)
+        await sleep(wait)
+      }
+    }
+  }
+
+  return {
+    async ensureBuckets() {
+      for (const kind of KINDS) {
+        await tried(`make bucket ${bucketOf(kind)}`, async () => {
+          if (await client.bucketExists(bucketOf(kind))) return
+          await client.makeBucket(bucketOf(kind), options.region, { ObjectLocking: LOCKED.has(kind) })
+            .catch((error: unknown) => { if (!OURS_ALREADY.has(codeOf(error))) throw error })
+        })
+      }
+    },
+    async put(kind, key, bytes, contentType = 'application/octet-stream') {
+      const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+      await tried(`take ${bucketOf(kind)}/${key}`, () => client.putObject(bucketOf(kind), key, body, body.length, { 'Content-Type': contentType }))
+    },
+    async get(kind, key, expectSha256) {
+      const place = `${bucketOf(kind)}/${key}`
+      const bytes = await tried(`give ${place}`, async () => {
+        try {
+          const blocks: Buffer[] = []
+          for await (const block of await client.getObject(bucketOf(kind), key)) blocks.push(block as Buffer)
+          return Buffer.concat(blocks)
+        } catch (error) {
+          if (MISSING.has(codeOf(error))) refuse('not_found', `There is no object ${place}.`, { bucket: kind, key })
+          throw error
+        }
+      })
+      const digest = expectSha256 === undefined ? undefined : createHash('sha256').update(bytes).digest('hex')
+      if (digest !== expectSha256) {
+        refuse('digest_mismatch', `Object ${place} has digest ${digest}, not ${expectSha256}: it was changed or damaged. Restore it from a backup.`, { bucket: kind, key, digest, expected: expectSha256 })
+      }
+      return bytes
+    },
+    async exists(kind, key) {
+      return tried(`tell of ${bucketOf(kind)}/${key}`, async () => {
+        try {
+          await client.statObject(bucketOf(kind), key)
+          return true
+        } catch (error) {
+          if (MISSING.has(codeOf(error))) return false
+          throw error
+        }
+      })
+    },
+    async health() {
+      if (!await tried('answer', () => client.bucketExists(bucketOf('raw')))) {
+        refuse('unavailable', `The object store at ${url.host} has no bucket ${bucketOf('raw')}; start the platform once so that it makes its buckets.`)
+      }
+    },
+  }
+}
+
+function codeOf(error: unknown): string {
+  const code = (error as { code?: unknown } | null)?.code
+  return typeof code === 'string' ? code : error instanceof Error ? error.name : 'unknown'
+}
+
+function isPassing(error: unknown): boolean {
+  // A proxy or a starting server answers with something that is not XML.
+  const status = (error as { statusCode?: unknown } | null)?.statusCode
+  return PASSING.has(codeOf(error)) || (typeof status === 'number' && status >= 500)
+}
+
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => { reject(Object.assign(new Error(`no answer within ${ms} ms`), { code: 'ETIMEDOUT' })) }, ms)
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
