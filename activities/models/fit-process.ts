@@ -11,7 +11,8 @@ const send = (reply: FitReply): Promise<void> => new Promise((resolve, reject) =
 })
 
 // Nobody would take the result.
-process.once('disconnect', () => process.exit(1))
+const abandoned = () => process.exit(1)
+process.once('disconnect', abandoned)
 
 process.once('message', ({ job }: FitRequest) => {
   runFitJob(job, { onProgress: (progress) => { void send({ type: 'progress', progress }) } })
@@ -19,7 +20,10 @@ process.once('message', ({ job }: FitRequest) => {
       if (error instanceof DomainError) return send({ type: 'refused', code: error.code, message: error.message, details: { ...error.details } })
       throw error
     })
-    .then(() => process.disconnect(), (error: unknown) => {
+    .then(() => {
+      process.off('disconnect', abandoned)
+      process.disconnect()
+    }, (error: unknown) => {
       process.stderr.write(`${error instanceof Error ? error.stack ?? error.message : String(error)}\n`)
       process.exit(1)
     })
