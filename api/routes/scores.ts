@@ -1,0 +1,73 @@
+import { z } from 'zod'
+import { severitySchema } from '../../registry/domain/contract/scored-event.ts'
+import { pageInput } from '../../registry/services/read/page.ts'
+import { getScore, listScores } from '../../registry/services/read/scores.ts'
+import { endpoint } from '../endpoint.ts'
+import { pageOf } from '../pagination.ts'
+import { assetId, inMicros, laneSchema, rangeQuery, roleSchema, serialOf } from './common.ts'
+
+const score = {
+  id: z.string(),
+  asset: z.string(),
+  windowStart: z.string(),
+  windowEnd: z.string(),
+  revision: z.number().int(),
+  lane: laneSchema,
+  release: z.string(),
+  model: z.object({ name: z.string(), version: z.number().int() }),
+  role: roleSchema,
+  score: z.number().nullable(),
+  confidence: z.number().nullable(),
+  severity: severitySchema.nullable().describe('Of the rule in force after this window'),
+  commitNumber: z.number().int(),
+  scoredAt: z.string(),
+}
+const scoreSchema = z.object(score).meta({ id: 'Score' })
+
+const decisionSchema = z
+  .object({
+    fired: z.string().nullable(),
+    severity: severitySchema.nullable(),
+    failureMode: z.string().nullable(),
+    recommendedAction: z.string().nullable(),
+    rules: z.array(z.object({
+      rule: z.string(),
+      state: z.string(),
+      value: z.number().nullable(),
+      raiseAt: z.number(),
+      clearAt: z.number(),
+      since: z.string(),
+      transition: z.enum(['raised', 'cleared']).nullable(),
+    })),
+  })
+  .meta({ id: 'Decision' })
+
+const scoreDetailSchema = z
+  .object({
+    ...score,
+    contributions: z.array(z.object({ feature: z.string(), share: z.number() })).describe('Largest first'),
+    decision: decisionSchema.nullable().describe('The champion’s only'),
+    runtimeDigest: z.string(),
+    windowId: z.string(),
+    traceId: z.string(),
+  })
+  .meta({ id: 'ScoreDetail' })
+
+const common = { tag: 'Twins', scope: 'site' } as const
+
+export const scoreEndpoints = [
+  endpoint({
+    ...common, operationId: 'listScores', method: 'get', path: '/v1/scores', right: 'read', summary: 'Scores of one asset, by the end of their windows',
+    query: z.object({
+      asset: assetId, ...rangeQuery, release: z.string().max(100).optional(), role: roleSchema.optional(), lane: laneSchema.optional(),
+      order: z.enum(['asc', 'desc']).default('asc'), ...pageInput,
+    }),
+    answer: pageOf(scoreSchema),
+    handle: ({ ctx, actor, site, query }) => listScores(ctx, actor, { site, ...inMicros(query) }),
+  }),
+  endpoint({
+    ...common, operationId: 'getScore', method: 'get', path: '/v1/scores/{score}', right: 'read', summary: 'One score: what it is made of and what it decided',
+    params: z.object({ score: serialOf('score') }), answer: scoreDetailSchema,
+    handle: ({ ctx, actor, site, params }) => getScore(ctx, actor, { site, score: params.score }),
+  }),
+]
