@@ -21,6 +21,8 @@ export interface Wanted {
   /** Champion first. None for the family's newest feature set while no release uses it: its features are kept all the
    * same, so that a model can be trained on them. */
   readonly judges: readonly Judge[]
+  /** Its champion's model was refused: the lane starts, but closes nothing. */
+  readonly held: boolean
 }
 
 /** A release that cannot judge because its model is missing or not the registered one. */
@@ -63,8 +65,8 @@ export async function findWanted(
     }
     const { currentFeatureSetRef } = place
     if (currentFeatureSetRef !== null && !ways.has(currentFeatureSetRef)) ways.set(currentFeatureSetRef, [])
-    return lanes.flatMap((lane) => [...ways].filter(([ref]) => !held.has(ref)).map(([ref, judges]) => ({
-      place, lane, set: sets.get(ref) as KnownFeatureSet, judges,
+    return lanes.flatMap((lane) => [...ways].map(([ref, judges]) => ({
+      place, lane, set: sets.get(ref) as KnownFeatureSet, judges, held: held.has(ref),
     })))
   })
   return { wanted, refused }

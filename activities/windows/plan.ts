@@ -1,12 +1,12 @@
 import type { Lane } from '../../registry/domain/contract/batch.ts'
 import { dueRanges, type DueRange, type LanePosition } from '../../registry/domain/windows/due.ts'
-import { endsTouching, laneStart, type WindowWait } from '../../registry/domain/windows/timing.ts'
+import { laneStart, type WindowWait } from '../../registry/domain/windows/timing.ts'
 import { foldWatermark } from '../../registry/domain/windows/watermark.ts'
 import type { RoleTag } from '../../registry/domain/windows/window-readings.ts'
 import {
   batchesAfter, lockLanes, progressAsOf, sourcesOf, startLanes, waitingBatches, type AssetLane, type AssetSource, type CommittedBatch,
 } from '../../registry/store/asset-lanes.ts'
-import { spansOfBatches, type BatchInterval } from '../../registry/store/batch-spans.ts'
+import { spansOfBatches } from '../../registry/store/batch-spans.ts'
 import { tagsForRoles } from '../../registry/store/judging-definitions.ts'
 import type { LateWindow } from '../../registry/store/late-windows.ts'
 import { lastCommit, oldestOpenCommit } from '../../registry/store/site-progress.ts'
@@ -14,6 +14,7 @@ import type { AssetPlace } from '../../registry/store/releases-in-force.ts'
 import type { Tx } from '../../registry/store/transaction.ts'
 import type { KnownFeatureSet } from './definitions.ts'
 import type { Judge, Wanted } from './judges.ts'
+import { findLate } from './late.ts'
 
 /** One asset measured by one feature set in one lane: what of it is due, and who judges it. */
 export interface LanePlan {
@@ -72,11 +73,11 @@ export async function planClosing(
     const waiting = await waitingBatches(tx, site)
     const lanes = wanted.flatMap((want) => {
       const lane = locked.get(laneKey(want.place.assetRef, want.set.featureSetRef, want.lane))
-      return lane === undefined ? [] : [planLane(want, lane, commit, waiting, wait, context)]
+      return lane === undefined || want.held ? [] : [planLane(want, lane, commit, waiting, wait, context)]
     })
     return {
       lanes, locked: [...locked.values()], batches: new Map(batches.map((batch) => [batch.commitNumber, batch])),
-      late: await findLate(tx, lanes, started, batches),
+      late: await findLate(tx, lanes, batches),
     }
   }
 }
@@ -122,43 +123,12 @@ async function startOf(tx: Tx, want: Wanted, openFrom: number, context: Context)
     const earlier = [...feeds].filter(([, since]) => since <= before).map(([source]) => source)
     return {
       assetRef: want.place.assetRef, featureSetRef: want.set.featureSetRef, lane: want.lane, foldState: {}, closedCommit: before,
+      openedCommit: batch.commitNumber,
       closedThroughUs: laneStart(want.set.set, firstUs),
       sources: Object.fromEntries(await progressAsOf(tx, context.site, want.lane, earlier, before)),
     }
   }
   return undefined
-}
-
-/**
- * Readings older than what was closed when their batch came. Whole intervals count, gaps inside them included: a
- * revision that finds the same features is not stored.
- */
-async function findLate(
-  tx: Tx, lanes: readonly LanePlan[], started: readonly AssetLane[], batches: readonly CommittedBatch[],
-): Promise<LateWindow[]> {
-  const byCommit = new Map(batches.map((batch) => [batch.commitNumber, batch]))
-  const startedBy = new Map(started.map((lane) => [laneKey(lane.assetRef, lane.featureSetRef, lane.lane), lane.closedCommit + 1]))
-  const behind = lanes.flatMap((plan) => plan.positions.flatMap(({ commitNumber, closedThroughUs }) => {
-    const batch = byCommit.get(commitNumber) as CommittedBatch
-    const reachesBack = batch.firstUs !== null && batch.firstUs < closedThroughUs
-    // The batch that starts a lane reaches back to where the first whole window begins; nothing was closed there.
-    const starts = startedBy.get(laneKey(plan.lane.assetRef, plan.lane.featureSetRef, plan.lane.lane)) === commitNumber
-    return reachesBack && !starts ? [{ plan, batch, fromUs: batch.firstUs as number, closedThroughUs }] : []
-  }))
-  const intervals = new Map<string, BatchInterval>()
-  for (const { batch, fromUs, closedThroughUs } of behind) {
-    const beforeUs = Math.max(closedThroughUs, intervals.get(batch.batchId)?.beforeUs ?? -Infinity)
-    intervals.set(batch.batchId, { batchId: batch.batchId, fromUs, beforeUs })
-  }
-  const spans = await spansOfBatches(tx, [...intervals.values()], [...new Set(behind.flatMap(({ plan }) => plan.tags.map((tag) => tag.tagRef)))])
-  return behind.flatMap(({ plan, batch, closedThroughUs }) => {
-    const tags = new Set(plan.tags.map((tag) => tag.tagRef))
-    const ends = spans.filter((span) => span.batchId === batch.batchId && tags.has(span.tagRef))
-      .flatMap((span) => endsTouching(plan.set.set, span.fromUs, Math.min(span.toUs, closedThroughUs - 1), closedThroughUs))
-    return [...new Set(ends)].map((endUs) => ({
-      assetRef: plan.lane.assetRef, featureSetRef: plan.lane.featureSetRef, lane: plan.lane.lane, endUs,
-    }))
-  })
 }
 
 const feedsOf = (sources: readonly AssetSource[], { place, lane }: Wanted): Map<string, number> =>

@@ -10,6 +10,8 @@ export interface AssetLane {
   readonly lane: Lane
   readonly closedThroughUs: number
   readonly closedCommit: number
+  /** The batch the lane began with; what it holds from before the first whole window is not late. */
+  readonly openedCommit: number
   readonly sources: SourceStates
   /** What the decision fold carried away from the lane's last window; the judge gives it its meaning. */
   readonly foldState: unknown
@@ -64,13 +66,14 @@ export async function lockLanes(tx: Tx, assetRefs: readonly number[]): Promise<A
 export async function startLanes(tx: Tx, site: string, lanes: readonly AssetLane[]): Promise<boolean> {
   if (lanes.length === 0) return true
   const { rowCount } = await tx.query(
-    `insert into asset_lane (site_id, asset_ref, feature_set_ref, lane, closed_through, closed_commit, sources)
-     select $1, a, f, l, ${usToTimestamp('t')}, c, s
-     from unnest($2::int[], $3::int[], $4::text[], $5::bigint[], $6::bigint[], $7::jsonb[]) as u(a, f, l, t, c, s)
+    `insert into asset_lane (site_id, asset_ref, feature_set_ref, lane, closed_through, closed_commit, opened_commit, sources)
+     select $1, a, f, l, ${usToTimestamp('t')}, c, o, s
+     from unnest($2::int[], $3::int[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::jsonb[]) as u(a, f, l, t, c, o, s)
      order by a, f, l
      on conflict do nothing`,
     [site, lanes.map((l) => l.assetRef), lanes.map((l) => l.featureSetRef), lanes.map((l) => l.lane),
-      lanes.map((l) => l.closedThroughUs), lanes.map((l) => l.closedCommit), lanes.map((l) => JSON.stringify(l.sources))],
+      lanes.map((l) => l.closedThroughUs), lanes.map((l) => l.closedCommit), lanes.map((l) => l.openedCommit),
+      lanes.map((l) => JSON.stringify(l.sources))],
   )
   return rowCount === lanes.length
 }
@@ -155,13 +158,13 @@ export async function markWindowsClosed(tx: Tx, site: string, batchIds: readonly
   )
 }
 
-const LANE_COLUMNS = `asset_ref, feature_set_ref, lane, ${timestampToUs('closed_through')} as closed_us, closed_commit, sources, fold_state`
+const LANE_COLUMNS = `asset_ref, feature_set_ref, lane, ${timestampToUs('closed_through')} as closed_us, closed_commit, opened_commit, sources, fold_state`
 
 interface LaneRow {
-  asset_ref: number; feature_set_ref: number; lane: Lane; closed_us: string; closed_commit: string; sources: SourceStates; fold_state: unknown
+  asset_ref: number; feature_set_ref: number; lane: Lane; closed_us: string; closed_commit: string; opened_commit: string; sources: SourceStates; fold_state: unknown
 }
 
 const laneOfRow = (row: LaneRow): AssetLane => ({
   assetRef: row.asset_ref, featureSetRef: row.feature_set_ref, lane: row.lane, closedThroughUs: Number(row.closed_us),
-  closedCommit: Number(row.closed_commit), sources: row.sources, foldState: row.fold_state,
+  closedCommit: Number(row.closed_commit), openedCommit: Number(row.opened_commit), sources: row.sources, foldState: row.fold_state,
 })

@@ -9,6 +9,8 @@ create table asset_lane (
   closed_through timestamptz not null,
   -- The newest commit number whose effect on the watermark is in closed_through, and how far each source had come then.
   closed_commit  bigint not null default 0,
+  -- The batch the lane began with: it reaches back behind the first whole window, yet nothing was closed before it.
+  opened_commit  bigint not null default 0,
   sources        jsonb not null default '{}',
   -- The decision fold's state after the last window of the lane (small JSON).
   fold_state     jsonb not null default '{}',
