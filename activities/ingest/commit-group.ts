@@ -52,10 +52,10 @@ export async function commitGroup(
   const first = await takeCommitNumbers(tx, site, batches.length)
   const committed = batches.map((checkedBatch, i): CommittedBatch => {
     const { batch, quarantinedRows } = checkedBatch
-    const counts = (batch.kind === 'readings' ? readings : waves).counts.get(batch.batchId)!
+    const { counts, firstUs, lastUs } = (batch.kind === 'readings' ? readings : waves).effects.get(batch.batchId)!
     return {
       batchId: batch.batchId, commitNumber: first + i, completeThroughUs: completeThrough(checkedBatch),
-      outcome: { ...counts, quarantined: quarantinedRows },
+      firstUs: finite(firstUs), lastUs: finite(lastUs), outcome: { ...counts, quarantined: quarantinedRows },
     }
   })
   await markCommitted(tx, committed)
@@ -78,7 +78,7 @@ export function rememberChunks(cache: ChunkCache, { chunks, committed }: Committ
  * than a reading could be: a gateway whose clock runs ahead would make all that follows late.
  */
 function completeThrough({ batch, newestUs }: CheckedBatch): number | null {
-  const said = batch.completeThroughUs ?? (Number.isFinite(newestUs) ? newestUs : null)
+  const said = batch.completeThroughUs ?? finite(newestUs)
   return said === null ? null : Math.min(said, batch.receivedUs + FUTURE_TOLERANCE_US)
 }
 
@@ -110,3 +110,5 @@ function sourcesOf(batches: readonly CheckedBatch[], firstCommit: number): Asset
   })
   return [...sources.values()]
 }
+
+const finite = (micros: number): number | null => (Number.isFinite(micros) ? micros : null)

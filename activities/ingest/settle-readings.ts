@@ -5,10 +5,18 @@ import { loadChunks, NEWEST, type ChunkCache, type TagSpan } from '../../registr
 import type { Tx } from '../../registry/store/transaction.ts'
 import type { CheckedBatch } from './check-batch.ts'
 
+/** What one batch changed: the fates of its rows, and the source times of those that were stored. */
+export interface BatchEffect {
+  readonly counts: ReadingCounts
+  /** ±Infinity, the wrong way round, when nothing was stored. */
+  readonly firstUs: number
+  readonly lastUs: number
+}
+
 export interface SettledReadings {
   readonly chunks: readonly ChunkRow[]
   /** By batch. */
-  readonly counts: ReadonlyMap<number, ReadingCounts>
+  readonly effects: ReadonlyMap<number, BatchEffect>
   /** Newest time stored, by tag. */
   readonly newest: ReadonlyMap<number, number>
 }
@@ -25,9 +33,11 @@ export async function settleReadings(
   const known = new Map<number, StoredChunk[]>([...stored].map(([tagRef, chunks]) => [tagRef, [...chunks]]))
   const newest = new Map<number, number>()
   const chunks: ChunkRow[] = []
-  const counts = new Map<number, ReadingCounts>()
+  const effects = new Map<number, BatchEffect>()
   for (const { batch, runs } of batches) {
     const total = { accepted: 0, repeated: 0, revised: 0 }
+    let firstUs = Infinity
+    let lastUs = -Infinity
     for (const { tag: { tagRef }, run } of runs) {
       const head = Math.max(heads.get(tagRef) ?? -Infinity, newest.get(tagRef) ?? -Infinity)
       const settled = settleRun(run, run.timesUs[0]! > head ? [] : known.get(tagRef) ?? [])
@@ -38,6 +48,8 @@ export async function settleReadings(
       for (const part of settled.parts) {
         for (const row of toChunkRows(tagRef, batch.batchId, part.revision, part.run)) {
           chunks.push(row)
+          firstUs = Math.min(firstUs, row.timesUs[0]!)
+          lastUs = Math.max(lastUs, row.timesUs[row.timesUs.length - 1]!)
           // The next batch of the group must see it as stored.
           const list = known.get(tagRef)
           const chunk = { ...row, commitNumber: NEWEST, receivedUs: batch.receivedUs }
@@ -46,9 +58,9 @@ export async function settleReadings(
         }
       }
     }
-    counts.set(batch.batchId, total)
+    effects.set(batch.batchId, { counts: total, firstUs, lastUs })
   }
-  return { chunks, counts, newest }
+  return { chunks, effects, newest }
 }
 
 /** Of each tag the span in which the group may meet stored readings. */

@@ -1,14 +1,13 @@
-import type { ReadingCounts } from '../../registry/domain/ingest/settle-run.ts'
 import type { WaveformInsert } from '../../registry/store/chunk-rows.ts'
-import type { TagSpan } from '../../registry/store/chunks.ts'
-import { NEWEST } from '../../registry/store/chunks.ts'
+import { NEWEST, type TagSpan } from '../../registry/store/chunks.ts'
 import type { Tx } from '../../registry/store/transaction.ts'
 import { readWaveforms } from '../../registry/store/waveforms.ts'
 import type { CheckedBatch } from './check-batch.ts'
+import type { BatchEffect } from './settle-readings.ts'
 
 export interface SettledWaveforms {
   readonly waveforms: readonly WaveformInsert[]
-  readonly counts: ReadonlyMap<number, ReadingCounts>
+  readonly effects: ReadonlyMap<number, BatchEffect>
   readonly newest: ReadonlyMap<number, number>
 }
 
@@ -22,10 +21,12 @@ export async function settleWaveforms(tx: Tx, batches: readonly CheckedBatch[], 
     for (const wave of list) known.set(`${wave.tagRef}/${wave.startUs}`, wave)
   }
   const waveforms: WaveformInsert[] = []
-  const counts = new Map<number, ReadingCounts>()
+  const effects = new Map<number, BatchEffect>()
   const newest = new Map<number, number>()
   for (const { batch, waveforms: rows } of batches) {
     const total = { accepted: 0, repeated: 0, revised: 0 }
+    let firstUs = Infinity
+    let lastUs = -Infinity
     for (const { tag: { tagRef }, row } of rows) {
       const key = `${tagRef}/${row.startUs}`
       const there = known.get(key)
@@ -39,11 +40,13 @@ export async function settleWaveforms(tx: Tx, batches: readonly CheckedBatch[], 
       if (there) total.revised++
       else total.accepted++
       waveforms.push(wave)
+      firstUs = Math.min(firstUs, startUs)
+      lastUs = Math.max(lastUs, Math.ceil(startUs + intervalUs * samples.length))
       known.set(key, wave)
     }
-    counts.set(batch.batchId, total)
+    effects.set(batch.batchId, { counts: total, firstUs, lastUs })
   }
-  return { waveforms, counts, newest }
+  return { waveforms, effects, newest }
 }
 
 function same(a: WaveformInsert, b: WaveformInsert): boolean {

@@ -85,16 +85,22 @@ export interface CommittedBatch {
   readonly batchId: number
   readonly commitNumber: number
   readonly completeThroughUs: number | null
+  /** Source times of the stored rows; null when none was stored. */
+  readonly firstUs: number | null
+  readonly lastUs: number | null
   readonly outcome: BatchOutcome
 }
 
 export async function markCommitted(tx: Tx, batches: readonly CommittedBatch[]): Promise<void> {
   await tx.query(
     `update raw_batch b set state = 'committed', committed_at = clock_timestamp(), commit_number = c.number,
-            complete_through = ${usToTimestamp('c.through')}, outcome = c.outcome
-       from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::jsonb[]) as c (id, number, through, outcome)
+            complete_through = ${usToTimestamp('c.through')}, first_time = ${usToTimestamp('c.first')},
+            last_time = ${usToTimestamp('c.last')}, outcome = c.outcome
+       from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::jsonb[])
+            as c (id, number, through, first, last, outcome)
       where b.batch_id = c.id`,
-    [batches.map((b) => b.batchId), batches.map((b) => b.commitNumber), batches.map((b) => b.completeThroughUs), batches.map((b) => JSON.stringify(b.outcome))],
+    [batches.map((b) => b.batchId), batches.map((b) => b.commitNumber), batches.map((b) => b.completeThroughUs),
+      batches.map((b) => b.firstUs), batches.map((b) => b.lastUs), batches.map((b) => JSON.stringify(b.outcome))],
   )
 }
 
