@@ -84,20 +84,25 @@ export function createCalibrator(calibration: Calibration): (score: number) => C
   const highest = scores[last] as number
   const { tailScale, tailShape } = calibration
   const spread = highest - lowest
+  // The pieces meet at these figures; clamping to them keeps the last bit of rounding from breaking the order.
+  const at = (tail: number) => ({ confidence: 1 - tail, surprise: -Math.log10(tail) })
+  const top = at(tails[last] as number)
+  const bottom = at(tails[0] as number)
   return (score) => {
     if (Number.isNaN(score)) return { confidence: NaN, surprise: NaN, extrapolated: false, saturated: false }
     if (score > highest) {
       // log1p of the exceedance in logarithms: the product itself would run into 0 for very large scores.
       const logTail = Math.log(tails[last] as number) - Math.log1p((tailShape * (score - highest)) / tailScale) / tailShape
-      const confidence = Math.min(-Math.expm1(logTail), LARGEST_BELOW_ONE)
-      return { confidence, surprise: -logTail / Math.LN10, extrapolated: true, saturated: confidence === LARGEST_BELOW_ONE }
+      const confidence = Math.min(Math.max(-Math.expm1(logTail), top.confidence), LARGEST_BELOW_ONE)
+      const surprise = Math.max(-logTail / Math.LN10, top.surprise)
+      return { confidence, surprise, extrapolated: true, saturated: confidence === LARGEST_BELOW_ONE }
     }
     if (score < lowest) {
-      const confidence = Math.max((1 - (tails[0] as number)) * Math.exp((score - lowest) / spread), Number.MIN_VALUE)
-      return { confidence, surprise: -Math.log1p(-confidence) / Math.LN10, extrapolated: false, saturated: false }
+      const confidence = Math.max(bottom.confidence * Math.exp((score - lowest) / spread), Number.MIN_VALUE)
+      const surprise = Math.min(-Math.log1p(-confidence) / Math.LN10, bottom.surprise)
+      return { confidence, surprise, extrapolated: false, saturated: false }
     }
-    const tail = interpolate(scores, tails, score)
-    return { confidence: 1 - tail, surprise: -Math.log10(tail), extrapolated: false, saturated: false }
+    return { ...at(interpolate(scores, tails, score)), extrapolated: false, saturated: false }
   }
 }
 
@@ -176,5 +181,6 @@ function interpolate(xs: Float64Array, ys: Float64Array, x: number): number {
   }
   const x0 = xs[lo] as number
   const share = (x - x0) / ((xs[hi] as number) - x0)
-  return (ys[lo] as number) + share * ((ys[hi] as number) - (ys[lo] as number))
+  // ys descend: rounding must not carry the line past its end.
+  return Math.max(ys[hi] as number, (ys[lo] as number) + share * ((ys[hi] as number) - (ys[lo] as number)))
 }
