@@ -1,15 +1,10 @@
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { clockDependence, futureDependence } from '../../../../../registry/domain/evaluation/causality.ts'
 import { confusionMetrics, confusionOf, pooled } from '../../../../../registry/domain/evaluation/confusion.ts'
 import { evaluationReport, evaluationReportSchema } from '../../../../../registry/domain/evaluation/report.ts'
 
-const dataDir = process.env['TWINWARD_TEST_DATA'] ?? join(import.meta.dirname, '../../../../../../shared/data')
-const skab = join(dataDir, 'skab')
-const skip = existsSync(skab) ? false : `no SKAB files at ${skab} (set TWINWARD_TEST_DATA)`
 const bits = fc.array(fc.tuple(fc.boolean(), fc.boolean()), { maxLength: 80 })
 
 describe('confusion', () => {
@@ -64,18 +59,5 @@ describe('evaluation report', () => {
     const early = [1, 1, 0, 0, 0, 0, 0, 0]
     assert.equal(evaluationReport({ model: 'm', data: 'd' }, [{ flags: early, truth: early }]).beatsNullModels, true)
     assert.equal(evaluationReport({ model: 'm', data: 'd' }, []).beatsNullModels, null)
-  })
-
-  it('finds the published null figures on the SKAB test bed', { skip }, () => {
-    const recordings = ['other', 'valve1', 'valve2'].flatMap((folder) => readdirSync(join(skab, folder)).map((file) => {
-      const [header = '', ...lines] = readFileSync(join(skab, folder, file), 'utf8').trim().split('\n')
-      const column = header.split(';').indexOf('anomaly')
-      const truth = lines.slice(400).map((line) => Number(line.split(';')[column]))
-      return { truth, flags: truth.map(() => 0) }
-    }))
-    const [always, clock] = evaluationReport({ model: 'never', data: 'SKAB' }, recordings).nullModels
-    assert.equal(recordings.length, 17)
-    assert.equal(always?.f1?.toFixed(3), '0.705')
-    assert.equal(clock?.f1?.toFixed(2), '0.94')
   })
 })
