@@ -1,7 +1,8 @@
 import type { Decision } from '../../domain/policy/decide.ts'
 import type { Severity } from '../../domain/contract/scored-event.ts'
 import { timestampToUs, usToTimestamp } from '../../store/sql-time.ts'
-import { ALL_SITES, type Tx } from '../../store/transaction.ts'
+import type { Tx } from '../../store/transaction.ts'
+import { ofSite } from './rows.ts'
 
 /** What the fleet page needs of an asset, in one look. */
 export interface TwinRow {
@@ -24,9 +25,6 @@ export interface TwinRow {
   readonly open_alerts: number
   readonly severity: Severity | null
 }
-
-/** Where a sentence's site goes: every site of the transaction, or the one it is for. */
-const ofSite = (tx: Tx, column: string) => (tx.site === ALL_SITES ? `${column} <> '_fleet'` : `${column} = current_setting('twinward.site')`)
 
 /** Assets that stand now, each with its newest champion score of the live lane and what is open about it, by site and id. */
 export async function twinRows(
