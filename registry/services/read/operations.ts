@@ -1,0 +1,65 @@
+import { demand, type Actor } from '../../domain/access/rights.ts'
+import { refuse } from '../../domain/errors.ts'
+import type { OperationState } from '../../store/operations.ts'
+import { timestampToUs, usToTimestamp } from '../../store/sql-time.ts'
+import { inSite } from '../../store/transaction.ts'
+import type { ServiceContext } from '../context.ts'
+import { decodeCursor, toPage, type Page, type PageInput } from './page.ts'
+import { iso, isoOrNull, ofSite } from './rows.ts'
+
+export interface OperationView {
+  readonly id: string
+  readonly site: string
+  readonly kind: string
+  readonly workflowId: string
+  readonly state: OperationState
+  readonly progress: Record<string, unknown>
+  readonly result: unknown
+  readonly error: { readonly code: string; readonly message: string } | null
+  readonly cancelRequestedAt: string | null
+  readonly requestedBy: string
+  readonly createdAt: string
+  readonly updatedAt: string
+  readonly endedAt: string | null
+}
+
+interface Row {
+  operation_id: string; site_id: string; kind: string; workflow_id: string; state: OperationState; progress: Record<string, unknown>; result: unknown
+  error: { code: string; message: string } | null; cancel_us: string | null; requested_by: string; created_us: string; updated_us: string; ended_us: string | null
+}
+
+const SELECT = `select operation_id, site_id, kind, workflow_id, state, progress, result, error, ${timestampToUs('cancel_requested_at')} as cancel_us,
+    requested_by, ${timestampToUs('created_at')} as created_us, ${timestampToUs('updated_at')} as updated_us, ${timestampToUs('ended_at')} as ended_us
+  from operation`
+
+/** What people asked for, newest first. `site` may be `*`. */
+export async function listOperations(
+  ctx: ServiceContext, actor: Actor, input: PageInput & { site: string; kind?: string | undefined; state?: OperationState | undefined },
+): Promise<Page<OperationView>> {
+  demand(actor, 'read', input.site)
+  const [beforeUs, beforeId] = decodeCursor(input.cursor, ['number', 'string'])
+  const rows = await inSite(ctx.pool, input.site, async (tx) => (await tx.query<Row>(
+    `${SELECT}
+     where ${ofSite(tx, 'site_id')} and ($1::text is null or kind = $1) and ($2::text is null or state = $2)
+       and ($3::bigint is null or (created_at, operation_id) < (${usToTimestamp('$3')}, $4::uuid))
+     order by created_at desc, operation_id desc limit $5`,
+    [input.kind ?? null, input.state ?? null, beforeUs, beforeId, input.limit + 1],
+  )).rows)
+  return toPage(rows, input.limit, viewOf, (row) => [Number(row.created_us), row.operation_id])
+}
+
+/** Refuses (`not_found`) an unknown operation. */
+export async function getOperation(ctx: ServiceContext, actor: Actor, input: { site: string; operation: string }): Promise<OperationView> {
+  demand(actor, 'read', input.site)
+  const rows = await inSite(ctx.pool, input.site, async (tx) => (await tx.query<Row>(
+    `${SELECT} where ${ofSite(tx, 'site_id')} and operation_id = $1`, [input.operation],
+  )).rows)
+  return rows[0] ? viewOf(rows[0])
+    : refuse('not_found', `there is no operation ${input.operation}; GET /v1/operations lists them`, { operation: input.operation })
+}
+
+const viewOf = (row: Row): OperationView => ({
+  id: row.operation_id, site: row.site_id, kind: row.kind, workflowId: row.workflow_id, state: row.state, progress: row.progress,
+  result: row.result ?? null, error: row.error, cancelRequestedAt: isoOrNull(row.cancel_us), requestedBy: row.requested_by,
+  createdAt: iso(row.created_us), updatedAt: iso(row.updated_us), endedAt: isoOrNull(row.ended_us),
+})
