@@ -1,0 +1,177 @@
+import { z } from 'zod'
+import { demand, type Actor } from '../../domain/access/rights.ts'
+import { slugSchema } from '../../domain/contract/primitives.ts'
+import { microsToIso } from '../../domain/contract/time.ts'
+import { refuse } from '../../domain/errors.ts'
+import { mergeChunks } from '../../domain/ingest/merge.ts'
+import type { Decision } from '../../domain/policy/decide.ts'
+import { batchRecords, findAlertRoot, releaseRecord, type AlertRoot, type BatchRecord } from '../../store/lineage-records.ts'
+import { placesOf } from '../../store/releases-in-force.ts'
+import { readReplayRecord, type ReplayRecord } from '../../store/replay-records.ts'
+import { inSite, type Tx } from '../../store/transaction.ts'
+import type { ServiceContext } from '../context.ts'
+
+export const lineageInput = z.object({
+  site: slugSchema,
+  alert: z.uuid().optional(),
+  score: z.string().regex(/^\d{1,18}$/, 'a score id is a number').optional(),
+}).refine(({ alert, score }) => (alert === undefined) !== (score === undefined), 'name either an alert or a score')
+export type LineageInput = z.infer<typeof lineageInput>
+
+export interface LineageNode {
+  /** `kind/…`, unique in the graph. */
+  readonly id: string
+  readonly kind: 'alert' | 'decision' | 'score' | 'window' | 'release' | 'model' | 'feature-set' | 'policy' | 'readings' | 'waveforms' | 'assignment' | 'dataset' | 'batch' | 'approval'
+  readonly label: string
+  readonly detail: string | null
+  /** How far down: 0 is what was asked for. */
+  readonly level: number
+}
+
+/** What rests on what: an edge leads from a thing to what it was made from, or allowed by. */
+export interface Lineage {
+  readonly nodes: readonly LineageNode[]
+  readonly edges: readonly { readonly from: string; readonly to: string }[]
+}
+
+/** More raw batches than this are summed up in one node. */
+const NAMED_BATCHES = 40
+
+/**
+ * Where an alert or a score comes from: its decision and score, down to raw batches on the one side, and to release,
+ * model, dataset, policy and the approvals on the other. Refuses (`not_found`) what the site does not have.
+ */
+export async function readLineage(ctx: ServiceContext, actor: Actor, input: LineageInput): Promise<Lineage> {
+  demand(actor, 'read', input.site)
+  return inSite(ctx.pool, input.site, async (tx) => {
+    const alert = input.alert === undefined ? undefined : await findAlertRoot(tx, input.site, input.alert)
+      ?? refuse('not_found', `site ${input.site} has no alert ${input.alert}`, { alert: input.alert })
+    const scoreId = alert?.scoreId ?? input.score as string
+    const record = await readReplayRecord(tx, scoreId)
+    if (record === undefined || record.score.site !== input.site) {
+      return refuse('not_found', `site ${input.site} has no score ${scoreId}`, { score: scoreId })
+    }
+    const graph = createGraph()
+    judgement(graph, record, alert)
+    await readingsSide(tx, graph, record)
+    await releaseSide(tx, graph, record)
+    return graph.result()
+  })
+}
+
+type Graph = ReturnType<typeof createGraph>
+
+function createGraph() {
+  const nodes = new Map<string, LineageNode>()
+  const edges = new Map<string, { from: string; to: string }>()
+  return {
+    /** Adds a node once, under what rests on it. */
+    add(node: LineageNode, restsOnIt?: string): string {
+      if (!nodes.has(node.id)) nodes.set(node.id, node)
+      if (restsOnIt !== undefined) edges.set(`${restsOnIt}>${node.id}`, { from: restsOnIt, to: node.id })
+      return node.id
+    },
+    result: (): Lineage => ({ nodes: [...nodes.values()].sort((a, b) => a.level - b.level), edges: [...edges.values()] }),
+  }
+}
+
+const scoreNode = ({ score }: ReplayRecord): string => `score/${score.scoreId}`
+const releaseNode = ({ release }: ReplayRecord): string => `release/${release.releaseId}`
+
+function judgement(graph: Graph, record: ReplayRecord, alert: AlertRoot | undefined): void {
+  const { score, window, release } = record
+  const top = alert && graph.add({
+    id: `alert/${alert.alertId}`, kind: 'alert', label: `${alert.ruleId}, ${alert.severity}`, level: 0,
+    detail: `raised for ${microsToIso(alert.raisedUs)}, ${alert.state}`,
+  })
+  const decision = score.decision as Decision | null
+  const rule = decision?.rules.find(({ ruleId }) => ruleId === (alert?.ruleId ?? decision.fired))
+  const decided = decision === null ? undefined : graph.add({
+    id: `decision/${score.scoreId}`, kind: 'decision', level: 1, label: rule === undefined ? 'no rule in force' : `${rule.ruleId} ${rule.transition ?? rule.state}`,
+    detail: rule === undefined ? null : `${release.policy.rules.find(({ id }) => id === rule.ruleId)?.signal ?? 'signal'} ${figure(rule.value)}, raises at ${rule.raiseAt}, since ${microsToIso(rule.sinceUs)}`,
+  }, top)
+  graph.add({
+    id: scoreNode(record), kind: 'score', level: 2, label: `score ${figure(score.score)}, confidence ${figure(score.confidence)}`,
+    detail: [`${score.role} ${release.releaseId}`, ...score.contributions.map(({ feature, share }) => `${feature} ${Math.round(share * 100)} %`)].join(', '),
+  }, decided ?? top)
+  graph.add({
+    id: `window/${window.windowId}`, kind: 'window', level: 3, label: `${microsToIso(window.startUs)} – ${microsToIso(window.endUs)}`,
+    detail: `revision ${window.revision}, ${window.lane} lane, as of commit ${window.commitNumber}`,
+  }, scoreNode(record))
+}
+
+async function readingsSide(tx: Tx, graph: Graph, { window, tags, readings }: ReplayRecord): Promise<void> {
+  const above = `window/${window.windowId}`
+  const usedBy = new Map<number, string[]>()
+  const note = (batchId: number, node: string) => usedBy.set(batchId, [...usedBy.get(batchId) ?? [], node])
+  for (const tag of tags.filter((tag, i) => tags.findIndex((other) => other.tagRef === tag.tagRef) === i)) {
+    const chunks = readings.chunks.get(tag.tagRef) ?? []
+    const waves = readings.waveforms.get(tag.tagRef) ?? []
+    const run = mergeChunks(chunks, { fromUs: window.startUs, toUs: window.endUs }, window.commitNumber)
+    const n = run.timesUs.length
+    if (n > 0) {
+      const id = graph.add({
+        id: `readings/${tag.tagKey}`, kind: 'readings', level: 4, label: tag.tagKey,
+        detail: `${n} readings, ${microsToIso(run.timesUs[0] as number)} – ${microsToIso(run.timesUs[n - 1] as number)}`,
+      }, above)
+      for (const { batchId } of chunks) note(batchId, id)
+    }
+    if (waves.length > 0) {
+      const id = graph.add({
+        id: `waveforms/${tag.tagKey}`, kind: 'waveforms', level: 4, label: tag.tagKey,
+        detail: `${waves.length} recordings, ${waves.reduce((sum, { samples }) => sum + samples.length, 0)} samples`,
+      }, above)
+      for (const { batchId } of waves) note(batchId, id)
+    }
+  }
+  const batches = await batchRecords(tx, [...usedBy.keys()])
+  for (const batch of batches.slice(0, NAMED_BATCHES)) for (const node of usedBy.get(batch.batchId) ?? []) graph.add(batchNode(batch), node)
+  const more = batches.slice(NAMED_BATCHES)
+  if (more.length === 0) return
+  for (const node of new Set(more.flatMap(({ batchId }) => usedBy.get(batchId) ?? []))) {
+    graph.add({ id: 'batch/more', kind: 'batch', level: 5, label: `${more.length} more batches`, detail: `commits ${more[0]?.commitNumber} – ${more.at(-1)?.commitNumber}` }, node)
+  }
+}
+
+const batchNode = ({ batchId, gateway, epoch, sequence, digest, objectKey, commitNumber, receivedUs }: BatchRecord): LineageNode => ({
+  id: `batch/${batchId}`, kind: 'batch', level: 5, label: `${gateway}/${epoch} #${sequence}`,
+  detail: `commit ${commitNumber}, landed ${microsToIso(receivedUs)}, sha256 ${digest}, object ${objectKey}`,
+})
+
+async function releaseSide(tx: Tx, graph: Graph, record: ReplayRecord): Promise<void> {
+  const { release, score, featureSet } = record
+  const [place] = await placesOf(tx, [score.assetRef])
+  if (place === undefined) throw new Error(`asset ${score.assetRef} is gone`)
+  const parts = await releaseRecord(tx, release.releaseRef, score.role, place, score.scoredAtUs)
+  const above = releaseNode(record)
+  graph.add({ id: above, kind: 'release', level: 3, label: release.releaseId, detail: `${score.role}, sha256 ${release.digest}` }, scoreNode(record))
+  const model = graph.add({
+    id: `model/${release.model.name}/${release.model.version}`, kind: 'model', level: 4, label: `${release.model.name} v${release.model.version}`,
+    detail: `${release.model.kind}, sha256 ${release.model.digest}`,
+  }, above)
+  graph.add({
+    id: `feature-set/${featureSet.set.name}/${featureSet.set.version}`, kind: 'feature-set', level: 4, label: `${featureSet.set.name}@${featureSet.set.version}`,
+    detail: `${featureSet.set.features.length} features, sha256 ${featureSet.digest}`,
+  }, above)
+  graph.add({
+    id: `policy/${parts.policy.version}`, kind: 'policy', level: 4, label: `${release.policy.name} v${parts.policy.version}`, detail: `sha256 ${parts.policy.digest}`,
+  }, above)
+  graph.add({
+    id: `dataset/${parts.dataset.datasetId}`, kind: 'dataset', level: 5, label: `${parts.dataset.rowCount} windows as of commit ${parts.dataset.commitNumber}`,
+    detail: `sha256 ${parts.dataset.digest}`,
+  }, model)
+  if (parts.assignment === null) return
+  const { id, scope, assignedBy, reason, gateId } = parts.assignment
+  const assignment = graph.add({
+    id: `assignment/${id}`, kind: 'assignment', level: 4, label: `${score.role} of ${scope}`,
+    detail: `${reason}; by ${assignedBy}${gateId === null ? '' : ` through gate ${gateId}`}`,
+  }, above)
+  for (const { actor, roles, verdict, evidenceDigest, atUs } of parts.decisions) {
+    graph.add({
+      id: `approval/${gateId}/${actor}`, kind: 'approval', level: 5, label: `${verdict === 'approve' ? 'approved' : 'rejected'} by ${actor}`,
+      detail: `${roles.join(', ')}; ${microsToIso(atUs)}; evidence sha256 ${evidenceDigest}`,
+    }, assignment)
+  }
+}
+
+const figure = (value: number | null): string => (value === null || !Number.isFinite(value) ? 'missing' : Number(value.toPrecision(4)).toString())

@@ -1,0 +1,115 @@
+import { z } from 'zod'
+import { demand, type Actor } from '../domain/access/rights.ts'
+import { slugSchema } from '../domain/contract/primitives.ts'
+import { DomainError, refuse } from '../domain/errors.ts'
+import { computeFeatures } from '../domain/features/compute.ts'
+import { featureSetDigest } from '../domain/features/feature-set.ts'
+import type { DecisionState } from '../domain/policy/decide.ts'
+import { firstDifference, type Difference, type Reckoning, type Tolerance } from '../domain/replay/compare.ts'
+import { createCalibrator } from '../domain/scoring/calibration.ts'
+import { decideWindow } from '../domain/windows/decide-window.ts'
+import { assembleWindow } from '../domain/windows/window-readings.ts'
+import { recordAudit } from '../store/audit.ts'
+import { announce } from '../store/outbox.ts'
+import { readReplayRecord, type ReplayRecord } from '../store/replay-records.ts'
+import type { Decision } from '../domain/policy/decide.ts'
+import { inSite } from '../store/transaction.ts'
+import type { ServiceContext } from './context.ts'
+
+export const replayScoreInput = z.object({ site: slugSchema, scoreId: z.string().regex(/^\d{1,18}$/, 'a score id is a number') })
+export type ReplayScoreInput = z.infer<typeof replayScoreInput>
+
+/** How scores are computed here: models need libraries that the registry does not know. */
+export interface ReplayDeps extends ServiceContext {
+  readonly scorer: {
+    /** Score of one row by the model with this digest. Refuses `digest_mismatch`, `not_found`. */
+    scoreRow(model: { artifactKey: string; digest: string }, row: Float64Array): Promise<number>
+    /** Digest of the numeric runtime in which `scoreRow` runs. */
+    runtimeDigest(): string
+  }
+}
+
+export interface Replay {
+  readonly scoreId: string
+  readonly class: 'exact' | 'equivalent' | 'expired' | 'failed'
+  /** Which comparison was made: to the bit in the runtime of then, within the model's tolerance in another one. */
+  readonly comparison: 'exact' | 'equivalent'
+  readonly expected: { readonly score: number | null; readonly confidence: number | null; readonly decision: unknown }
+  readonly recomputed: { readonly score: number | null; readonly confidence: number | null; readonly decision: unknown } | null
+  readonly firstDifference: Difference | null
+  /** What is no longer there, for an expired score. */
+  readonly gone: readonly string[]
+  readonly runtime: { readonly then: string; readonly now: string }
+}
+
+/** Applies to models registered without one. */
+const DEFAULT_TOLERANCE: Tolerance = { relative: 1e-3, absolute: 1e-9 }
+
+/**
+ * Computes a score again from the readings as of its commit number, through features, model, calibration and the
+ * decision's fold, and says whether it agrees. A replay that fails although everything is there is an incident: it is
+ * audited and announced as `replay.failed`. Refuses (`not_found`) an unknown score.
+ */
+export async function replayScore(ctx: ReplayDeps, actor: Actor, input: ReplayScoreInput): Promise<Replay> {
+  demand(actor, 'score.replay', input.site)
+  const { site, scoreId } = input
+  const record = await inSite(ctx.pool, site, (tx) => readReplayRecord(tx, scoreId))
+  if (record === undefined || record.score.site !== site) {
+    return refuse('not_found', `site ${site} has no score ${scoreId}; GET /v1/scores lists those of an asset`, { score: scoreId })
+  }
+  const replay = await replayRecord(ctx, record)
+  await inSite(ctx.pool, site, async (tx) => {
+    const facts = { class: replay.class, comparison: replay.comparison, firstDifference: replay.firstDifference, gone: replay.gone, runtime: replay.runtime }
+    await recordAudit(tx, { actor, verb: 'replay-score', subject: `score/${scoreId}`, detail: facts })
+    if (replay.class !== 'failed') return
+    const nowUs = ctx.nowUs()
+    await announce(tx, {
+      id: `replay/${scoreId}/${nowUs}`, type: 'replay.failed', atUs: nowUs,
+      data: { score: scoreId, release: record.release.releaseId, windowEndUs: record.window.endUs, by: actor.id, ...facts },
+    })
+  })
+  return replay
+}
+
+async function replayRecord(ctx: ReplayDeps, record: ReplayRecord): Promise<Replay> {
+  const { score, window, featureSet: { set, digest }, release } = record
+  const runtime = { then: score.runtimeDigest, now: ctx.scorer.runtimeDigest() }
+  const comparison = runtime.then === runtime.now ? 'exact' : 'equivalent'
+  const stored: Reckoning = {
+    features: window.values, score: score.score, confidence: score.confidence, decision: score.decision as Decision | null,
+  }
+  const answer = { scoreId: score.scoreId, comparison, expected: figures(stored), runtime, gone: [], firstDifference: null, recomputed: null } as const
+  if (record.monthsGone.length > 0) {
+    return { ...answer, class: 'expired', gone: record.monthsGone.map((month) => `readings of ${month}`) }
+  }
+  if (featureSetDigest(set) !== digest) {
+    return { ...answer, class: 'failed', firstDifference: { what: 'feature set', stored: digest, recomputed: featureSetDigest(set) } }
+  }
+  const { input } = assembleWindow(record.tags, record.readings, window.commitNumber, window.startUs, window.endUs)
+  const features = computeFeatures(set, input).values
+  let recomputedScore: number
+  try {
+    recomputedScore = await ctx.scorer.scoreRow(release.model, features)
+  } catch (error) {
+    if (!(error instanceof DomainError)) throw error
+    if (error.code === 'not_found') return { ...answer, class: 'expired', gone: [`model ${release.model.name} v${release.model.version}`] }
+    if (error.code !== 'digest_mismatch') throw error
+    return { ...answer, class: 'failed', firstDifference: { what: 'model', stored: release.model.digest, recomputed: error.message } }
+  }
+  const { confidence } = createCalibrator(release.calibration)(recomputedScore)
+  const names = set.features.map((feature) => feature.name)
+  const decision = stored.decision === null ? null
+    : decideWindow(release.policy, names, score.foldBefore as DecisionState | null, { endUs: window.endUs, values: features, score: recomputedScore, confidence }).decision
+  const recomputed: Reckoning = { features, score: recomputedScore, confidence, decision }
+  const difference = firstDifference(names, stored, recomputed, comparison === 'exact' ? null : toleranceOf(record))
+  return { ...answer, class: difference === null ? comparison : 'failed', recomputed: figures(recomputed), firstDifference: difference }
+}
+
+function toleranceOf({ modelRuntime }: ReplayRecord): Tolerance {
+  const declared = z.object({ relative: z.number().nonnegative(), absolute: z.number().nonnegative() }).safeParse(modelRuntime['tolerance'])
+  return declared.success ? declared.data : DEFAULT_TOLERANCE
+}
+
+const figures = ({ score, confidence, decision }: Reckoning): Replay['expected'] => ({
+  score: Number.isFinite(score) ? score : null, confidence: Number.isFinite(confidence) ? confidence : null, decision,
+})

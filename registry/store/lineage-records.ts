@@ -1,0 +1,68 @@
+import { timestampToUs, usToTimestamp } from './sql-time.ts'
+import type { Tx } from './transaction.ts'
+
+export interface AlertRoot {
+  readonly alertId: string; readonly scoreId: string; readonly ruleId: string; readonly severity: string; readonly state: string; readonly raisedUs: number
+}
+
+export async function findAlertRoot(tx: Tx, site: string, alertId: string): Promise<AlertRoot | undefined> {
+  const { rows } = await tx.query<{ alert_id: string; raised_score_id: string; rule_id: string; severity: string; state: string; raised_us: string }>(
+    `select alert_id, raised_score_id, rule_id, severity, state, ${timestampToUs('raised_at')} as raised_us
+     from alert where site_id = $1 and alert_id = $2`, [site, alertId])
+  return rows.map((row) => ({
+    alertId: row.alert_id, scoreId: row.raised_score_id, ruleId: row.rule_id, severity: row.severity, state: row.state, raisedUs: Number(row.raised_us),
+  }))[0]
+}
+
+export interface BatchRecord {
+  readonly batchId: number; readonly gateway: string; readonly epoch: string; readonly sequence: number; readonly digest: string
+  readonly objectKey: string; readonly commitNumber: number; readonly receivedUs: number
+}
+
+export async function batchRecords(tx: Tx, batchIds: readonly number[]): Promise<BatchRecord[]> {
+  const { rows } = await tx.query<{
+    batch_id: string; gateway_id: string; epoch: string; sequence: string; digest: string; object_key: string; commit_number: string; received_us: string
+  }>(
+    `select batch_id, gateway_id, epoch, sequence, digest, object_key, commit_number, ${timestampToUs('received_at')} as received_us
+     from raw_batch where batch_id = any($1::bigint[]) order by commit_number`, [batchIds])
+  return rows.map((row) => ({
+    batchId: Number(row.batch_id), gateway: row.gateway_id, epoch: row.epoch, sequence: Number(row.sequence), digest: row.digest,
+    objectKey: row.object_key, commitNumber: Number(row.commit_number), receivedUs: Number(row.received_us),
+  }))
+}
+
+export interface ReleaseRecord {
+  readonly policy: { readonly version: number; readonly digest: string }
+  readonly dataset: { readonly datasetId: string; readonly digest: string; readonly rowCount: number; readonly commitNumber: number }
+  /** The assignment under which the release judged at that time, and the gate it came through. */
+  readonly assignment: { readonly id: string; readonly reason: string; readonly assignedBy: string; readonly scope: string; readonly gateId: string | null } | null
+  readonly decisions: readonly { readonly actor: string; readonly roles: readonly string[]; readonly verdict: string; readonly evidenceDigest: string; readonly atUs: number }[]
+}
+
+/** What a release is made of, and who let it judge in a role at an instant. */
+export async function releaseRecord(tx: Tx, releaseRef: number, role: string, asset: { assetId: string; lineId: string; familyId: string }, atUs: number): Promise<ReleaseRecord> {
+  const { rows: [parts] } = await tx.query<{ version: number; digest: string; dataset_id: string; dataset_digest: string; row_count: number; commit_number: string }>(
+    `select p.version, p.digest, d.dataset_id, d.digest as dataset_digest, d.row_count, d.commit_number
+     from release r join policy p using (policy_ref) join model_version m using (model_version_ref) join dataset d using (dataset_id)
+     where r.release_ref = $1`, [releaseRef])
+  if (parts === undefined) throw new Error(`release ${releaseRef} is gone`)
+  const { rows: [assigned] } = await tx.query<{ assignment_id: string; reason: string; assigned_by: string; scope: string; gate_id: string | null }>(
+    `select assignment_id, reason, assigned_by, scope_kind || ' ' || scope_id as scope, gate_id
+     from assignment
+     where release_ref = $1 and role = $2 and valid @> ${usToTimestamp('$3')}
+       and (scope_kind, scope_id) in (('asset', $4), ('line', $5), ('family', $6))
+     order by case scope_kind when 'asset' then 1 when 'line' then 2 else 3 end limit 1`,
+    [releaseRef, role, atUs, asset.assetId, asset.lineId, asset.familyId])
+  const decisions = assigned?.gate_id == null ? [] : (await tx.query<{ actor_id: string; actor_roles: string[]; verdict: string; evidence_digest: string; at_us: string }>(
+    `select actor_id, actor_roles, verdict, evidence_digest, ${timestampToUs('decided_at')} as at_us
+     from gate_decision where gate_id = $1 order by gate_decision_id`, [assigned.gate_id])).rows
+  return {
+    policy: { version: parts.version, digest: parts.digest },
+    dataset: { datasetId: parts.dataset_id, digest: parts.dataset_digest, rowCount: parts.row_count, commitNumber: Number(parts.commit_number) },
+    assignment: assigned === undefined ? null
+      : { id: assigned.assignment_id, reason: assigned.reason, assignedBy: assigned.assigned_by, scope: assigned.scope, gateId: assigned.gate_id },
+    decisions: decisions.map((row) => ({
+      actor: row.actor_id, roles: row.actor_roles, verdict: row.verdict, evidenceDigest: row.evidence_digest, atUs: Number(row.at_us),
+    })),
+  }
+}

@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict'
+import { after, describe, it } from 'node:test'
+import { createModelCache } from '../../../activities/models/load-model.ts'
+import { createReplayScorer } from '../../../activities/windows/replay-scorer.ts'
+import { readLineage } from '../../../registry/services/read/lineage.ts'
+import { replayScore, type Replay, type ReplayDeps } from '../../../registry/services/replay-score.ts'
+import { admin, createJudgingSite, S, series, T0, type JudgingSite } from '../../helpers/judging.ts'
+
+const open: JudgingSite[] = []
+after(async () => { for (const site of open) await site.drop() })
+
+/** A site whose pump wears out at second 30: an alert, and the score that raised it. */
+async function wornSite(): Promise<{ site: JudgingSite; scoreId: string; alertId: string; deps: ReplayDeps }> {
+  const site = await createJudgingSite()
+  open.push(site)
+  await site.assign(await site.release())
+  for (let i = 0; i < 4; i++) {
+    await site.close(await site.commit({
+      series: [series('pump-1/vibration', i * 13, i * 13 + 13, (s) => (s < 30 ? Math.sin(s) : 9 + Math.sin(s))), series('pump-1/temperature', i * 13, i * 13 + 13, () => 40)],
+      completeThroughUs: T0 + (i + 1) * 13 * S,
+    }))
+  }
+  const [alert] = await site.asOwner<{ alert_id: string; raised_score_id: string }>('select alert_id, raised_score_id from alert')
+  assert.ok(alert, 'the wear raised an alert')
+  return { site, scoreId: alert.raised_score_id, alertId: alert.alert_id, deps: { ...site.ctx, scorer: createReplayScorer(createModelCache(site.objects)) } }
+}
+const replay = (deps: ReplayDeps, site: JudgingSite, scoreId: string): Promise<Replay> => replayScore(deps, admin, { site: site.site, scoreId })
+
+/** As the owner, past every guard: what replay is there to find. */
+const tamper = (site: JudgingSite, table: string, sql: string) => site.asOwner(`alter table ${table} disable trigger user`)
+  .then(() => site.asOwner(sql)).then(() => site.asOwner(`alter table ${table} enable trigger user`))
+
+describe('replay', () => {
+  it('is exact for every score, also after more and late data came', async () => {
+    const { site, deps } = await wornSite()
+    await site.close(await site.commit({ series: [{ tag: 'pump-1/vibration', timesUs: [T0 + 31.5 * S], values: [400] }], completeThroughUs: T0 + 52 * S }))
+    const scores = await site.asOwner<{ score_id: string; score: number }>('select score_id, score from score order by score_id')
+    assert.ok(scores.length >= 8)
+    for (const { score_id, score } of scores) {
+      const answer = await replay(deps, site, score_id)
+      assert.deepEqual([answer.class, answer.firstDifference, answer.recomputed?.score], ['exact', null, score])
+    }
+    const audited = await site.asOwner("select 1 from audit_entry where verb = 'replay-score'")
+    assert.equal(audited.length, scores.length)
+    assert.equal((await site.asOwner("select 1 from outbox where kind = 'replay.failed'")).length, 0)
+  })
+
+  it('fails and names the first difference when a stored chunk was tampered with', async () => {
+    const { site, scoreId, deps } = await wornSite()
+    await tamper(site, 'reading_chunk', 'update reading_chunk set vals[3] = vals[3] + 1e-9')
+    const answer = await replay(deps, site, scoreId)
+    assert.equal(answer.class, 'failed')
+    assert.match(answer.firstDifference?.what ?? '', /^feature vibration_mean$/)
+    assert.notEqual(answer.firstDifference?.stored, answer.firstDifference?.recomputed)
+    assert.equal((await site.asOwner("select 1 from outbox where kind = 'replay.failed'")).length, 1)
+  })
+
+  it('finds a changed score, a changed decision, a changed feature set and another model under the same name', async () => {
+    const { site, scoreId, deps } = await wornSite()
+    const changes: [string, string, RegExp][] = [
+      ['score', 'update score set score = score * 1.0000001', /^score$/],
+      ['score', "update score set decision = jsonb_set(decision, '{severity}', '\"low\"')", /^decision$/],
+      ['feature_set', "update feature_set set definition = jsonb_set(definition, '{minGoodFraction}', '0.25')", /^feature set$/],
+    ]
+    for (const [table, sql, what] of changes) {
+      await site.asOwner('create table kept as table ' + table)
+      await tamper(site, table, sql)
+      const answer = await replay(deps, site, scoreId)
+      assert.match(answer.firstDifference?.what ?? 'none', what)
+      await tamper(site, table, table === 'score' ? 'update score s set score = k.score, decision = k.decision from kept k where k.score_id = s.score_id'
+        : 'update feature_set s set definition = k.definition from kept k where k.feature_set_ref = s.feature_set_ref')
+      await site.asOwner('drop table kept')
+    }
+    assert.equal((await replay(deps, site, scoreId)).class, 'exact', 'all put back')
+    const key = [...site.objects.objects.keys()].find((name) => name.startsWith('models/')) as string
+    site.objects.objects.set(key, (site.objects.objects.get(key) as Uint8Array).map((byte, i) => (i === 200 ? byte ^ 4 : byte)))
+    const fresh = { ...deps, scorer: createReplayScorer(createModelCache(site.objects)) }
+    assert.equal((await replay(fresh, site, scoreId)).firstDifference?.what, 'model')
+    site.objects.objects.delete(key)
+    const gone = await replay({ ...deps, scorer: createReplayScorer(createModelCache(site.objects)) }, site, scoreId)
+    assert.deepEqual([gone.class, gone.gone], ['expired', ['model pumps v1']])
+  })
+
+  it('in another runtime compares within the tolerance of the model, and by the decision', async () => {
+    const { site, scoreId, deps } = await wornSite()
+    const elsewhere = (factor: number): ReplayDeps => ({
+      ...deps, scorer: { runtimeDigest: () => 'another', scoreRow: async (model, row) => factor * (await deps.scorer.scoreRow(model, row)) },
+    })
+    assert.equal((await replay(elsewhere(1 + 1e-6), site, scoreId)).class, 'equivalent')
+    const far = await replay(elsewhere(1.5), site, scoreId)
+    assert.deepEqual([far.class, far.firstDifference?.what], ['failed', 'score'])
+  })
+
+  it('says what retention took', async () => {
+    const { site, scoreId, deps } = await wornSite()
+    await site.asOwner('drop table reading_chunk_202603')
+    const answer = await replay(deps, site, scoreId)
+    assert.deepEqual([answer.class, answer.gone, answer.recomputed], ['expired', ['readings of 2026-03'], null])
+  })
+
+  it('refuses a score that is not there', async () => {
+    const { site, deps } = await wornSite()
+    await assert.rejects(replay(deps, site, '999999'), { code: 'not_found' })
+  })
+})
+
+describe('lineage', () => {
+  it('leads from an alert down to raw batches and up to what was allowed to judge', async () => {
+    const { site, scoreId, alertId } = await wornSite()
+    const { nodes, edges } = await readLineage(site.ctx, admin, { site: site.site, alert: alertId })
+    const kinds = nodes.map(({ kind }) => kind)
+    for (const kind of ['alert', 'decision', 'score', 'window', 'release', 'model', 'feature-set', 'policy', 'readings', 'dataset', 'assignment', 'batch']) {
+      assert.ok((kinds as string[]).includes(kind), `${kind} is missing`)
+    }
+    const ids = new Set(nodes.map(({ id }) => id))
+    for (const { from, to } of edges) assert.ok(ids.has(from) && ids.has(to))
+    const reached = new Set([`alert/${alertId}`])
+    for (let grew = true; grew;) {
+      const before = reached.size
+      for (const { from, to } of edges) if (reached.has(from)) reached.add(to)
+      grew = reached.size > before
+    }
+    assert.deepEqual([...reached].sort(), [...ids].sort(), 'everything hangs together')
+    assert.ok(nodes.some(({ kind, detail }) => kind === 'batch' && /sha256 [0-9a-f]{64}, object gw-1/.test(detail ?? '')))
+    const byScore = await readLineage(site.ctx, admin, { site: site.site, score: scoreId })
+    assert.equal(byScore.nodes.length, nodes.length - 1)
+    await assert.rejects(readLineage(site.ctx, admin, { site: site.site, score: '999999' }), { code: 'not_found' })
+  })
+})
