@@ -28,7 +28,7 @@ async function carryOut(tx: Tx, alert: AlertRow, due: AlertDue, nowUs: number): 
   const { alertId, site } = alert
   const facts = { asset: alert.asset, rule: alert.ruleId, severity: alert.severity, recommendedAction: alert.recommendedAction }
   const note = (kind: 'overdue' | 'escalated' | 'unshelved' | 'closed', detail: Record<string, unknown> = {}) =>
-    noteAlertEvent(tx, { site, alertId, kind, actorId: 'twinward:clock', atUs: nowUs, detail: { ...facts, ...detail } })
+    noteAlertEvent(tx, { site, alertId, kind, actorId: 'twinward:clock', atUs: nowUs, detail: { ...facts, ...detail }, wake: false })
   switch (due.what) {
     case 'overdue':
       await markOverdue(tx, alertId, nowUs)

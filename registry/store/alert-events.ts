@@ -14,6 +14,8 @@ export interface AlertEvent {
   readonly actorId: string
   readonly atUs: number
   readonly detail: Record<string, unknown>
+  /** False where the lifecycle itself did it and needs no word about it. */
+  readonly wake?: boolean
 }
 
 /**
@@ -37,6 +39,6 @@ export async function noteAlertEvent(tx: Tx, event: AlertEvent): Promise<void> {
     id: `alert-event/${rows[0]?.alert_event_id}`, type: `alert.${event.kind}`, atUs: event.atUs, site: event.site,
     data: { alert: event.alertId, actor: event.actorId, ...event.detail }, webhooks: pages && !(shelved && callsPeople),
   })
-  if (event.kind === 'raised') return
+  if (event.kind === 'raised' || event.wake === false) return
   await signalWorkflow(tx, event.site, `alert/${event.alertId}`, 'alertChanged', `alert-event/${rows[0]?.alert_event_id}`)
 }

@@ -1,0 +1,21 @@
+/** The keeper process: dispatches, relays, seals and reconciles until it is told to stop. */
+import { pino } from 'pino'
+import { ConfigError, connectionsOf, loadConfig } from '../config.ts'
+import { startKeeper } from '../keeper.ts'
+import { stopOnSignal } from '../stop-on-signal.ts'
+
+async function main(): Promise<void> {
+  const config = loadConfig()
+  const log = pino({ level: config.logLevel, base: { part: 'keeper' } })
+  const starting = startKeeper({ connections: connectionsOf(config), log })
+  stopOnSignal(async () => { await (await starting.catch(() => undefined))?.stop() })
+  await starting
+  process.send?.({ type: 'ready' })
+}
+
+try {
+  await main()
+} catch (error) {
+  process.stderr.write(`${error instanceof ConfigError ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+  process.exit(1)
+}

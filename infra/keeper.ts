@@ -1,0 +1,99 @@
+import mqtt from 'mqtt'
+import type { Logger } from 'pino'
+import { createPublisher } from '../activities/publish.ts'
+import { createMinioStore } from '../registry/artifacts/minio.ts'
+import type { ObjectStore } from '../registry/artifacts/object-store.ts'
+import { completeCheckpoints, sealLedger } from '../registry/services/seal-ledger.ts'
+import { OUTBOX_CHANNEL } from '../registry/store/outbox.ts'
+import { forgetDelivered } from '../registry/store/outbox-queue.ts'
+import { createPool, type Pool } from '../registry/store/pool.ts'
+import { ALL_SITES, inSite } from '../registry/store/transaction.ts'
+import type { Connections } from './config.ts'
+import { createDispatcher } from './dispatcher.ts'
+import { createBell } from './keeper/bell.ts'
+import { busChannel, webhookChannel, workflowChannel } from './keeper/channels.ts'
+import { pause, periodic, runLoops, type Loop } from './keeper/loop.ts'
+import { createRelay } from './keeper/relay.ts'
+import { createListener } from './pg-listener.ts'
+import { reconcile } from './reconcile.ts'
+import { connectTemporal } from './temporal.ts'
+
+export interface KeeperOptions {
+  readonly connections: Connections
+  readonly log: Logger
+  /** Days that delivered messages are kept. */
+  readonly keepOutboxDays?: number
+  readonly reconcileEveryMs?: number
+}
+
+export interface Keeper {
+  /** Stops all loops and lets go of every connection; what was under way is found again by the next keeper. */
+  stop(): Promise<void>
+}
+
+const SEAL_EVERY_MS = 1000
+const CLEAN_EVERY_MS = 600_000
+
+/**
+ * The duties that need one runner each: dispatcher, the three relays of the outbox, ledger sealer, reconciler,
+ * retention. Several keepers at once do no harm: rows are taken under locks, and starting a workflow twice starts one.
+ */
+export async function startKeeper({ connections, log, keepOutboxDays = 7, reconcileEveryMs = 15_000 }: KeeperOptions): Promise<Keeper> {
+  const pool = createPool(connections.database.url, { applicationName: 'twinward-keeper', max: 12 })
+  const objects = createMinioStore(connections.s3)
+  const temporal = await connectTemporal(connections.temporal)
+  const broker = mqtt.connect(connections.mqtt.url, {
+    ...(connections.mqtt.username !== undefined && { username: connections.mqtt.username }),
+    ...(connections.mqtt.password !== undefined && { password: connections.mqtt.password }),
+    reconnectPeriod: 1000,
+    // What was not delivered stays in the outbox, not in this client.
+    queueQoSZero: false,
+  })
+  broker.on('error', (error) => { log.warn({ err: error }, 'the MQTT broker refused the connection or is away') })
+
+  const bells = { bus: createBell(), webhook: createBell(), workflow: createBell() }
+  const listener = createListener({
+    pool, channel: OUTBOX_CHANNEL, log, onNotify: () => { for (const bell of Object.values(bells)) bell.ring() },
+  })
+  const dispatcher = createDispatcher({ pool, client: temporal.client, log: log.child({ loop: 'dispatcher' }) })
+  broker.on('connect', () => { bells.bus.ring() })
+
+  const loops: Loop[] = [
+    createRelay({ pool, log, bell: bells.bus }, busChannel(createPublisher(broker))),
+    createRelay({ pool, log, bell: bells.webhook }, webhookChannel(pool)),
+    createRelay({ pool, log, bell: bells.workflow }, workflowChannel(temporal.client)),
+    sealer({ pool, objects }),
+    periodic('reconciler', reconcileEveryMs, async () => { await reconcile({ pool, client: temporal.client, log }) }),
+    periodic('retention', CLEAN_EVERY_MS, () => forgetOld(pool, keepOutboxDays)),
+  ]
+  const stopping = new AbortController()
+  const running = runLoops(loops, log, stopping.signal)
+  listener.start()
+  dispatcher.start()
+  log.info({ loops: ['dispatcher', ...loops.map((loop) => loop.name)] }, 'the keeper is at work')
+  return {
+    async stop() {
+      stopping.abort()
+      await Promise.allSettled([dispatcher.stop(), listener.stop(), running])
+      await Promise.allSettled([broker.endAsync(true), temporal.close(), pool.end()])
+    },
+  }
+}
+
+function sealer(ctx: { pool: Pool; objects: ObjectStore }): Loop {
+  return {
+    name: 'sealer',
+    async run(signal) {
+      await completeCheckpoints(ctx)
+      while (!signal.aborted) {
+        if (await sealLedger(ctx) === 0) await pause(SEAL_EVERY_MS, signal)
+      }
+    },
+  }
+}
+
+async function forgetOld(pool: Pool, days: number): Promise<void> {
+  let removed: number
+  do removed = await inSite(pool, ALL_SITES, (tx) => forgetDelivered(tx, days))
+  while (removed > 0)
+}
