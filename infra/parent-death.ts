@@ -1,5 +1,4 @@
-import { spawnSync } from 'node:child_process'
-import { findOnPath } from './setup/paths.mjs'
+import { findSetpriv } from './setup/setpriv.mjs'
 
 interface Program {
   command: string
@@ -30,16 +29,4 @@ export function boundToParent({ command, args, user, passFolders }: Program, sig
     args: [`--pdeathsig=${signal.replace(/^SIG/, '')}`, ...identity, ...reach, '--', command, ...args],
     options: {},
   }
-}
-
-let setprivPath: string | false | undefined
-
-/** util-linux's setpriv; busybox has one of the same name that does not know the option. */
-export function findSetpriv(): string | undefined {
-  if (setprivPath === undefined) {
-    const file = process.platform === 'linux' ? findOnPath('setpriv') : undefined
-    const works = file !== undefined && spawnSync(file, ['--pdeathsig=TERM', '--', 'true'], { stdio: 'ignore' }).status === 0
-    setprivPath = works ? file : false
-  }
-  return setprivPath || undefined
 }

@@ -14,7 +14,8 @@ export function embeddedMinio(
   const dir = path.join(places.dataDir, 'minio')
   const connection: S3Connection = {
     endpoint: `http://127.0.0.1:${port}`,
-    ...names,
+    region: names.region,
+    bucketPrefix: names.bucketPrefix,
     accessKey: secrets.minioUser,
     secretKey: secrets.minioPassword,
   }

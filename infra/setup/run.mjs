@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { findSetpriv } from './setpriv.mjs'
 
 const running = new Set()
 
@@ -19,7 +20,10 @@ export function stopChildrenOnSignal() {
  */
 export function run(command, args, { cwd, env, onLine = () => {}, timeoutMs } = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, {
+    // Where it can be had: a set-up that is killed takes its npm or its compiler with it, so that the next finds quiet.
+    const setpriv = findSetpriv()
+    const [file, list] = setpriv ? [setpriv, ['--pdeathsig=TERM', '--', command, ...args]] : [command, args]
+    const child = spawn(file, list, {
       cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'], timeout: timeoutMs,
     })
     running.add(child)

@@ -7,11 +7,12 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import pg from 'pg'
-import { loadConfig } from '../../../infra/config.ts'
+import { connectionsToEnv, loadConfig } from '../../../infra/config.ts'
 import { findRemembered } from '../../../infra/pid-file.ts'
 import { startPlatform, type Platform, type PlatformProcess } from '../../../infra/platform.ts'
 import type { PlatformStatus } from '../../../infra/status.ts'
 import { processIdentity } from '../../../infra/setup/process-lock.mjs'
+import { freshDatabase, useStack } from '../../helpers/stack.ts'
 
 const sample: PlatformProcess = { name: 'sample', file: 'test/stack/infra/sample-process.ts', stage: 1 }
 
@@ -133,6 +134,23 @@ describe('platform', () => {
     await running.stack.restartPart('temporal', { wipe: true })
     const temporal = running.stack.parts.find(({ name }) => name === 'temporal')
     assert.equal((await temporal?.health())?.ok, true)
+  })
+
+  it('uses servers that somebody else runs, and leaves them running', async () => {
+    const shared = await useStack()
+    const database = await freshDatabase(shared, { migrated: false })
+    const connections = { ...shared.connections, database: { url: database.url, migrationUrl: database.migrationUrl } }
+    const env = { ...connectionsToEnv(connections, { migrations: true }), TWINWARD_DATA_DIR: path.join(dir, 'external'), TWINWARD_PORT: '0' }
+    const external = await startPlatform({ config: loadConfig(env), log: () => {}, processes: [sample] })
+    try {
+      assert.deepEqual(external.connections, connections)
+      assert.deepEqual(external.stack.parts.map(({ kind }) => kind), ['external', 'external', 'external', 'external'])
+      assert.throws(() => { external.stack.killPart('postgres', 'SIGKILL') }, /not embedded/)
+    } finally {
+      await external.stop()
+    }
+    assert.deepEqual(await query(database.url, 'SELECT 1 AS one'), [{ one: 1 }])
+    await database.drop()
   })
 
   it('gives up a start that is interrupted, and leaves nothing running', async () => {

@@ -10,7 +10,7 @@ function fakeGo(clone: FakeClone, moment = ''): () => number {
   const calls = path.join(clone.dir, 'go-calls')
   clone.program('go', `echo "$@" >> ${calls}\necho 'go: downloading example.com/a v1' >&2\n${moment}\n`
     + 'echo "#!/bin/sh" > "$GOBIN/minio"')
-  return () => (existsSync(calls) ? readFileSync(calls, 'utf8').trim().split('\n').length : 0)
+  return () => (existsSync(calls) ? readFileSync(calls, 'utf8').split('\n').length - 1 : 0)
 }
 
 async function until(condition: () => boolean): Promise<void> {

@@ -1,0 +1,1 @@
+export declare function findSetpriv(): string | undefined
