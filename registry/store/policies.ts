@@ -1,0 +1,19 @@
+import type { Policy } from '../domain/policy/policy.ts'
+import type { Tx } from './transaction.ts'
+
+/** Stores a version unless there is one; gives the digest of what is stored, and whether this call made it. */
+export async function insertPolicy(
+  tx: Tx, policy: { site: string; family: string; version: number; digest: string; definition: Policy; createdBy: string },
+): Promise<{ policyRef: number; digest: string; made: boolean }> {
+  const made = await tx.query<{ policy_ref: number }>(
+    `insert into policy (site_id, family_id, version, digest, definition, created_by) values ($1, $2, $3, $4, $5, $6)
+     on conflict (site_id, family_id, version) do nothing returning policy_ref`,
+    [policy.site, policy.family, policy.version, policy.digest, JSON.stringify(policy.definition), policy.createdBy],
+  )
+  if (made.rows[0]) return { policyRef: made.rows[0].policy_ref, digest: policy.digest, made: true }
+  const { rows } = await tx.query<{ policy_ref: number; digest: string }>(
+    'select policy_ref, digest from policy where site_id = $1 and family_id = $2 and version = $3', [policy.site, policy.family, policy.version],
+  )
+  const known = rows[0] as { policy_ref: number; digest: string }
+  return { policyRef: known.policy_ref, digest: known.digest, made: false }
+}
