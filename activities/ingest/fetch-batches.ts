@@ -15,13 +15,12 @@ const AT_ONCE = 4
  * Gets, checks and decodes batches, in the order given. One that is damaged or gone comes back with its refusal, so
  * that the others can go on; that the store is away is no refusal but an error, for the caller to try again.
  */
-export async function fetchBatches(objects: ObjectStore, batches: readonly RawBatch[], progress: () => void): Promise<FetchedBatch[]> {
+export async function fetchBatches(objects: ObjectStore, batches: readonly RawBatch[]): Promise<FetchedBatch[]> {
   const fetched = new Array<FetchedBatch>(batches.length)
   let next = 0
   const work = async (): Promise<void> => {
     for (let i = next++; i < batches.length; i = next++) {
       fetched[i] = await fetchBatch(objects, batches[i]!)
-      progress()
     }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, work))

@@ -5,6 +5,7 @@ import { loadChunks, readTagRange, readTagRanges } from '../../../registry/store
 import { inSite } from '../../../registry/store/transaction.ts'
 import { readWaveforms } from '../../../registry/store/waveforms.ts'
 import { createDecodedCache } from '../../../activities/decoded-cache.ts'
+import { storeOneByOne } from '../../../activities/ingest.ts'
 import { createIngestPlant, EPOCH, readingsBatch, S, T0, waveformsBatch, type IngestPlant, type Row } from '../../helpers/ingest-plant.ts'
 
 const series = (tag: string, fromS: number, count: number, value = (i: number) => i): Row[] =>
@@ -118,6 +119,20 @@ describe('storing batches', () => {
     assert.deepEqual(await plant.store(), { committed: 0, quarantined: 1 })
     assert.equal((await plant.rows<{ code: string }>('select code from quarantine where sequence = 6'))[0]?.code, 'contract_broken')
     assert.equal((await plant.readings()).length, 30)
+  }))
+
+  it('sets a batch aside that fails for no passing reason, and stores those around it', using(async (plant) => {
+    for (const sequence of [1, 2, 3]) await plant.land(readingsBatch(series('p/a', sequence * 10, 10), { sequence }))
+    const [poison] = await plant.rows<{ batch_id: string }>('select batch_id from raw_batch where sequence = 2')
+    await plant.rows(`alter table raw_batch add check (batch_id <> ${poison!.batch_id} or state <> 'committed')`)
+    await assert.rejects(plant.store(), /violates check constraint/)
+    const failed: string[] = []
+    const ids = (await plant.rows<{ batch_id: string }>('select batch_id from raw_batch order by sequence')).map((row) => row.batch_id)
+    const result = await storeOneByOne(plant, new Set(), { site: plant.site, gateway: 'gw-1', epoch: EPOCH, batchIds: ids }, (id) => { failed.push(id) })
+    assert.deepEqual(result, { committed: 2, quarantined: 1 })
+    assert.deepEqual(failed, [poison!.batch_id])
+    assert.deepEqual((await outcomes(plant)).map((row) => (row as { state: string }).state), ['committed', 'quarantined', 'committed'])
+    assert.equal((await plant.readings()).length, 20)
   }))
 
   it('ignores repeats, keeps revisions, counts both, and tells what was known when', using(async (plant) => {
