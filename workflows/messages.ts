@@ -12,7 +12,8 @@ export interface RetrainModelInput { site: string; operationId: string; family: 
 export interface RetrainModelResult { dataset: string; models: string[]; chosen: string; release: string | null; gate: string | null }
 
 export interface CheckDriftInput { site: string; operationId: string | null; family: string; requestedBy: string; mayRetrain: boolean }
-export interface CheckDriftResult { report: string; verdict: 'drift' | 'none' | 'insufficient_data'; retraining: string | null }
+/** `report` is null when no champion is in force: there is nothing to hold the windows against. */
+export interface CheckDriftResult { report: string | null; verdict: 'drift' | 'none' | 'insufficient_data'; retraining: string | null }
 
 /** promoteModel and approvePolicy share the gate's messages; the gate row in PostgreSQL is the truth. */
 export interface GateInput { site: string; gateId: string; expiresAtUs: number }

@@ -8,12 +8,13 @@ import type { RetrainModelInput, RetrainModelResult } from './messages.ts'
 const steps = proxyActivities<TrainingActivities>({
   taskQueue: taskQueues.training,
   startToCloseTimeout: '2 minutes',
-  retry: { initialInterval: '1 second', maximumInterval: '1 minute', maximumAttempts: 10 },
+  // One or two transactions, tried for as long as it takes: stores may be away for hours, and refusals end it at once.
+  retry: { initialInterval: '1 second', maximumInterval: '1 minute' },
 })
 const { snapshotDataset } = proxyActivities<TrainingActivities>({
   taskQueue: taskQueues.training,
   startToCloseTimeout: '30 minutes',
-  retry: { initialInterval: '2 seconds', maximumInterval: '1 minute', maximumAttempts: 5 },
+  retry: { initialInterval: '2 seconds', maximumInterval: '1 minute', maximumAttempts: 20 },
 })
 const { trainModels } = proxyActivities<TrainingActivities>({
   taskQueue: taskQueues.training,

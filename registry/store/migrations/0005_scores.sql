@@ -87,6 +87,8 @@ create table drift_report (
   during        tstzrange not null,
   verdict       text not null check (verdict in ('drift', 'none', 'insufficient_data')),
   features      jsonb not null,
+  -- Thresholds in force, rows compared, features that drifted.
+  detail        jsonb not null default '{}',
   started_retraining text,
   run_id        text not null,
   created_at    timestamptz not null default now(),
