@@ -136,6 +136,13 @@ describe('computeFeatures', () => {
     assert.ok(computeFeatures(set, standing).missing.includes('outer-race'))
   })
 
+  it('orders readings of one instant by value, since their order of arrival is chance', () => {
+    const forth = windowOf([[1, 1e-9, 0], [5, 7, 0], [5, 3, 0]], [])
+    const back = windowOf([[1, 1e-9, 0], [5, 3, 0], [5, 7, 0]], [])
+    assert.equal(value('temp-last', forth), 7)
+    assert.deepEqual(computeFeatures(set, forth), computeFeatures(set, back))
+  })
+
   it('is to the bit the same whatever the order of readings', () => {
     const rows = fc.array(
       fc.tuple(fc.integer({ min: -5, max: 30 }).map((t) => t * 400_000), fc.double({ min: -100, max: 100, noNaN: true }), fc.constantFrom(0, 0, 0, 1, 2)),

@@ -56,6 +56,17 @@ describe('PCA monitor', () => {
     }
   })
 
+  it('fixes the sign of every component, and its variances add up to those of the features', () => {
+    const { loadings, components, eigenvalues } = fitPca(training.map((v) => -v), WIDTH, { explainedVariance: 0.999 })
+    for (let c = 0; c < components; c++) {
+      const component = loadings.slice(c * WIDTH, (c + 1) * WIDTH)
+      assert.ok(Math.max(...component) >= Math.max(...component.map((v) => -v)))
+    }
+    assert.deepEqual(loadings, fitPca(training, WIDTH, { explainedVariance: 0.999 }).loadings)
+    const total = training.reduce((sum, v) => sum + v * v, 0) / (training.length / WIDTH - 1)
+    assert.ok(Math.abs(eigenvalues.reduce((sum, v) => sum + v, 0) - total) < 1e-9 * total)
+  })
+
   it('limits of both methods let about their share of new normal rows pass', () => {
     for (const limitMethod of ['quantile', 'theory'] as const) {
       const state = fitPca(training, WIDTH, { limitMethod, confidenceLevel: 0.95 })
