@@ -53,6 +53,8 @@ export interface ImportProgress {
   readonly readings: number
   /** Of `readings`, those that the platform has. */
   readonly acknowledged: number
+  /** Why nothing moves, when the broker cannot be reached. */
+  readonly trouble?: string
 }
 
 export interface ImportOptions {
@@ -148,11 +150,17 @@ export async function runImport(options: ImportOptions): Promise<ImportReport> {
 
     const bytesTotal = plan.files.reduce((sum, { bytes }) => sum + bytes, 0)
     const sent = { readings: 0, batches: 0, quarantined: 0 }
+    let last: Pick<ImportProgress, 'phase' | 'file' | 'bytesDone'> = { phase: 'read', file: null, bytesDone: 0 }
     const report = (phase: ImportProgress['phase'], file: string | null, bytesDone: number) => {
-      onProgress?.({ phase, file, bytesDone, bytesTotal, readings: plan.readings, acknowledged: acknowledgedBefore + sent.readings })
+      last = { phase, file, bytesDone }
+      const { connected, lastError } = running.health().uplink
+      onProgress?.({
+        ...last, bytesTotal, readings: plan.readings, acknowledged: acknowledgedBefore + sent.readings,
+        ...(!connected && lastError !== null && { trouble: lastError }),
+      })
     }
     const acknowledgedBefore = readSoFar() - buffer.stats().rawRows - buffer.stats().batchRows
-    await createGateway({
+    const running = createGateway({
       site: map.site.id, gateway, buffer, sources: [source], mqtt, log,
       ...(options.uplink && { uplink: options.uplink }),
       onAcknowledged: (batch, { status }) => {
@@ -161,7 +169,10 @@ export async function runImport(options: ImportOptions): Promise<ImportReport> {
         if (status === 'quarantined') sent.quarantined++
         report('ship', null, bytesTotal)
       },
-    }).run(signal)
+    })
+    // Nothing else tells while the broker is away.
+    const pulse = setInterval(() => { report(last.phase, last.file, last.bytesDone) }, 1_000)
+    await running.run(signal).finally(() => { clearInterval(pulse) })
     return { ...reportOf(signal.aborted ? 'interrupted' : 'imported'), readings: sent.readings, batches: sent.batches, quarantinedBatches: sent.quarantined }
 
     function readSoFar(): number {

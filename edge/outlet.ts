@@ -25,7 +25,7 @@ export function createOutlet({ buffer, source, limits, nowUs, signal }: OutletOp
 
   return {
     position: (key) => buffer.position(key),
-    async deliver({ blocks, completeThroughUs, position }) {
+    async deliver({ blocks, completeBeforeUs = null, completeThroughUs, position }) {
       const full = blocks.filter((block) => blockCount(block) > 0)
       if (completeThroughUs !== undefined) owedUs = completeThroughUs
       for (const block of full) {
@@ -35,7 +35,7 @@ export function createOutlet({ buffer, source, limits, nowUs, signal }: OutletOp
       }
       const entries = full.map((block, index) => {
         const last = index === full.length - 1
-        const bytes = encodeRawBlock({ ...block, source: source.id, mode: source.mode, mapDigest, gatewayUs: nowUs(), completeThroughUs: last ? owedUs : null })
+        const bytes = encodeRawBlock({ ...block, source: source.id, mode: source.mode, mapDigest, gatewayUs: nowUs(), completeThroughUs: last ? (owedUs ?? completeBeforeUs) : completeBeforeUs })
         return { bytes, count: blockCount(block) }
       })
       if (full.length > 0) owedUs = null

@@ -18,6 +18,8 @@ export interface Source {
 
 export interface Delivery {
   readonly blocks: readonly Block[]
+  /** All of this source up to here (inclusive) was delivered before this: what its first batches can promise. */
+  readonly completeBeforeUs?: number
   /** All of this source up to here (inclusive) is delivered with this; leave out when it cannot be said. */
   readonly completeThroughUs?: number
   /** Kept in the same transaction as the blocks. */

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import path from 'node:path'
 import { open, type Database, type RootDatabase } from 'lmdb'
-import { refuse } from '../../registry/domain/errors.ts'
+import { DomainError, refuse } from '../../registry/domain/errors.ts'
 import { createBell } from '../bell.ts'
 import type { DurableBuffer, NewBatch, NewRawEntry, QueuedBatch, RawEntry, SourcePosition } from './buffer.ts'
 import { bufferFingerprint } from './identity.ts'
@@ -34,6 +34,12 @@ interface Meta {
   rejectedRows: number
 }
 
+interface Change {
+  readonly apply: (next: Meta) => void
+  readonly resolve: () => void
+  readonly reject: (error: Error) => void
+}
+
 const DEFAULT_CAP = 2 * 1024 ** 3
 const META = 'meta'
 const OWNER = 'owner'
@@ -58,32 +64,52 @@ export async function openLmdbBuffer({ directory, capBytes = DEFAULT_CAP }: Lmdb
   const bytesOf: Database<Buffer, number> = root.openDB('batch-bytes', binary)
 
   const owner = randomBytes(8).toString('hex')
-  let meta = await takeOver(root, facts, owner, bufferFingerprint(file))
-  // What listeners may rely on is what has been committed, which is less than what transactions have been queued.
-  let committed = { ...meta }
+  let meta = takeOver(root, facts, owner, bufferFingerprint(file))
   const arrived = createBell()
   const queued = createBell()
   const freed = createBell()
 
   /**
-   * Runs one atomic change. `meta` is changed in place by the callbacks, which LMDB runs one after the other; if the
-   * commit fails (disk full) it is read back from what is on disk.
+   * All changes asked for in one turn of the event loop share one transaction, hence one wait for the disk. It is a
+   * synchronous one: LMDB's asynchronous transactions hand each callback from a thread to the main one and back, and
+   * under load both were seen to wait for each other for ever.
    */
-  async function change(apply: (next: Meta) => void): Promise<void> {
+  let waiting: Change[] = []
+  function change(apply: (next: Meta) => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (waiting.length === 0) setImmediate(commit)
+      waiting.push({ apply, resolve, reject })
+    })
+  }
+  function commit(): void {
+    const changes = waiting
+    waiting = []
+    const outcomes: (() => void)[] = []
     try {
-      await root.transaction(() => {
+      let next = meta
+      root.transactionSync(() => {
         if (facts.get(OWNER) !== owner) {
           refuse('conflict', `the buffer ${directory} has been taken over by another gateway process; run one gateway per buffer`)
         }
-        const next = { ...meta }
-        apply(next)
-        void facts.put(META, next)
-        meta = next
+        for (const { apply, resolve, reject } of changes) {
+          const attempt = { ...next }
+          try {
+            apply(attempt)
+            next = attempt
+            outcomes.push(resolve)
+          } catch (error) {
+            // A change refuses before it writes anything, so the others stand.
+            if (!(error instanceof DomainError)) throw error
+            outcomes.push(() => { reject(error) })
+          }
+        }
+        facts.putSync(META, next)
       })
-      committed = meta
+      meta = next
+      for (const tell of outcomes) tell()
     } catch (error) {
-      meta = (facts.get(META) as Meta | undefined) ?? meta
-      throw error
+      const failure = error instanceof Error ? error : new Error(String(error))
+      for (const { reject } of changes) reject(failure)
     }
   }
 
@@ -103,10 +129,10 @@ export async function openLmdbBuffer({ directory, capBytes = DEFAULT_CAP }: Lmdb
       await change((next) => {
         for (const entry of entries) {
           next.lastRawId++
-          void raw.put(next.lastRawId, asBuffer(entry.bytes))
-          void sizes.put(next.lastRawId, [entry.count, entry.bytes.byteLength])
+          raw.putSync(next.lastRawId, asBuffer(entry.bytes))
+          sizes.putSync(next.lastRawId, [entry.count, entry.bytes.byteLength])
         }
-        if (position) void positions.put(position.key, position.value)
+        if (position) positions.putSync(position.key, position.value)
         next.rawEntries += entries.length
         next.rawRows += count
         next.rawBytes += size
@@ -116,7 +142,7 @@ export async function openLmdbBuffer({ directory, capBytes = DEFAULT_CAP }: Lmdb
     },
 
     async waitForRaw(id, signal) {
-      while (committed.lastRawId <= id && !signal?.aborted) await arrived.wait(signal)
+      while (meta.lastRawId <= id && !signal?.aborted) await arrived.wait(signal)
     },
     async waitForRoom(bytes, signal) {
       while (bytes <= capBytes && meta.rawBytes + meta.batchBytes + bytes > capBytes && !signal?.aborted) await freed.wait(signal)
@@ -145,14 +171,14 @@ export async function openLmdbBuffer({ directory, capBytes = DEFAULT_CAP }: Lmdb
           next.rawEntries--
         }
         for (const id of batch.rawIds) {
-          void raw.remove(id)
-          void sizes.remove(id)
+          raw.removeSync(id)
+          sizes.removeSync(id)
         }
         next.lastBatchKey++
-        void heads.put(next.lastBatchKey, {
+        heads.putSync(next.lastBatchKey, {
           epoch: next.epoch, sequence: batch.sequence, kind: batch.kind, count: batch.count, byteLength: batch.bytes.byteLength,
         })
-        void bytesOf.put(next.lastBatchKey, asBuffer(batch.bytes))
+        bytesOf.putSync(next.lastBatchKey, asBuffer(batch.bytes))
         next.nextSequence++
         next.state = batch.state
         next.batches++
@@ -163,7 +189,7 @@ export async function openLmdbBuffer({ directory, capBytes = DEFAULT_CAP }: Lmdb
     },
 
     async waitForBatch(key, signal) {
-      while (committed.lastBatchKey <= key && !signal?.aborted) await queued.wait(signal)
+      while (meta.lastBatchKey <= key && !signal?.aborted) await queued.wait(signal)
     },
     listBatches(afterKey, limit) {
       return [...heads.getRange({ start: afterKey, exclusiveStart: true, limit })].map(({ key, value }) => ({ key, ...value }))
@@ -175,8 +201,8 @@ export async function openLmdbBuffer({ directory, capBytes = DEFAULT_CAP }: Lmdb
         for (const key of keys) {
           const head = heads.get(key)
           if (!head) continue
-          void heads.remove(key)
-          void bytesOf.remove(key)
+          heads.removeSync(key)
+          bytesOf.removeSync(key)
           next.batches--
           next.batchRows -= head.count
           next.batchBytes -= head.byteLength
@@ -189,7 +215,7 @@ export async function openLmdbBuffer({ directory, capBytes = DEFAULT_CAP }: Lmdb
     position: (key) => positions.get(key),
     async keepDocument(digest, document) {
       if (documents.doesExist(digest)) return
-      await change(() => { void documents.put(digest, document) })
+      await change(() => { documents.putSync(digest, document) })
     },
     document: (digest) => documents.get(digest),
 
@@ -197,7 +223,7 @@ export async function openLmdbBuffer({ directory, capBytes = DEFAULT_CAP }: Lmdb
       await change((next) => {
         if (next.rawEntries > 0) refuse('conflict', `${next.rawEntries} raw entries wait to be cut; a new epoch would tear them from their stream`)
         startEpoch(next)
-        if (position) void positions.put(position.key, position.value)
+        if (position) positions.putSync(position.key, position.value)
       })
     },
 
@@ -209,6 +235,7 @@ export async function openLmdbBuffer({ directory, capBytes = DEFAULT_CAP }: Lmdb
     }),
 
     async close() {
+      if (waiting.length > 0) commit()
       await root.close()
     },
   }
@@ -226,19 +253,17 @@ function openRoot(file: string): RootDatabase {
 }
 
 /** Becomes the owner; makes the record when the buffer is new, and a new epoch when it is not where it was. */
-async function takeOver(root: RootDatabase, facts: Database<unknown, string>, owner: string, fingerprint: string): Promise<Meta> {
-  let meta: Meta | undefined
-  await root.transaction(() => {
-    const found = facts.get(META) as Meta | undefined
-    meta = found ?? newMeta(fingerprint)
+function takeOver(root: RootDatabase, facts: Database<unknown, string>, owner: string, fingerprint: string): Meta {
+  return root.transactionSync(() => {
+    const meta = (facts.get(META) as Meta | undefined) ?? newMeta(fingerprint)
     if (meta.fingerprint !== fingerprint) {
       meta.fingerprint = fingerprint
       startEpoch(meta)
     }
-    void facts.put(META, meta)
-    void facts.put(OWNER, owner)
+    facts.putSync(META, meta)
+    facts.putSync(OWNER, owner)
+    return meta
   })
-  return meta as unknown as Meta
 }
 
 function newMeta(fingerprint: string): Meta {

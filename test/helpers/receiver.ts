@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { connectAsync, type MqttClient } from 'mqtt'
+import type { MqttAddress } from '../../edge/mqtt-link.ts'
 import { decodeBatch, type DecodedBatch } from '../../registry/domain/codec/decode.ts'
 import { topics, type Acknowledgement } from '../../registry/domain/contract/batch.ts'
 
@@ -21,10 +22,10 @@ export interface Receiver {
   close(): Promise<void>
 }
 
-export async function startReceiver(url: string, site: string, gateway: string): Promise<Receiver> {
+export async function startReceiver({ url, ...user }: MqttAddress, site: string, gateway: string): Promise<Receiver> {
   const batches = new Map<string, ReceivedBatch>()
   const arrivals: string[] = []
-  const client: MqttClient = await connectAsync(url, { reconnectPeriod: 20, protocolVersion: 4 })
+  const client: MqttClient = await connectAsync(url, { ...user, reconnectPeriod: 20, protocolVersion: 4 })
   await client.subscribeAsync(topics.batch(site, gateway), { qos: 1 })
 
   const receiver: Receiver = { batches, arrivals, answer: () => 'stored', close: () => client.endAsync(true) }

@@ -47,11 +47,11 @@ export function createMachine(scenario: Scenario, pump: number): Machine {
     const weekday = Math.floor(clock / DAY_S + 4) % 7
     const daily = 0.1 * Math.cos(((hour - 14) / 24) * 2 * Math.PI)
     const weekend = weekday === 0 || weekday === 6 ? -0.08 : 0
-    return 0.9 + daily + weekend + 0.02 * smooth(demandNoise.normal, clock / HOUR_S)
+    return 0.9 + daily + weekend + 0.02 * smooth((i) => demandNoise.normal(i), clock / HOUR_S)
   }
   const ambientC = (timeS: number): number => {
     const clock = epochS + timeS
-    return dailyTemperature(clock % DAY_S, 22, 5, 0) + 2 * smooth(weather.normal, clock / (12 * HOUR_S))
+    return dailyTemperature(clock % DAY_S, 22, 5, 0) + 2 * smooth((i) => weather.normal(i), clock / (12 * HOUR_S))
   }
   const duty = (timeS: number, running: boolean) => {
     const flowShare = demand(timeS)
@@ -78,7 +78,7 @@ export function createMachine(scenario: Scenario, pump: number): Machine {
       currentA: running ? motorCurrentA(motor, point.shaftKw) : 0,
       motorC: temperatureAt(motorTargets, timeS, MOTOR_TAU_S),
       bearingC: temperatureAt(bearingTargets, timeS, BEARING_TAU_S),
-      suctionBar: 1.35 + 0.05 * smooth(demandNoise.uniform, (epochS + timeS) / (6 * HOUR_S)) - 1.2e-5 * point.flowM3h ** 2,
+      suctionBar: 1.35 + 0.05 * smooth((i) => demandNoise.uniform(i), (epochS + timeS) / (6 * HOUR_S)) - 1.2e-5 * point.flowM3h ** 2,
       damage: running ? scenario.damage(pump, timeS) : 0,
     }
   }

@@ -36,6 +36,7 @@ export function createDemoPlantSource({ config: given, onProgress }: DemoPlantSo
         const toUs = Math.min(fromUs + stepUs, endUs + 1)
         await outlet.deliver({
           blocks: [...inBlocks(plant.waveforms(fromUs, toUs)), plant.readings(fromUs, toUs)],
+          completeBeforeUs: fromUs - 1,
           completeThroughUs: toUs - 1,
           position: { key, value: { throughUs: toUs } },
         })

@@ -1,0 +1,12 @@
+/** What a gateway is made of: this and nothing of the platform. */
+export type { DurableBuffer } from './buffer/buffer.ts'
+export { openLmdbBuffer } from './buffer/lmdb-buffer.ts'
+export { parseCsvMap, type CsvMap } from './connectors/csv/map.ts'
+export { describeProblem } from './connectors/csv/problem.ts'
+export * from './connectors/demo-plant/index.ts'
+export { createGateway, type Gateway, type GatewayOptions } from './gateway.ts'
+export type { GatewayHealth } from './health.ts'
+export * from './import-csv.ts'
+export type { MqttAddress } from './mqtt-link.ts'
+export { runDemoPlant, type DemoPlantProgress, type DemoPlantReport, type DemoPlantRun } from './run-demo-plant.ts'
+export type { Delivery, Outlet, Source } from './source.ts'
