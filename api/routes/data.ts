@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { slugSchema } from '../../registry/domain/contract/primitives.ts'
+import { batchTotals } from '../../registry/services/read/batch-totals.ts'
 import { listBatches } from '../../registry/services/read/batches.ts'
 import { listFeatures } from '../../registry/services/read/features.ts'
 import { pageInput } from '../../registry/services/read/page.ts'
@@ -30,6 +31,22 @@ const readingsSchema = z
     nextCursor: z.string().nullable(),
   })
   .meta({ id: 'Readings' })
+
+const count = z.number().int()
+const batchTotalsSchema = z
+  .object({
+    batches: count,
+    waiting: count.describe('Landed, or stored with windows still to close'),
+    quarantinedBatches: count,
+    readings: count,
+    waveforms: count,
+    repeated: count,
+    revised: count,
+    quarantined: count.describe('Rows of committed batches that were set aside'),
+    windows: count,
+    scores: count,
+  })
+  .meta({ id: 'BatchTotals' })
 
 const waveform = {
   start: z.string(),
@@ -140,6 +157,11 @@ export const dataEndpoints = [
     query: z.object({ gateway: slugSchema.optional(), state: z.enum(['landed', 'committed', 'quarantined']).optional(), ...pageInput }),
     answer: pageOf(batchSchema),
     handle: ({ ctx, actor, site, query }) => listBatches(ctx, actor, { site, ...query }),
+  }),
+  endpoint({
+    ...common, operationId: 'getBatchTotals', path: '/v1/batches/totals', summary: 'Counts over all that arrived, and how much of it is still in work',
+    answer: batchTotalsSchema,
+    handle: ({ ctx, actor, site }) => batchTotals(ctx, actor, { site }),
   }),
   endpoint({
     ...common, operationId: 'listQuarantine', path: '/v1/quarantine', summary: 'What was set aside and why, newest first',
