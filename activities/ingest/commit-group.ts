@@ -45,7 +45,7 @@ export async function commitGroup(
   const waves = await settleWaveforms(tx, batches, heads)
   await insertChunks(tx, site, readings.chunks)
   await insertWaveforms(tx, site, waves.waveforms)
-  await raiseTagHeads(tx, new Map([...readings.newest, ...waves.newest]))
+  await raiseTagHeads(tx, new Map([...readings.newest, ...waves.newest]), readings.longest)
   await insertQuarantine(tx, site, batches.flatMap(({ quarantine }) => quarantine))
   for (const progress of laneProgress(batches)) await advanceGatewayLane(tx, site, progress)
 

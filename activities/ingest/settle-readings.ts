@@ -19,6 +19,8 @@ export interface SettledReadings {
   readonly effects: ReadonlyMap<number, BatchEffect>
   /** Newest time stored, by tag. */
   readonly newest: ReadonlyMap<number, number>
+  /** Longest chunk, first to last reading, by tag. */
+  readonly longest: ReadonlyMap<number, number>
 }
 
 /**
@@ -32,6 +34,7 @@ export async function settleReadings(
   const stored = await loadChunks(tx, overlaps(batches, heads), NEWEST, cache)
   const known = new Map<number, StoredChunk[]>([...stored].map(([tagRef, chunks]) => [tagRef, [...chunks]]))
   const newest = new Map<number, number>()
+  const longest = new Map<number, number>()
   const chunks: ChunkRow[] = []
   const effects = new Map<number, BatchEffect>()
   for (const { batch, runs } of batches) {
@@ -48,8 +51,10 @@ export async function settleReadings(
       for (const part of settled.parts) {
         for (const row of toChunkRows(tagRef, batch.batchId, part.revision, part.run)) {
           chunks.push(row)
-          firstUs = Math.min(firstUs, row.timesUs[0]!)
-          lastUs = Math.max(lastUs, row.timesUs[row.timesUs.length - 1]!)
+          const [from, to] = [row.timesUs[0]!, row.timesUs[row.timesUs.length - 1]!]
+          firstUs = Math.min(firstUs, from)
+          lastUs = Math.max(lastUs, to)
+          longest.set(tagRef, Math.max(longest.get(tagRef) ?? 0, to - from))
           // The next batch of the group must see it as stored.
           const list = known.get(tagRef)
           const chunk = { ...row, commitNumber: NEWEST, receivedUs: batch.receivedUs }
@@ -60,7 +65,7 @@ export async function settleReadings(
     }
     effects.set(batch.batchId, { counts: total, firstUs, lastUs })
   }
-  return { chunks, effects, newest }
+  return { chunks, effects, newest, longest }
 }
 
 /** Of each tag the span in which the group may meet stored readings. */

@@ -82,7 +82,8 @@ const IDENTITY = 'c.tag_ref, c.t_min, c.revision, c.batch_id, b.commit_number, b
 
 /**
  * Values go into the text because COPY takes no parameters; all are numbers. A chunk never crosses a midnight, so the
- * look-back ends at the one before the span, and the planner may leave out earlier partitions.
+ * look-back ends at the one before the span, and the planner may leave out earlier partitions. Within the day it goes
+ * back by the tag's longest chunk, so that reading a busy tag does not cost more the later in the day it is.
  */
 function bySpans(spans: readonly TagSpan[], asOfCommit: number, data: readonly string[]): string {
   const earliest = spans.reduce((first, span) => Math.min(first, span.fromUs), Infinity)
@@ -90,7 +91,9 @@ function bySpans(spans: readonly TagSpan[], asOfCommit: number, data: readonly s
   const values = spans.map(({ tagRef, fromUs, toUs }) => `(${whole(tagRef)}, ${instant(utcMidnight(fromUs))}, ${instant(fromUs)}, ${instant(toUs)})`)
   return `select ${[IDENTITY, ...data].join(', ')}
     from (values ${values.join(', ')}) as s (tag_ref, since, first, past)
-    join reading_chunk c on c.tag_ref = s.tag_ref and c.t_min >= s.since and c.t_min < s.past and c.t_max >= s.first
+    left join tag_head h on h.tag_ref = s.tag_ref
+    join reading_chunk c on c.tag_ref = s.tag_ref and c.t_min < s.past and c.t_max >= s.first
+     and c.t_min >= greatest(s.since, s.first - coalesce(h.longest_us * interval '1 microsecond', interval '1 day'))
      and c.t_min >= ${instant(utcMidnight(earliest))} and c.t_min < ${instant(latest)}
     join raw_batch b on b.batch_id = c.batch_id and b.commit_number <= ${whole(asOfCommit)}
     order by c.tag_ref, c.t_min, c.revision`

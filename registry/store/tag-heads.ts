@@ -19,12 +19,16 @@ export async function lockTagHeads(tx: Tx, site: string, tagRefs: readonly numbe
   return new Map(rows.filter((row) => row.us !== null).map((row) => [row.tag_ref, toUs(row.us)]))
 }
 
-/** Moves heads on to newer times; never back. */
-export async function raiseTagHeads(tx: Tx, newest: ReadonlyMap<number, number>): Promise<void> {
+/**
+ * Moves heads on to newer times; never back. `longest` is the time from first to last reading of the longest chunk now
+ * stored of a tag: reads look back no further than that.
+ */
+export async function raiseTagHeads(tx: Tx, newest: ReadonlyMap<number, number>, longest: ReadonlyMap<number, number>): Promise<void> {
   if (newest.size === 0) return
+  const tagRefs = [...newest.keys()]
   await tx.query(
-    `update tag_head h set t_max = greatest(h.t_max, ${usToTimestamp('n.us')})
-       from unnest($1::integer[], $2::bigint[]) as n (tag_ref, us) where h.tag_ref = n.tag_ref`,
-    [[...newest.keys()], [...newest.values()]],
+    `update tag_head h set t_max = greatest(h.t_max, ${usToTimestamp('n.us')}), longest_us = greatest(h.longest_us, n.longest)
+       from unnest($1::integer[], $2::bigint[], $3::bigint[]) as n (tag_ref, us, longest) where h.tag_ref = n.tag_ref`,
+    [tagRefs, [...newest.values()], tagRefs.map((tagRef) => longest.get(tagRef) ?? 0)],
   )
 }

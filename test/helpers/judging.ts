@@ -151,6 +151,11 @@ export async function createJudgingSite(options: { assets?: number; kind?: 'plan
           quality: s.quality === undefined ? null : Uint16Array.from(s.quality),
         })))
         await insertWaveforms(tx, site, waves.map((wave) => ({ ...wave, batchId, revision: 0 })))
+        const longest = Math.max(0, ...series.map((s) => (s.timesUs.at(-1) ?? 0) - (s.timesUs[0] ?? 0)))
+        await tx.query(
+          `insert into tag_head (site_id, tag_ref, t_max, longest_us) select $1, t, now(), $3 from unnest($2::int[]) as u(t)
+           on conflict (tag_ref) do update set longest_us = greatest(tag_head.longest_us, excluded.longest_us)`,
+          [site, [...new Set(series.map((s) => tags.get(s.tag)!.tag_ref))], longest])
         const commit = await takeCommitNumbers(tx, site, 1)
         const fed = new Set([...series.map((s) => tags.get(s.tag)!.asset_ref), ...waveforms.map((w) => tags.get(w.tag)!.asset_ref)])
         await insertAssetSources(tx, site, [...fed].map((assetRef) => ({ assetRef, gateway, epoch, lane: laneOf(mode), firstCommit: commit })))

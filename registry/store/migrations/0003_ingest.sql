@@ -142,26 +142,6 @@ call protect('waveform', 'select, insert');
 alter table reading_chunk alter column vals set storage external, alter column raws set storage external, alter column times set storage external;
 alter table waveform alter column samples set storage external;
 
--- COPY refuses tables under row-level security, but takes views: these two are how chunks come in by binary COPY, and
--- every row still passes the policies of the table, as the role that loads it.
-create view reading_chunk_load with (security_invoker = true) as select * from reading_chunk;
-create function load_reading_chunk() returns trigger language plpgsql as $$
-begin
-  insert into reading_chunk values (new.*);
-  return new;
-end $$;
-create trigger load_reading_chunk instead of insert on reading_chunk_load for each row execute function load_reading_chunk();
-grant insert on reading_chunk_load to twinward_app;
-
-create view waveform_load with (security_invoker = true) as select * from waveform;
-create function load_waveform() returns trigger language plpgsql as $$
-begin
-  insert into waveform values (new.*);
-  return new;
-end $$;
-create trigger load_waveform instead of insert on waveform_load for each row execute function load_waveform();
-grant insert on waveform_load to twinward_app;
-
 -- The application may need a month nobody has written yet; it may not create tables, so this runs as the owner.
 create function ensure_reading_partitions(months date[]) returns void
 language plpgsql security definer set search_path from current as $$
@@ -196,7 +176,9 @@ grant execute on function ensure_reading_partitions(date[]) to twinward_app;
 create table tag_head (
   site_id text not null references site,
   tag_ref integer primary key references tag,
-  t_max   timestamptz not null
+  t_max   timestamptz not null,
+  -- The longest chunk the tag ever had, first to last reading: how far back a search for what reaches into a span must go.
+  longest_us bigint not null default 0
 );
 call protect('tag_head', 'select, insert, update');
 
