@@ -20,7 +20,7 @@ export function embeddedMinio(
     secretKey: secrets.minioPassword,
   }
   return {
-    version: /(\d{4})(\d{2})(\d{2})\d{6}/.exec(tool.version)?.slice(1, 4).join('-') ?? tool.version,
+    version: tool.version,
     address: connection.endpoint,
     connection,
     spec: {

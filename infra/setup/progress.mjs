@@ -22,7 +22,8 @@ export function createProgress({ stream = process.stderr, now = Date.now, tty = 
   }
   function draw() {
     frame = (frame + 1) % frames.length
-    const width = stream.columns ?? 80
+    // A terminal that does not know its width says 0.
+    const width = stream.columns || 80
     for (const task of running) {
       const line = `${frames[frame]} ${describe(task)}  ${seconds(task)}`
       stream.write(`${line.length >= width ? line.slice(0, width - 1) : line}\n`)

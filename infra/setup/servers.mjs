@@ -40,10 +40,10 @@ export async function provideServer(name, progress) {
   const onPath = fromPath(name, progress)
   if (onPath) return onPath
   const target = cachedFile(name)
-  const found = (source) => ({ path: target, version: pins.version, source })
+  const found = (source) => ({ path: target, version: pins.label ?? pins.version, source })
   if (isExecutable(target)) return found('cache')
 
-  const task = progress.task(`${title} ${pins.version.slice(0, 20)}`)
+  const task = progress.task(`${title} ${pins.label ?? pins.version}`)
   mkdirSync(path.dirname(target), { recursive: true })
   const work = path.join(cacheDir(), 'tmp', `${name}-${process.pid}`)
   mkdirSync(work, { recursive: true })

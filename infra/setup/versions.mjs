@@ -34,6 +34,8 @@ export const temporal = {
 export const minio = {
   /** The community edition is published as source only, so there is no download to name here. */
   version: '0.0.0-20260212201848-7aac2a2c5b7c',
+  /** What people call that version: the day of its commit. */
+  label: '2026-02-12',
   goPackage: 'github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c',
 }
 

@@ -31,7 +31,7 @@ describe('set-up', { skip: process.platform === 'win32' ? 'its stand-ins are she
     const manifest = JSON.parse(readFileSync(path.join(clone.dir, '.cache', 'setup.json'), 'utf8')) as
       { tools: Record<string, { source: string; version: string }> }
     assert.deepEqual(Object.entries(manifest.tools).map(([name, { source, version }]) => [name, source, version]),
-      [['temporal', 'path', '1.29.1'], ['minio', 'build', minio.version]])
+      [['temporal', 'path', '1.29.1'], ['minio', 'build', minio.label]])
 
     assert.deepEqual(await clone.run([]), { code: 0, stdout: '', stderr: 'Everything needed is in place.\n' })
     assert.deepEqual(await clone.run(['--quiet']), { code: 0, stdout: '', stderr: '' })
