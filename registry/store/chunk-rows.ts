@@ -26,12 +26,12 @@ export function toChunkRows(tagRef: number, batchId: number, revision: number, r
 
 /** Stores chunks by binary COPY. The months' partitions must be there. */
 export async function insertChunks(tx: Tx, site: string, chunks: readonly ChunkRow[]): Promise<void> {
-  if (chunks.length > 0) await copyIn(tx, 'reading_chunk_load', CHUNK_COLUMNS, encodeChunks(site, chunks))
+  if (chunks.length > 0) await copyIn(tx, 'reading_chunk', CHUNK_COLUMNS, encodeChunks(site, chunks))
 }
 
 /** Stores waveforms by binary COPY. The months' partitions must be there. */
 export async function insertWaveforms(tx: Tx, site: string, waveforms: readonly WaveformInsert[]): Promise<void> {
-  if (waveforms.length > 0) await copyIn(tx, 'waveform_load', WAVEFORM_COLUMNS, encodeWaveforms(site, waveforms))
+  if (waveforms.length > 0) await copyIn(tx, 'waveform', WAVEFORM_COLUMNS, encodeWaveforms(site, waveforms))
 }
 
 function* encodeChunks(site: string, chunks: readonly ChunkRow[]): Generator<Uint8Array> {
