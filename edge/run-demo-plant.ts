@@ -20,6 +20,8 @@ export interface DemoPlantProgress {
 
 export interface DemoPlantRun {
   readonly config: Partial<DemoPlantConfig> & Pick<DemoPlantConfig, 'endUs'>
+  /** Pauses the plant at this moment of its time; run again with a later one to go on. */
+  readonly throughUs?: number
   readonly bufferDirectory: string
   readonly mqtt: MqttAddress
   readonly log: Logger
@@ -40,7 +42,7 @@ export interface DemoPlantReport {
  * Plays the demo plant through a gateway of its own; resolves when the platform has acknowledged all of it. Interrupted
  * and run again with the same configuration it goes on where it was; run again after its end it sends nothing.
  */
-export async function runDemoPlant({ config: given, bufferDirectory, mqtt, log, onProgress, onGateway, signal = new AbortController().signal }: DemoPlantRun): Promise<DemoPlantReport> {
+export async function runDemoPlant({ config: given, throughUs, bufferDirectory, mqtt, log, onProgress, onGateway, signal = new AbortController().signal }: DemoPlantRun): Promise<DemoPlantReport> {
   const config = demoPlantConfigSchema.parse(given)
   const { truth } = createScenario(config)
   const buffer = await openLmdbBuffer({ directory: bufferDirectory })
@@ -50,7 +52,10 @@ export async function runDemoPlant({ config: given, bufferDirectory, mqtt, log, 
       const { rawRows, batchRows } = buffer.stats()
       onProgress?.({ ...done, startUs: truth.startUs, endUs: truth.endUs, waiting: rawRows + batchRows })
     }
-    const source = createDemoPlantSource({ config, onProgress: (throughUs) => { done.throughUs = throughUs; report() } })
+    const source = createDemoPlantSource({
+      config, ...(throughUs !== undefined && { throughUs }),
+      onProgress: (madeUs) => { done.throughUs = madeUs; report() },
+    })
     await beginStream(buffer, { site: config.site, gateway: config.gateway, sources: [source], key: demoPlantDigest(config) })
     const gateway = createGateway({
       site: config.site, gateway: config.gateway, buffer, sources: [source], mqtt, log,

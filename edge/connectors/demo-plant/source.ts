@@ -7,6 +7,8 @@ import { demoPlantTagMap, scalarTags, waveformTags } from './tags.ts'
 
 export interface DemoPlantSourceOptions {
   readonly config: DemoPlantConfig
+  /** Pauses the plant at this moment: the source ends, and a later run goes on from there. Default: to its end. */
+  readonly throughUs?: number
   /** After each stretch of plant time is in the buffer. */
   readonly onProgress?: (throughUs: number, plant: DemoPlant) => void
 }
@@ -18,7 +20,7 @@ const SAMPLES_PER_BLOCK = 400_000
 export const demoPlantDigest = (config: DemoPlantConfig): string => canonicalDigest(config)
 
 /** The plant as a source of mode `simulation`: weeks of plant time as fast as they can be made, then it ends. */
-export function createDemoPlantSource({ config: given, onProgress }: DemoPlantSourceOptions): Source {
+export function createDemoPlantSource({ config: given, throughUs = Infinity, onProgress }: DemoPlantSourceOptions): Source {
   const config = demoPlantConfigSchema.parse(given)
   const key = `demo-plant/${demoPlantDigest(config)}`
   const everyUs = config.scalarEverySeconds * 1e6
@@ -30,7 +32,8 @@ export function createDemoPlantSource({ config: given, onProgress }: DemoPlantSo
     map: demoPlantTagMap(config),
     async run(outlet, signal) {
       const plant = createDemoPlant(config)
-      const { startUs, endUs } = plant.truth
+      const { startUs } = plant.truth
+      const endUs = Math.min(plant.truth.endUs, throughUs)
       let fromUs = (outlet.position(key) as { throughUs: number } | undefined)?.throughUs ?? startUs
       while (fromUs <= endUs && !signal.aborted) {
         const toUs = Math.min(fromUs + stepUs, endUs + 1)
