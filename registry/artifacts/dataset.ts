@@ -213,6 +213,9 @@ function statisticsOf(rows: DatasetRows): DatasetManifest['statistics'] {
     }
     const missing = rows.asset.length - n
     return n === 0 ? { feature, missing, min: null, max: null, mean: null, std: null }
-      : { feature, missing, min, max, mean, std: Math.sqrt(squares / n) }
+      : { feature, missing, min, max, mean: finite(mean), std: finite(Math.sqrt(squares / n)) }
   })
 }
+
+/** Moments of absurd values overflow; JSON has no infinity. */
+const finite = (value: number): number | null => (Number.isFinite(value) ? value : null)
