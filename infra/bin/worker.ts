@@ -2,11 +2,13 @@
 import { pino } from 'pino'
 import { ConfigError, connectionsOf, loadConfig } from '../config.ts'
 import { stopOnSignal } from '../stop-on-signal.ts'
+import { logTemporalTo } from '../temporal-log.ts'
 import { startWorker } from '../worker.ts'
 
 async function main(): Promise<void> {
   const config = loadConfig()
   const log = pino({ level: config.logLevel, base: { part: 'worker' } })
+  logTemporalTo(log)
   const starting = startWorker({ connections: connectionsOf(config), log })
   stopOnSignal(async () => { await (await starting.catch(() => undefined))?.stop() })
   const worker = await starting

@@ -27,7 +27,7 @@ const seatValues = (seat: Seat): unknown[] => [seat.site, seat.family, seat.role
  * the transaction; taken before any gate of the seat is looked at for voiding.
  */
 export async function lockSeat(tx: Tx, seat: Seat): Promise<void> {
-  await tx.query("select pg_advisory_xact_lock(hashtextextended('twinward.seat.' || concat_ws('|', $1, $2, $3, $4, $5), 0))", seatValues(seat))
+  await tx.query("select pg_advisory_xact_lock(hashtextextended('twinward.seat.' || $1::text, 0))", [seatValues(seat).join('|')])
 }
 
 /** What fills the seat now, or null. */
