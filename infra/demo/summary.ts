@@ -31,7 +31,7 @@ const DAY_US = 86_400e6
 /** The table at the end, from the platform's own answers held against what really happened in the plant. */
 export async function summarise({ people, narrator, plant, truth }: Demo, found: Findings): Promise<DemoReport> {
   const site = plant.site
-  const totals = await people.rita.get<{ readings: number; waveforms: number; windows: number; scores: number; quarantined: number }>('/v1/batches/summary', { site })
+  const totals = await people.rita.get<{ readings: number; waveforms: number; windows: number; scores: number; quarantined: number }>('/v1/batches/totals', { site })
   const alerts = (await people.rita.get<{ items: AlertView[] }>('/v1/alerts', { site, limit: 500 })).items
   const lineage = await people.rita.get<Lineage>('/v1/lineage', { site, alert: found.alert.id })
   const report: DemoReport = {

@@ -11,11 +11,11 @@ export async function shipPlant({ platform, narrator, people, plant, truth, buff
     onProgress: (progress) => narrator.progress(`plant time ${microsToIso(progress.throughUs).slice(0, 10)}, ${progress.acknowledged} rows acknowledged, ${progress.waiting} in the buffer`),
   })
   await waitFor('every batch to be committed and its windows closed', async () => {
-    const { waiting } = await people.admin.get<{ waiting: number }>('/v1/batches/summary', { site: plant.site })
+    const { waiting } = await people.admin.get<{ waiting: number }>('/v1/batches/totals', { site: plant.site })
     narrator.progress(`${waiting} batches still in work`)
     return waiting === 0
   })
-  const totals = await people.admin.get<{ readings: number; windows: number; scores: number; quarantined: number }>('/v1/batches/summary', { site: plant.site })
+  const totals = await people.admin.get<{ readings: number; windows: number; scores: number; quarantined: number }>('/v1/batches/totals', { site: plant.site })
   narrator.say(`${report.acknowledged.toLocaleString('en')} rows in ${report.batches} batches, each acknowledged once it was safe in MinIO and PostgreSQL.`)
   narrator.say(`So far ${totals.readings.toLocaleString('en')} readings, ${totals.windows.toLocaleString('en')} windows, ${totals.scores.toLocaleString('en')} scores; ${totals.quarantined} rows quarantined.`)
   narrator.look(`${platform.url}  (fleet), ${platform.connections.temporal.uiUrl ?? ''}  (workflows)`)

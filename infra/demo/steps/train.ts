@@ -19,8 +19,9 @@ export async function train({ people, narrator, plant, trainedThroughUs }: Demo)
 }
 
 async function healthyLevel(client: Demo['people']['mia'], site: string, feature: string): Promise<number> {
-  const { items } = await client.get<{ items: { asset: string; values: Record<string, number | null> }[] }>('/v1/features', { site, family: demoFamily, limit: 500 })
-  const values = items.map((row) => row.values[feature]).filter((v): v is number => typeof v === 'number')
+  const { items: assets } = await client.get<{ items: { id: string }[] }>('/v1/assets', { site })
+  const pages = await Promise.all(assets.map(({ id }) => client.get<{ items: { values: Record<string, number | null> }[] }>('/v1/features', { site, asset: id, limit: 500 })))
+  const values = pages.flatMap(({ items }) => items.map((row) => row.values[feature])).filter((v): v is number => typeof v === 'number')
   if (values.length < 50) throw new Error(`Only ${values.length} windows have the feature ${feature}; the healthy weeks should give hundreds.`)
   const mean = values.reduce((a, b) => a + b, 0) / values.length
   const std = Math.sqrt(values.reduce((a, b) => a + (b - mean) ** 2, 0) / values.length)
