@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { migrate } from '../registry/store/migrate.ts'
 import type { ChildSpec } from './child-process.ts'
@@ -108,15 +108,10 @@ interface ProcessStart {
 async function startProcesses({ config, port, stack, supervisor, processes, log }: ProcessStart): Promise<void> {
   const env = childEnv(config, port, stack.connections)
   const started = await Promise.allSettled(processes.map(async ({ name, file, stage }) => {
-    const program = path.join(root, file)
-    if (!existsSync(program)) {
-      log(`${name} is not part of this version (${file} is missing)`)
-      return
-    }
     const spec: ChildSpec = {
       name,
       command: process.execPath,
-      args: [...tsxArgs(), program],
+      args: [...tsxArgs(), path.join(root, file)],
       env,
       stage,
       ready: 'message',

@@ -57,7 +57,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       + 'Stop that one, or set TWINWARD_DATA_DIR to another folder.')
   }
   const supervisor = createSupervisor({ log, onChange })
-  signal?.addEventListener('abort', () => { void supervisor.stopAll() })
+  const giveUp = () => { void supervisor.stopAll() }
+  signal?.addEventListener('abort', giveUp)
   try {
     signal?.throwIfAborted()
     await stopLeftovers(dataDir, log)
@@ -66,6 +67,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     await supervisor.stopAll()
     lock.release()
     throw error
+  } finally {
+    // Once it runs, whoever started it decides in which order things stop.
+    signal?.removeEventListener('abort', giveUp)
   }
 }
 

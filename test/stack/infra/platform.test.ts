@@ -30,9 +30,11 @@ async function query(url: string, sql: string): Promise<pg.QueryResultRow[]> {
 describe('platform', () => {
   let dir = ''
   let platform: Platform | undefined
+  let abort = new AbortController()
   const start = async () => {
     const config = loadConfig({ TWINWARD_DATA_DIR: dir, TWINWARD_PORT: '0', LOG_LEVEL: 'warn' })
-    platform = await startPlatform({ config, log: () => {}, processes: [sample] })
+    abort = new AbortController()
+    platform = await startPlatform({ config, log: () => {}, processes: [sample], signal: abort.signal })
     return platform
   }
   const pids = (running: Platform) => running.status().parts.map(({ pid }) => pid ?? 0)
@@ -113,8 +115,12 @@ describe('platform', () => {
     const running = platform as Platform
     const before = pids(running)
     const startedAt = performance.now()
+    // As Ctrl-C does.
+    abort.abort()
     await running.stop()
     assert.ok(performance.now() - startedAt < 10_000)
+    const ends = new Map(running.status().parts.map(({ name, lastExit }) => [name, lastExit?.at ?? '']))
+    for (const [name, at] of ends) assert.ok(at >= (ends.get('sample') ?? ''), `${name} ended before the process that needs it`)
     for (const pid of before) assert.equal(processIdentity(pid), undefined)
     assert.match(await readFile(path.join(dir, 'notes'), 'utf8'), /stopped in order\n$/)
     assert.deepEqual(await readdir(path.join(dir, 'run')), [])
@@ -155,9 +161,9 @@ describe('platform', () => {
 
   it('gives up a start that is interrupted, and leaves nothing running', async () => {
     await platform?.stop()
-    const abort = new AbortController()
+    const interrupt = new AbortController()
     const config = loadConfig({ TWINWARD_DATA_DIR: dir, TWINWARD_PORT: '0' })
-    const starting = startPlatform({ config, log: () => { abort.abort() }, processes: [sample], signal: abort.signal })
+    const starting = startPlatform({ config, log: () => { interrupt.abort() }, processes: [sample], signal: interrupt.signal })
     await assert.rejects(starting)
     assert.deepEqual((await readdir(path.join(dir, 'run'))).filter((file) => findRemembered(path.join(dir, 'run', file)) !== undefined), [])
   })

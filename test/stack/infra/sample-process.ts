@@ -10,8 +10,11 @@ const note = (text: string) => { appendFileSync(path.join(config.dataDir, 'notes
 
 note(`owner ${process.env['DATABASE_MIGRATION_URL'] === undefined ? 'kept' : 'leaked'}`)
 process.once('SIGTERM', () => {
-  note('stopped in order')
-  process.exit(0)
+  // Time in which a server that is stopped too early would be missed.
+  setTimeout(() => {
+    note('stopped in order')
+    process.exit(0)
+  }, 400)
 })
 setInterval(() => {}, 1000)
 process.send?.({ type: 'ready', address: `process ${process.pid}` })
