@@ -89,12 +89,19 @@ function bySpans(spans: readonly TagSpan[], asOfCommit: number, data: readonly s
   const earliest = spans.reduce((first, span) => Math.min(first, span.fromUs), Infinity)
   const latest = spans.reduce((last, span) => Math.max(last, span.toUs), -Infinity)
   const values = spans.map(({ tagRef, fromUs, toUs }) => `(${whole(tagRef)}, ${instant(utcMidnight(fromUs))}, ${instant(fromUs)}, ${instant(toUs)})`)
+  // `offset 0` keeps the planner from joining the other way round: it cannot know how few chunks a span has, and would
+  // rather read the whole day.
   return `select ${[IDENTITY, ...data].join(', ')}
-    from (values ${values.join(', ')}) as s (tag_ref, since, first, past)
-    left join tag_head h on h.tag_ref = s.tag_ref
-    join reading_chunk c on c.tag_ref = s.tag_ref and c.t_min < s.past and c.t_max >= s.first
-     and c.t_min >= greatest(s.since, s.first - coalesce(h.longest_us * interval '1 microsecond', interval '1 day'))
-     and c.t_min >= ${instant(utcMidnight(earliest))} and c.t_min < ${instant(latest)}
+    from (
+      select v.tag_ref, v.first, v.past, greatest(v.since, v.first - coalesce(h.longest_us * interval '1 microsecond', interval '1 day')) as since
+      from (values ${values.join(', ')}) as v (tag_ref, since, first, past) left join tag_head h on h.tag_ref = v.tag_ref
+    ) s
+    cross join lateral (
+      select * from reading_chunk c
+      where c.tag_ref = s.tag_ref and c.t_min >= s.since and c.t_min < s.past and c.t_max >= s.first
+        and c.t_min >= ${instant(utcMidnight(earliest))} and c.t_min < ${instant(latest)}
+      offset 0
+    ) c
     join raw_batch b on b.batch_id = c.batch_id and b.commit_number <= ${whole(asOfCommit)}
     order by c.tag_ref, c.t_min, c.revision`
 }

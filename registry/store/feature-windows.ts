@@ -57,10 +57,15 @@ export async function newestRevisions(
 ): Promise<Map<string, number>> {
   if (spans.length === 0) return new Map()
   const { rows } = await tx.query<{ asset_ref: number; end_us: string; revision: number }>(
+    // `offset 0` keeps the planner at one look into the index for each asset, however long the history.
     `select w.asset_ref, ${timestampToUs('w.window_end')} as end_us, max(w.revision) as revision
      from unnest($2::int[], $3::bigint[], $4::bigint[]) as s(asset_ref, after_us, through_us)
-     join feature_window w on w.asset_ref = s.asset_ref and w.feature_set_ref = $1
-      and w.window_end > ${usToTimestamp('s.after_us')} and w.window_end <= ${usToTimestamp('s.through_us')}
+     cross join lateral (
+       select * from feature_window w
+       where w.asset_ref = s.asset_ref and w.feature_set_ref = $1
+         and w.window_end > ${usToTimestamp('s.after_us')} and w.window_end <= ${usToTimestamp('s.through_us')}
+       offset 0
+     ) w
      group by 1, 2`,
     [featureSetRef, spans.map((s) => s.assetRef), spans.map((s) => s.afterUs), spans.map((s) => s.throughUs)],
   )
