@@ -16,6 +16,7 @@ import { pause, periodic, runLoops, type Loop } from './keeper/loop.ts'
 import { createRelay } from './keeper/relay.ts'
 import { createListener } from './pg-listener.ts'
 import { reconcile } from './reconcile.ts'
+import { ensureSchedules, readDriftSchedules } from './schedules.ts'
 import { connectTemporal } from './temporal.ts'
 
 export interface KeeperOptions {
@@ -32,11 +33,12 @@ export interface Keeper {
 }
 
 const SEAL_EVERY_MS = 1000
+const SCHEDULES_EVERY_MS = 60_000
 const CLEAN_EVERY_MS = 600_000
 
 /**
  * The duties that need one runner each: dispatcher, the three relays of the outbox, ledger sealer, reconciler,
- * retention. Several keepers at once do no harm: rows are taken under locks, and starting a workflow twice starts one.
+ * drift schedules, retention. Several keepers at once do no harm: rows are taken under locks, and starting a workflow twice starts one.
  */
 export async function startKeeper({ connections, log, keepOutboxDays = 7, reconcileEveryMs = 15_000 }: KeeperOptions): Promise<Keeper> {
   const pool = createPool(connections.database.url, { applicationName: 'twinward-keeper', max: 12 })
@@ -64,6 +66,7 @@ export async function startKeeper({ connections, log, keepOutboxDays = 7, reconc
     createRelay({ pool, log, bell: bells.workflow }, workflowChannel(temporal.client)),
     sealer({ pool, objects }),
     periodic('reconciler', reconcileEveryMs, async () => { await reconcile({ pool, client: temporal.client, log }) }),
+    periodic('schedules', SCHEDULES_EVERY_MS, async () => { await ensureSchedules(temporal.client, await readDriftSchedules(pool)) }),
     periodic('retention', CLEAN_EVERY_MS, () => forgetOld(pool, keepOutboxDays)),
   ]
   const stopping = new AbortController()

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import { createAlertActivities } from '../activities/alerts.ts'
 import { createDecodedCache } from '../activities/decoded-cache.ts'
+import { createDriftActivities } from '../activities/drift.ts'
 import { createEvidenceCollector } from '../activities/evidence/collect.ts'
 import { createGateActivities } from '../activities/gates.ts'
 import { createIngestActivities } from '../activities/ingest.ts'
@@ -52,6 +53,7 @@ export async function startWorker({ connections, log, bundle }: WorkerOptions): 
       activities: {
         ...createGateActivities({ pool, nowUs, collect: createEvidenceCollector({ pool, models, nowUs }) }),
         ...createAlertActivities({ pool, nowUs }),
+        ...createDriftActivities({ pool, objects, nowUs }),
       },
     },
     {
