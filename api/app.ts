@@ -14,7 +14,7 @@ import { mountProbes } from './routes/probes.ts'
 import { mountSession } from './routes/session.ts'
 import { securityHeaders } from './security-headers.ts'
 import { createSessions } from './session.ts'
-import { siteNames } from './site-names.ts'
+import { createSiteDirectory } from './site.ts'
 import { tracing } from './trace.ts'
 
 /**
@@ -44,9 +44,8 @@ export function createApp(deps: ApiDeps): OpenAPIHono<ApiEnv> {
   app.use('/v1/*', authenticate)
 
   const endpoints = allEndpoints(deps)
-  for (const spec of endpoints) {
-    mount(app, spec, { ctx, siteNames: () => siteNames(ctx.pool), checkAnswers: deps.checkAnswers === true })
-  }
+  const sites = createSiteDirectory(ctx.pool)
+  for (const spec of endpoints) mount(app, spec, { ctx, sites, checkAnswers: deps.checkAnswers === true })
   const document = JSON.stringify(describeApi(app, deps.version))
   app.get('/openapi.json', (c) => c.body(document, 200, { 'content-type': 'application/json' }))
 

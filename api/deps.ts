@@ -1,6 +1,7 @@
 import type { MiddlewareHandler } from 'hono'
 import type { Logger } from 'pino'
 import type { ServiceContext } from '../registry/services/context.ts'
+import type { ReplayDeps } from '../registry/services/replay-score.ts'
 import type { GateDecisionInput, GateDecisionResult } from '../workflows/messages.ts'
 import type { Authenticator } from './auth.ts'
 import type { ApiEnv } from './env.ts'
@@ -40,6 +41,11 @@ export interface ApiDeps {
   /** Signs sessions; the same for all API processes of an installation. */
   readonly sessionSecret: Uint8Array
   readonly gates: GateUpdates
+  /**
+   * Computes scores again; a port, because models need libraries that neither the API nor the registry knows. Asked for
+   * at the first replay: loading those takes seconds and memory.
+   */
+  readonly scorer: () => Promise<ReplayDeps['scorer']>
   readonly parts: PlatformParts
   /** Serve /metrics to anybody who reaches the port. */
   readonly metricsOpen: boolean

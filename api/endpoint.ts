@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import type { Actor, Right } from '../registry/domain/access/rights.ts'
 import type { ServiceContext } from '../registry/services/context.ts'
+import type { Located } from '../registry/store/site-of.ts'
 
 /** What the documentation groups operations by. */
 export const tags = ['Plant', 'Data', 'Twins', 'Models', 'Governance', 'Alerts', 'Operations', 'Access', 'Platform'] as const
@@ -48,6 +49,8 @@ export interface EndpointSpec<
   readonly scope: 'site' | 'sites' | 'fleet'
   /** Acts on the fleet's own rows too, as `?site=_fleet`, for actors who cover every site. */
   readonly fleetToo?: true
+  /** The thing this path parameter names tells its site, so a key that covers several need not. */
+  readonly locate?: { readonly kind: Located; readonly param: string }
   readonly params?: Params
   readonly query?: Query
   readonly body?: Body

@@ -2,20 +2,20 @@ import { createRoute, type OpenAPIHono, type RouteConfig } from '@hono/zod-opena
 import { isDeepStrictEqual } from 'node:util'
 import type { Context, Handler, MiddlewareHandler } from 'hono'
 import { z } from 'zod'
-import { demand } from '../registry/domain/access/rights.ts'
+import { demand, type Actor } from '../registry/domain/access/rights.ts'
 import { FLEET_SITE } from '../registry/domain/contract/primitives.ts'
 import { refuse } from '../registry/domain/errors.ts'
-import { ALL_SITES } from '../registry/store/transaction.ts'
 import type { ServiceContext } from '../registry/services/context.ts'
+import { ALL_SITES } from '../registry/store/transaction.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { ApiEnv } from './env.ts'
 import { problemSchema } from './errors.ts'
 import { onceFor } from './idempotency.ts'
-import { mayAnywhere, siteOfRequest, type SiteNames } from './site.ts'
+import { mayAnywhere, siteOfRequest, siteOfThing, UUID, type SiteDirectory } from './site.ts'
 
 export interface MountDeps {
   readonly ctx: ServiceContext
-  readonly siteNames: SiteNames
+  readonly sites: SiteDirectory
   /** Tests hold every answer against its documented schema. */
   readonly checkAnswers: boolean
 }
@@ -60,7 +60,7 @@ async function perform(c: Context<ApiEnv>, spec: Endpoint, { ctx, checkAnswers }
 }
 
 /** Right and site come first: whoever may not do a thing learns nothing about it, not even how to ask. */
-function guard(spec: Endpoint, siteNames: SiteNames): MiddlewareHandler<ApiEnv> {
+function guard(spec: Endpoint, sites: SiteDirectory): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
     c.set('route', spec.path)
     const actor = c.get('actor')
@@ -68,15 +68,22 @@ function guard(spec: Endpoint, siteNames: SiteNames): MiddlewareHandler<ApiEnv> 
       if (!mayAnywhere(actor, spec.right)) demand(actor, spec.right, FLEET_SITE)
       c.set('site', FLEET_SITE)
     } else {
-      const named = c.req.query('site')
-      const site = spec.fleetToo && named === FLEET_SITE ? FLEET_SITE
-        : spec.scope === 'sites' && named === undefined && actor.sites === '*' ? ALL_SITES
-        : await siteOfRequest(actor, named, siteNames)
+      const site = await siteFor(spec, c, actor, sites)
       demand(actor, spec.right, site)
       c.set('site', site)
     }
     await next()
   }
+}
+
+async function siteFor(spec: Endpoint, c: Context<ApiEnv>, actor: Actor, sites: SiteDirectory): Promise<string> {
+  const named = c.req.query('site')
+  if (spec.fleetToo && named === FLEET_SITE) return FLEET_SITE
+  if (named === undefined && actor.sites === '*') {
+    if (spec.locate) return siteOfThing({ kind: spec.locate.kind, id: c.req.param(spec.locate.param) ?? '' }, sites)
+    if (spec.scope === 'sites') return ALL_SITES
+  }
+  return siteOfRequest(actor, named, sites)
 }
 
 function documentation(spec: Endpoint, deps: MountDeps): RouteConfig {
@@ -91,7 +98,7 @@ function documentation(spec: Endpoint, deps: MountDeps): RouteConfig {
     summary: spec.summary,
     description: [spec.description, `Needs the right \`${spec.right}\`.`].filter(Boolean).join('\n\n'),
     security: [{ apiKey: [] }, { session: [] }],
-    middleware: [guard(spec, deps.siteNames)],
+    middleware: [guard(spec, deps.sites)],
     request: {
       ...(spec.params && { params: spec.params }),
       query,
@@ -121,7 +128,7 @@ function demandDocumented(spec: Endpoint, answer: unknown): void {
 
 /** A path parameter that names something by a UUID: anything else cannot exist, so it is not found rather than malformed. */
 export const uuidOf = (what: string) => z.string().refine((id) => {
-  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id)) return true
+  if (UUID.test(id)) return true
   return refuse('not_found', `There is no ${what} ${id.slice(0, 80)}.`)
 }).describe(`Id of the ${what}`)
 

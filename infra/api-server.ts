@@ -16,6 +16,7 @@ import type { Connections } from './config.ts'
 import { PortTakenError } from './dev/ports.ts'
 import { createGateUpdates } from './gate-updates.ts'
 import { createPlatformParts } from './platform-parts.ts'
+import { createLazyReplayScorer } from './replay-scorer.ts'
 import { sessionSecret } from './session-secret.ts'
 import { root } from './setup/paths.mjs'
 import { connectTemporal } from './temporal.ts'
@@ -63,6 +64,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       authenticator: { byKey: (key) => authenticate(ctx, key), byKeyDigest: (digest) => authenticateDigest(ctx, digest) },
       sessionSecret: sessionSecret(dataDir),
       gates: createGateUpdates(temporal.client),
+      scorer: createLazyReplayScorer(ctx.objects),
       parts: createPlatformParts({ dataDir, ctx, temporal: temporal.client, version, address: () => address }),
       metricsOpen: options.metricsOpen === true,
       checkAnswers: options.checkAnswers === true,

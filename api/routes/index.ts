@@ -1,18 +1,32 @@
 import type { ApiDeps } from '../deps.ts'
 import type { Endpoint } from '../endpoint.ts'
 import { accessEndpoints } from './access.ts'
+import { alertEndpoints } from './alerts.ts'
 import { dataEndpoints } from './data.ts'
+import { governanceEndpoints } from './governance.ts'
+import { lineageEndpoints } from './lineage.ts'
 import { meEndpoints } from './me.ts'
+import { modelEndpoints } from './models.ts'
+import { operationEndpoints } from './operations.ts'
+import { plantEndpoints } from './plant.ts'
 import { platformEndpoints } from './platform.ts'
 import { scoreEndpoints } from './scores.ts'
 import { twinEndpoints } from './twins.ts'
+import { webhookEndpoints } from './webhooks.ts'
 
 /** Every operation under /v1, in the order in which they are documented. */
 export function allEndpoints(deps: ApiDeps): Endpoint[] {
   return [
-    ...twinEndpoints,
-    ...scoreEndpoints,
+    ...plantEndpoints,
     ...dataEndpoints,
+    ...twinEndpoints,
+    ...scoreEndpoints(deps),
+    ...lineageEndpoints,
+    ...modelEndpoints,
+    ...governanceEndpoints(deps),
+    ...alertEndpoints,
+    ...webhookEndpoints,
+    ...operationEndpoints,
     ...accessEndpoints,
     ...meEndpoints,
     ...platformEndpoints(deps),

@@ -2,9 +2,11 @@ import { z } from 'zod'
 import { severitySchema } from '../../registry/domain/contract/scored-event.ts'
 import { pageInput } from '../../registry/services/read/page.ts'
 import { getScore, listScores } from '../../registry/services/read/scores.ts'
+import { replayScore } from '../../registry/services/replay-score.ts'
+import type { ApiDeps } from '../deps.ts'
 import { endpoint } from '../endpoint.ts'
 import { pageOf } from '../pagination.ts'
-import { assetId, inMicros, laneSchema, rangeQuery, roleSchema, serialOf } from './common.ts'
+import { anyJson, assetId, inMicros, laneSchema, rangeQuery, roleSchema, serialOf } from './common.ts'
 
 const score = {
   id: z.string(),
@@ -55,7 +57,22 @@ const scoreDetailSchema = z
 
 const common = { tag: 'Twins', scope: 'site' } as const
 
-export const scoreEndpoints = [
+const outcome = z.object({ score: z.number().nullable(), confidence: z.number().nullable(), decision: anyJson })
+const replaySchema = z
+  .object({
+    scoreId: z.string(),
+    class: z.enum(['exact', 'equivalent', 'expired', 'failed']).describe(
+      'exact: to the bit, in the same runtime; equivalent: within the model’s tolerance, in another; expired: what it rested on is gone; failed: an incident'),
+    comparison: z.enum(['exact', 'equivalent']).describe('Which comparison was made'),
+    expected: outcome,
+    recomputed: outcome.nullable(),
+    firstDifference: z.object({ what: z.string(), stored: anyJson, recomputed: anyJson }).nullable(),
+    gone: z.array(z.string()).describe('What is no longer kept'),
+    runtime: z.object({ then: z.string(), now: z.string() }),
+  })
+  .meta({ id: 'Replay' })
+
+export const scoreEndpoints = ({ scorer }: Pick<ApiDeps, 'scorer'>) => [
   endpoint({
     ...common, operationId: 'listScores', method: 'get', path: '/v1/scores', right: 'read', summary: 'Scores of one asset, by the end of their windows',
     query: z.object({
@@ -69,5 +86,11 @@ export const scoreEndpoints = [
     ...common, operationId: 'getScore', method: 'get', path: '/v1/scores/{score}', right: 'read', summary: 'One score: what it is made of and what it decided',
     params: z.object({ score: serialOf('score') }), answer: scoreDetailSchema,
     handle: ({ ctx, actor, site, params }) => getScore(ctx, actor, { site, score: params.score }),
+  }),
+  endpoint({
+    ...common, operationId: 'replayScore', method: 'post', path: '/v1/scores/{score}/replay', right: 'score.replay',
+    summary: 'Compute a score and its decision again from what was stored, and say whether they agree',
+    params: z.object({ score: serialOf('score') }), answer: replaySchema,
+    handle: async ({ ctx, actor, site, params }) => replayScore({ ...ctx, scorer: await scorer() }, actor, { site, scoreId: params.score }),
   }),
 ]

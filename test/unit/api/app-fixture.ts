@@ -39,6 +39,7 @@ export function makeApp(overrides: Partial<ApiDeps> = {}) {
     authenticator: { byKey: (key) => find(sha256Hex(key)), byKeyDigest: find },
     sessionSecret: randomBytes(32),
     gates: { decide: () => Promise.reject(new Error('no gate in unit tests')) },
+    scorer: () => Promise.reject(new Error('no models in unit tests')),
     parts: { list: async () => [] },
     metricsOpen: false,
     checkAnswers: true,

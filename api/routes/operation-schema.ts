@@ -1,0 +1,20 @@
+import { z } from 'zod'
+import { jsonObject } from './common.ts'
+
+export const operationSchema = z
+  .object({
+    id: z.string(),
+    site: z.string(),
+    kind: z.string(),
+    workflowId: z.string(),
+    state: z.enum(['pending', 'running', 'succeeded', 'failed', 'cancelled']),
+    progress: jsonObject,
+    result: z.unknown(),
+    error: z.object({ code: z.string(), message: z.string() }).nullable(),
+    cancelRequestedAt: z.string().nullable(),
+    requestedBy: z.string(),
+    createdAt: z.string(),
+    updatedAt: z.string(),
+    endedAt: z.string().nullable(),
+  })
+  .meta({ id: 'Operation' })

@@ -1,0 +1,52 @@
+import { z } from 'zod'
+import { cancelOperation } from '../../registry/services/cancel-operation.ts'
+import { checkDrift, checkDriftInput } from '../../registry/services/check-drift.ts'
+import { pageInput } from '../../registry/services/read/page.ts'
+import { getOperation, listOperations } from '../../registry/services/read/operations.ts'
+import { retrainModel, retrainModelInput } from '../../registry/services/retrain-model.ts'
+import { endpoint } from '../endpoint.ts'
+import { uuidOf } from '../mount.ts'
+import { pageOf } from '../pagination.ts'
+import { inMicros, rangeQuery } from './common.ts'
+import { operationSchema } from './operation-schema.ts'
+
+const requestSchema = z.discriminatedUnion('kind', [
+  retrainModelInput.omit({ site: true, fromUs: true, toUs: true }).extend({ kind: z.literal('retrain-model'), ...rangeQuery }).strict(),
+  checkDriftInput.omit({ site: true }).extend({ kind: z.literal('check-drift') }).strict(),
+]).meta({ id: 'OperationRequest' })
+
+const common = { tag: 'Operations', scope: 'site' } as const
+const one = { params: z.object({ operation: uuidOf('operation') }), locate: { kind: 'operation', param: 'operation' } } as const
+
+export const operationEndpoints = [
+  endpoint({
+    ...common, operationId: 'listOperations', method: 'get', path: '/v1/operations', right: 'read', scope: 'sites', summary: 'What people asked for, newest first',
+    query: z.object({ kind: z.string().max(100).optional(), state: operationSchema.shape.state.optional(), ...pageInput }), answer: pageOf(operationSchema),
+    handle: ({ ctx, actor, site, query }) => listOperations(ctx, actor, { site, ...query }),
+  }),
+  endpoint({
+    ...common, operationId: 'startOperation', method: 'post', path: '/v1/operations', right: 'read', status: 202,
+    summary: 'Start long work: train a model, check for drift', description: 'Training needs the right `model.train`, a drift check `drift.check`. '
+      + 'The operation is accepted although Temporal may be away; watch it at its own address.',
+    body: requestSchema, answer: operationSchema,
+    handle: async ({ ctx, actor, site, body }) => {
+      const { operationId } = body.kind === 'check-drift'
+        ? await checkDrift(ctx, actor, { site, family: body.family, mayRetrain: body.mayRetrain })
+        : await retrainModel(ctx, actor, { site, ...inMicros(body) })
+      return getOperation(ctx, actor, { site, operation: operationId })
+    },
+  }),
+  endpoint({
+    ...common, ...one, operationId: 'getOperation', method: 'get', path: '/v1/operations/{operation}', right: 'read', summary: 'How one operation goes',
+    answer: operationSchema,
+    handle: ({ ctx, actor, site, params }) => getOperation(ctx, actor, { site, operation: params.operation }),
+  }),
+  endpoint({
+    ...common, ...one, operationId: 'cancelOperation', method: 'post', path: '/v1/operations/{operation}/cancel', right: 'operation.cancel', status: 202,
+    summary: 'Ask an operation to stop', description: 'It ends as `cancelled` once it has cleaned up; an ended one stays as it is.', answer: operationSchema,
+    handle: async ({ ctx, actor, site, params }) => {
+      await cancelOperation(ctx, actor, { site, operation: params.operation })
+      return getOperation(ctx, actor, { site, operation: params.operation })
+    },
+  }),
+]
