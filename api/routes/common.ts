@@ -32,6 +32,10 @@ export const serialOf = (what: string) => z.string().refine((id) =>
 export const anyJson = z.unknown()
 export const jsonObject = z.record(z.string(), z.unknown())
 
+type Json = z.output<ReturnType<typeof z.json>>
+/** The same in a body, which was JSON: the recursive schema for it has no form in OpenAPI that tools could read. */
+export const jsonFields = z.record(z.string(), z.unknown()) as unknown as z.ZodType<Record<string, Json>, Record<string, Json>>
+
 /** A number of micros or whole things in a query. */
 export const wholeNumber = z.coerce.number().int()
 

@@ -15,7 +15,7 @@ import { registerModelVersion, registerModelVersionInput } from '../../registry/
 import { endpoint } from '../endpoint.ts'
 import { uuidOf } from '../mount.ts'
 import { pageOf } from '../pagination.ts'
-import { anyJson, jsonObject, wholeNumber } from './common.ts'
+import { anyJson, jsonFields, jsonObject, wholeNumber } from './common.ts'
 import { operationSchema } from './operation-schema.ts'
 
 const named = { name: z.string(), version: z.number().int(), digest: z.string() }
@@ -152,7 +152,7 @@ export const modelEndpoints = [
   }),
   endpoint({
     ...writing, operationId: 'registerModelVersion', path: '/v1/models', right: 'model.write', status: 201,
-    summary: 'Register a version whose artifact is in the object store', body: registerModelVersionInput.omit({ site: true }).strict(),
+    summary: 'Register a version whose artifact is in the object store', body: registerModelVersionInput.omit({ site: true }).extend({ metrics: jsonFields, runtime: jsonFields }).strict(),
     answer: z.object({ name: z.string(), version: z.number().int(), family: z.string(), digest: z.string(), made: z.boolean(), createdAt: z.string() }),
     handle: async ({ ctx, actor, site, body }) => {
       const { name, version, family, digest, made, createdUs } = await registerModelVersion(ctx, actor, { site, ...body })

@@ -15,7 +15,7 @@ import { listTags } from '../../registry/services/read/tags.ts'
 import { recordMaintenance } from '../../registry/services/record-maintenance.ts'
 import { endpoint } from '../endpoint.ts'
 import { pageOf, whole } from '../pagination.ts'
-import { anyJson, assetId, inMicros, instantUs, jsonObject, rangeQuery } from './common.ts'
+import { anyJson, assetId, inMicros, instantUs, jsonFields, jsonObject, rangeQuery } from './common.ts'
 
 const validity = { validFrom: z.string(), validTo: z.string().nullable() }
 
@@ -156,7 +156,7 @@ export const plantEndpoints = [
   }),
   endpoint({
     ...common, operationId: 'putFamily', method: 'post', path: '/v1/families', right: 'family.write', scope: 'site',
-    summary: 'Make a family, or change its owner and rules', body: createFamilyInput.omit({ site: true }).strict(),
+    summary: 'Make a family, or change its owner and rules', body: createFamilyInput.omit({ site: true }).extend({ drift: jsonFields.default({}) }).strict(),
     answer: z.object({ ...family, made: z.boolean() }),
     handle: ({ ctx, actor, site, body }) => createFamily(ctx, actor, { site, ...body }),
   }),
