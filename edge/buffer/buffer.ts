@@ -16,7 +16,7 @@ export interface DurableBuffer {
    * cap, counting what it refused, and (`conflict`) when another process has taken over the buffer.
    */
   append(entries: readonly NewRawEntry[], position?: SourcePosition): Promise<void>
-  /** Resolves when something was appended after raw entry `id`, or at once when that is so already. */
+  /** Resolves when there is a raw entry with an id above `id`, at once when there is one; not for those that have left. */
   waitForRaw(id: number, signal?: AbortSignal): Promise<void>
   /** Resolves when `bytes` more would fit; at once when they never will. */
   waitForRoom(bytes: number, signal?: AbortSignal): Promise<void>
@@ -25,7 +25,7 @@ export interface DurableBuffer {
 
   /** Puts a batch into the queue, takes the raw entries it was made of out, and keeps `state`: one transaction. */
   queueBatch(batch: NewBatch): Promise<void>
-  /** Resolves when a batch with a key above `key` is queued, or at once when one is. */
+  /** Resolves when a batch with a key above `key` is queued, at once when one is; not for those that have left. */
   waitForBatch(key: number, signal?: AbortSignal): Promise<void>
   /** Heads of queued batches with a key above `afterKey`, oldest first. */
   listBatches(afterKey: number, limit: number): QueuedBatch[]

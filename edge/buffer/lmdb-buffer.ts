@@ -142,7 +142,7 @@ export async function openLmdbBuffer({ directory, capBytes = DEFAULT_CAP }: Lmdb
     },
 
     async waitForRaw(id, signal) {
-      while (meta.lastRawId <= id && !signal?.aborted) await arrived.wait(signal)
+      while (!hasAfter(raw, id) && !signal?.aborted) await arrived.wait(signal)
     },
     async waitForRoom(bytes, signal) {
       while (bytes <= capBytes && meta.rawBytes + meta.batchBytes + bytes > capBytes && !signal?.aborted) await freed.wait(signal)
@@ -189,7 +189,7 @@ export async function openLmdbBuffer({ directory, capBytes = DEFAULT_CAP }: Lmdb
     },
 
     async waitForBatch(key, signal) {
-      while (meta.lastBatchKey <= key && !signal?.aborted) await queued.wait(signal)
+      while (!hasAfter(heads, key) && !signal?.aborted) await queued.wait(signal)
     },
     listBatches(afterKey, limit) {
       return [...heads.getRange({ start: afterKey, exclusiveStart: true, limit })].map(({ key, value }) => ({ key, ...value }))
@@ -280,6 +280,12 @@ function startEpoch(meta: Meta): void {
   meta.epoch = randomBytes(8).toString('hex')
   meta.nextSequence = 1
   meta.state = null
+}
+
+/** Looks for an entry rather than at the last number given out: what was there and has left is nothing to wake for. */
+function hasAfter(entries: Database<unknown, number>, key: number): boolean {
+  for (const _found of entries.getKeys({ start: key, exclusiveStart: true, limit: 1 })) return true
+  return false
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

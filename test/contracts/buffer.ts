@@ -103,6 +103,20 @@ export function bufferContract(name: string, make: (options?: { capBytes?: numbe
       await aborted
     }))
 
+    test('what has left wakes nobody, after a reopening too', () => using(undefined, async ({ buffer, reopen }) => {
+      await buffer.append([entry('a')])
+      await buffer.queueBatch({ sequence: 1, kind: 'readings', count: 1, bytes: Buffer.from('A'), rawIds: [1], state: null })
+      await buffer.removeBatches([1])
+      const again = await reopen()
+      let woken = 0
+      const abort = new AbortController()
+      const waits = [again.waitForRaw(0, abort.signal), again.waitForBatch(0, abort.signal)].map((wait) => wait.then(() => { woken++ }))
+      for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve))
+      assert.equal(woken, 0)
+      abort.abort()
+      await Promise.all(waits)
+    }))
+
     test('an epoch is random, survives a reopening, and ends only when no raw entry waits', () => using(undefined, async ({ buffer, reopen }) => {
       assert.match(buffer.epoch, /^[0-9a-f]{16}$/)
       await buffer.append([entry('a')])

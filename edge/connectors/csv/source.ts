@@ -48,12 +48,15 @@ export function createCsvSource({ id, map, files, nowUs, positionKey, onProgress
     mode: 'backfill',
     map: tagMapOf(map),
     async run(outlet, signal) {
-      let maxUs = -Infinity
+      /** Newest time of the files that are in whole. */
+      let doneUs = -Infinity
       for (const [index, file] of files.entries()) {
         const key = positionKey(file)
         const start = (outlet.position(key) as CsvPosition | undefined) ?? { rows: 0, readings: 0, skippedRows: 0, done: false }
-        maxUs = Math.max(maxUs, start.done ? (file.lastUs ?? -Infinity) : -Infinity)
-        if (start.done) continue
+        if (start.done) {
+          doneUs = Math.max(doneUs, file.lastUs ?? -Infinity)
+          continue
+        }
         await checkUnchanged(file)
         /** A later file may begin before this one ends: nothing behind its first row is complete until then. */
         const nextFirstUs = Math.min(...files.slice(index + 1).map(({ firstUs }) => firstUs ?? Infinity))
@@ -62,8 +65,9 @@ export function createCsvSource({ id, map, files, nowUs, positionKey, onProgress
         let block = newBlock(addresses, rowsPerBlock * tags)
         let filled = 0
         let seen = 0
+        let maxUs = -Infinity
         const deliver = async (done: boolean) => {
-          const claim = Math.min(done ? maxUs : maxUs - file.latenessUs - 1, nextFirstUs - 1)
+          const claim = Math.min(done ? Math.max(maxUs, doneUs) : maxUs - file.latenessUs - 1, nextFirstUs - 1)
           position = { ...position, readings: position.readings + filled, done }
           await outlet.deliver({
             blocks: [cutBlock(block, filled)],
@@ -93,6 +97,7 @@ export function createCsvSource({ id, map, files, nowUs, positionKey, onProgress
         }
         if (reading.digest() !== file.digest) changed(file)
         await deliver(true)
+        doneUs = Math.max(doneUs, maxUs)
       }
     },
   }
