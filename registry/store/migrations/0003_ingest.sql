@@ -157,7 +157,7 @@ begin
       if to_regclass(child) is null then
         perform pg_advisory_xact_lock(hashtext('twinward.partition.' || child));
         if to_regclass(child) is null then
-          execute format('create table %I partition of %I for values from (%L) to (%L)', child, parent,
+          execute format('create table if not exists %I partition of %I for values from (%L) to (%L)', child, parent,
                          month::timestamp at time zone 'UTC', (month + interval '1 month')::timestamp at time zone 'UTC');
           if parent = 'reading_chunk' then
             execute format('alter table %I alter column vals set storage external, alter column raws set storage external, alter column times set storage external', child);
