@@ -1,0 +1,168 @@
+/**
+ * Records a history of each workflow for the replay tests: `node --import tsx infra/dev/record-histories.ts`. Runs the
+ * real workflows on a real Temporal against activities that answer at once. Recorded histories are what running gates
+ * and alerts look like: when a replay of one fails, the change needs `patched()`, not a new recording.
+ */
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { Client, Connection, type WorkflowHandle } from '@temporalio/client'
+import { DomainError } from '../../registry/domain/errors.ts'
+import { taskQueues } from '../../workflows/ids.ts'
+import { messageNames, workflowTypes, type GateDecisionInput } from '../../workflows/messages.ts'
+import { loadConfig } from '../config.ts'
+import { root } from '../setup/paths.mjs'
+import { connectWorkers, createWorkers } from '../temporal.ts'
+import { startStack } from './stack.ts'
+
+const DIGEST = 'ab'.repeat(32)
+const SECOND_US = 1_000_000
+const nowUs = () => Date.now() * 1000
+
+/** Stand-ins: they answer what the real ones would, from a little state per id. */
+function createFakes() {
+  const gates = new Map<string, { state: string; approvals: number; expiresAtUs: number }>()
+  const tended = new Map<string, number>()
+  const gateOf = (gateId: string) => {
+    const known = gates.get(gateId) ?? { state: 'collecting', approvals: 0, expiresAtUs: nowUs() + (gateId.includes('expires') ? 2 : 3600) * SECOND_US }
+    gates.set(gateId, known)
+    return known
+  }
+  return {
+    gates,
+    activities: {
+      async collectEvidence({ gateId }: { gateId: string }) {
+        if (gateId.includes('void')) throw new DomainError('digest_mismatch', 'the model is corrupt')
+        gateOf(gateId).state = 'open'
+        return { state: 'open', evidenceDigest: DIGEST }
+      },
+      async voidGate({ gateId }: { gateId: string }) { gateOf(gateId).state = 'voided' },
+      async checkGate({ gateId }: { gateId: string }) {
+        const gate = gateOf(gateId)
+        if (gate.state === 'open' && nowUs() >= gate.expiresAtUs) gate.state = 'expired'
+        return { state: gate.state, assignment: gate.state === 'approved' ? 'assignment-1' : null, expiresAtUs: gate.expiresAtUs }
+      },
+      async decideGate({ gateId, actor }: { gateId: string; actor: string }) {
+        if (actor === 'requester') throw new DomainError('separation_of_duties', 'requester requested this proposal')
+        const gate = gateOf(gateId)
+        gate.approvals++
+        if (gate.approvals === 2) gate.state = 'approved'
+        return { state: gate.state, approvals: gate.approvals, required: 2, assignment: gate.state === 'approved' ? 'assignment-1' : null }
+      },
+      async tendAlert({ alertId }: { alertId: string }) {
+        const times = (tended.get(alertId) ?? 0) + 1
+        tended.set(alertId, times)
+        if (times >= 4) return { closed: true, nextDueUs: null }
+        return { closed: false, nextDueUs: times === 2 ? null : nowUs() + SECOND_US }
+      },
+      async storeBatches() { return { committed: 2, quarantined: 0 } },
+      async closeWindows() { return { windows: 12, scores: 12, late: 0 } },
+      async snapshotDataset() { return { dataset: 'dataset-1' } },
+      async trainModels({ family }: { family: string }) {
+        if (family === 'too-little') throw new DomainError('insufficient_data', 'too few windows to train on')
+        return { report: 'report-1' }
+      },
+      async registerModels() { return { models: [{ name: 'pumps', version: 1 }], chosen: { name: 'pumps', version: 1 } } },
+      async makeRelease() { return { release: 'pumps-r1' } },
+      async requestGate() { return { gate: 'gate-1' } },
+      async finishRetraining() {},
+      async measureDrift() { return { report: 'report-1', verdict: 'drift', retraining: 'operation-1' } },
+      async finishDriftCheck() {},
+    },
+  }
+}
+
+type Scenario = (client: Client) => Promise<WorkflowHandle>
+
+function scenarios(fakes: ReturnType<typeof createFakes>): Record<string, Scenario> {
+  const start = (client: Client, type: string, workflowId: string, input: unknown) =>
+    client.workflow.start(type, { taskQueue: taskQueues.main, workflowId, args: [input] })
+  const startGate = (client: Client, type: string, gateId: string) => start(client, type, `gate/${gateId}`, { site: 'hamburg', gateId, expiresAtUs: nowUs() + 3600 * SECOND_US })
+  const decide = (handle: WorkflowHandle, actor: string, evidenceDigest = DIGEST) =>
+    handle.executeUpdate<unknown, [GateDecisionInput]>(messageNames.decideGate, { args: [{ actor, verdict: 'approve', evidenceDigest, comment: '' }] })
+  const retrain = { site: 'hamburg', operationId: 'operation-1', family: 'pumps', reason: 'drift', requestedBy: 'mia', fromUs: 0, toUs: 1, assets: null, promote: true }
+  return {
+    'promote-model-approved': async (client) => {
+      const handle = await startGate(client, workflowTypes.promoteModel, 'approved')
+      await decide(handle, 'requester').catch(() => undefined)
+      await decide(handle, 'rita', 'not a digest').catch(() => undefined)
+      await decide(handle, 'rita')
+      await decide(handle, 'ron')
+      return handle
+    },
+    'promote-model-withdrawn': async (client) => {
+      const handle = await startGate(client, workflowTypes.promoteModel, 'withdrawn')
+      await decide(handle, 'rita')
+      const gate = fakes.gates.get('withdrawn')
+      if (gate) gate.state = 'withdrawn'
+      await handle.signal(messageNames.withdrawGate)
+      return handle
+    },
+    'promote-model-void': async (client) => startGate(client, workflowTypes.promoteModel, 'void'),
+    'approve-policy-expired': async (client) => startGate(client, workflowTypes.approvePolicy, 'expires'),
+    'alert-lifecycle': async (client) => {
+      const handle = await start(client, workflowTypes.alertLifecycle, 'alert/1', { site: 'hamburg', alertId: '1' })
+      await new Promise((resolve) => { setTimeout(resolve, 2500) })
+      await handle.signal(messageNames.alertChanged)
+      return handle
+    },
+    'ingest-batch': async (client) => start(client, workflowTypes.ingestBatch, 'ingest/1',
+      { site: 'hamburg', gateway: 'gw-1', epoch: '9f2c64b01d7a33e8', batchIds: ['1', '2'], traceId: '4bf92f3577b34da6a3ce929d0e0e4736' }),
+    'retrain-model': async (client) => start(client, workflowTypes.retrainModel, 'retrain/1', retrain),
+    'retrain-model-refused': async (client) => start(client, workflowTypes.retrainModel, 'retrain/2', { ...retrain, family: 'too-little' }),
+    'check-drift': async (client) => start(client, workflowTypes.checkDrift, 'drift/1',
+      { site: 'hamburg', operationId: 'operation-2', family: 'pumps', requestedBy: 'mia', mayRetrain: true }),
+  }
+}
+
+/** They name the machine that recorded, and a replay does not look at them. */
+const PRIVATE: ReadonlySet<string> = new Set(['identity', 'stackTrace'])
+
+/**
+ * A history as JSON that goes back into the replayer as it is: its encoder takes 64-bit numbers as { low, high } and
+ * bytes as base64. Absent fields are left out.
+ */
+function toPlain(value: unknown): unknown {
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
+  if (Array.isArray(value)) return value.map(toPlain)
+  if (typeof value !== 'object' || value === null) return value
+  const members = Object.entries(value).filter(([key, member]) => !PRIVATE.has(key) && member !== null && member !== undefined && !(Array.isArray(member) && member.length === 0))
+  return Object.fromEntries(members.map(([key, member]) => [key, toPlain(member)]))
+}
+
+async function main(): Promise<void> {
+  const out = path.join(root, 'test', 'histories')
+  await mkdir(out, { recursive: true })
+  const dataDir = await mkdtemp(path.join(tmpdir(), 'twinward-histories-'))
+  const stack = await startStack({ dataDir, config: loadConfig({ TWINWARD_DATA_DIR: dataDir }) })
+  try {
+    const { temporal } = stack.connections
+    const connection = await Connection.connect({ address: temporal.address })
+    const native = await connectWorkers(temporal)
+    const client = new Client({ connection, namespace: temporal.namespace })
+    const fakes = createFakes()
+    const workers = await createWorkers({
+      connection: native, namespace: temporal.namespace,
+      specs: Object.values(taskQueues).map((taskQueue) => ({ taskQueue, workflows: taskQueue === taskQueues.main, activities: fakes.activities })),
+    })
+    const running = workers.run()
+    for (const [name, play] of Object.entries(scenarios(fakes))) {
+      const file = path.join(out, `${name}.json`)
+      if (existsSync(file)) continue
+      const handle = await play(client)
+      await handle.result().catch(() => undefined)
+      const history = await client.workflow.getHandle(handle.workflowId).fetchHistory()
+      await writeFile(file, `${JSON.stringify(toPlain(history), null, 1)}\n`)
+      process.stdout.write(`recorded ${name}\n`)
+    }
+    workers.shutdown()
+    await running
+    await Promise.all([native.close(), connection.close()])
+  } finally {
+    await stack.stop()
+    await rm(dataDir, { recursive: true, force: true })
+  }
+}
+
+await main()
