@@ -120,6 +120,6 @@ function createVariables(sizes: readonly number[], random: () => number): Parame
 function snapshot(parameters: readonly Parameters[]): DenseLayer[] {
   const values = (tensor: Tensor) => Float32Array.from(tensor.dataSync<'float32'>())
   return parameters.map(({ weights, bias }) => ({
-    inputs: weights.shape[0] as number, outputs: weights.shape[1] as number, weights: values(weights), bias: values(bias),
+    inputs: weights.shape[0], outputs: weights.shape[1] as number, weights: values(weights), bias: values(bias),
   }))
 }
