@@ -36,10 +36,11 @@ const LONGEST_WAIT_MS = 60_000
  */
 export function createDispatcher({ pool, client, log, nowUs = () => Date.now() * 1000, pollMs = 1000, maxInFlight = 8 }: DispatcherOptions): Dispatcher {
   /** By buffer: what is under way, and after failures how long to wait. */
-  const inFlight = new Set<string>()
+  const inFlight = new Map<string, Promise<void>>()
   const failures = new Map<string, { count: number; notBefore: number }>()
   /** First batch of the last group that ended well: it should not come again. */
   const done = new Map<string, string>()
+  const stopping = new AbortController()
   let running = false
   let looking: Promise<void> | null = null
   let lookAgain = false
@@ -73,8 +74,7 @@ export function createDispatcher({ pool, client, log, nowUs = () => Date.now() *
       if (group.passedGap) {
         log.warn({ buffer: group.key, sequence: group.batches[0]!.sequence }, 'batches before this one are missing and no longer waited for')
       }
-      inFlight.add(group.key)
-      void ingest(group)
+      inFlight.set(group.key, ingest(group))
     }
   }
 
@@ -83,15 +83,18 @@ export function createDispatcher({ pool, client, log, nowUs = () => Date.now() *
     const workflowId = workflowIds.ingest(site, gateway, epoch, sequence)
     const input: IngestBatchInput = { site, gateway, epoch, batchIds: group.batches.map(({ batchId }) => batchId), traceId }
     try {
-      const handle = await client.workflow.start(workflowTypes.ingestBatch, {
-        taskQueue: taskQueues.main,
-        workflowId,
-        args: [input],
-        // One that is under way keeps going; one that ended left something waiting, so it runs again.
-        workflowIdConflictPolicy: 'USE_EXISTING',
-        workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+      // Given up when the dispatcher stops: a poll under way would outlive the connection.
+      await client.withAbortSignal(stopping.signal, async () => {
+        const handle = await client.workflow.start(workflowTypes.ingestBatch, {
+          taskQueue: taskQueues.main,
+          workflowId,
+          args: [input],
+          // One that is under way keeps going; one that ended left something waiting, so it runs again.
+          workflowIdConflictPolicy: 'USE_EXISTING',
+          workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+        })
+        await handle.result()
       })
-      await handle.result()
       if (done.get(group.key) === batchId) throw new Error(`batch ${batchId} still waits after its workflow ended well`)
       done.set(group.key, batchId)
       failures.delete(group.key)
@@ -116,8 +119,10 @@ export function createDispatcher({ pool, client, log, nowUs = () => Date.now() *
     async stop() {
       running = false
       clearTimeout(timer)
+      stopping.abort()
       await listener.stop()
       await looking
+      await Promise.all(inFlight.values())
     },
   }
 }

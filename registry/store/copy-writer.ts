@@ -39,6 +39,7 @@ export function createCopyWriter(blockBytes = 64 * 1024): CopyWriter {
   let view = new DataView(bytes.buffer)
   let at = 0
 
+  /** May put another `bytes` and `view` in place: call it before naming them, not as an argument of their methods. */
   const reserve = (length: number): number => {
     if (at + length > bytes.length) {
       const larger = new Uint8Array(Math.max(bytes.length * 2, at + length))
@@ -55,7 +56,10 @@ export function createCopyWriter(blockBytes = 64 * 1024): CopyWriter {
     view.setInt32(where, high)
     view.setUint32(where + 4, value - high * HIGH)
   }
-  const raw = (content: Uint8Array): void => { bytes.set(content, reserve(content.length)) }
+  const raw = (content: Uint8Array): void => {
+    const to = reserve(content.length)
+    bytes.set(content, to)
+  }
   /** Header of a one-dimensional array without nulls; returns where its first element goes. */
   const array = (oid: number, count: number, size: number): number => {
     const start = reserve(24 + count * (4 + size))
@@ -80,11 +84,12 @@ export function createCopyWriter(blockBytes = 64 * 1024): CopyWriter {
     get size() { return at },
     take,
     end() {
-      view.setInt16(reserve(2), -1)
+      const to = reserve(2)
+      view.setInt16(to, -1)
       return take()
     },
-    row(fields) { view.setInt16(reserve(2), fields) },
-    none() { view.setInt32(reserve(4), -1) },
+    row(fields) { const to = reserve(2); view.setInt16(to, fields) },
+    none() { const to = reserve(4); view.setInt32(to, -1) },
     int2(value) { const to = reserve(6); view.setInt32(to, 2); view.setInt16(to + 4, value) },
     int4(value) { const to = reserve(8); view.setInt32(to, 4); view.setInt32(to + 4, value) },
     int8(value) { const to = reserve(12); view.setInt32(to, 8); putInt64(to + 4, value) },
@@ -92,7 +97,8 @@ export function createCopyWriter(blockBytes = 64 * 1024): CopyWriter {
     timestamp(micros) { const to = reserve(12); view.setInt32(to, 8); putInt64(to + 4, micros - POSTGRES_EPOCH_US) },
     text(value) {
       const encoded = Buffer.from(value, 'utf8')
-      view.setInt32(reserve(4), encoded.length)
+      const to = reserve(4)
+      view.setInt32(to, encoded.length)
       raw(encoded)
     },
     jsonb(value) {
