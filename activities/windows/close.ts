@@ -35,7 +35,7 @@ export async function closeDueWindows(deps: WindowDeps, site: string, batchIds: 
     const fed = await assetsFedBy(tx, site, batchIds)
     const { wanted, refused } = await findWanted(tx, fed, deps.definitions, deps.models)
     const tagsOf = await roleTagsOf(tx, [...new Set(wanted.map(({ place }) => place.assetRef))])
-    const plan = await planClosing(tx, site, wanted, tagsOf, await waitOf(tx, site))
+    const plan = await planClosing(tx, site, wanted, deps.definitions, tagsOf, await waitOf(tx, site))
     const cases = await computeCases(tx, plan, deps, pulse)
     const verdicts = await scoreCases(cases, pulse)
     const lanes = decideLanes(plan, verdicts)
@@ -43,7 +43,7 @@ export async function closeDueWindows(deps: WindowDeps, site: string, batchIds: 
       windows: cases.map(({ window }) => window), verdicts, tagsOf, runtimeDigest: deps.runtimeDigest(), nowUs: deps.nowUs(),
       placeOf: new Map(wanted.map(({ place }) => [place.assetRef, place])),
     }, true)
-    await saveLanes(tx, lanes)
+    await saveLanes(tx, [...lanes, ...plan.passive])
     await noteLateWindows(tx, site, plan.late)
     await markWindowsClosed(tx, site, batchIds)
     return { windows: cases.length, scores: verdicts.length, late: plan.late.length, refused }

@@ -1,10 +1,10 @@
 import type { Lane } from '../../registry/domain/contract/batch.ts'
 import { dueRanges, type DueRange, type LanePosition } from '../../registry/domain/windows/due.ts'
-import { laneStart, type WindowWait } from '../../registry/domain/windows/timing.ts'
+import { laneStart, type WindowGrid, type WindowWait } from '../../registry/domain/windows/timing.ts'
 import { foldWatermark } from '../../registry/domain/windows/watermark.ts'
 import type { RoleTag } from '../../registry/domain/windows/window-readings.ts'
 import {
-  batchesAfter, lockLanes, progressAsOf, sourcesOf, startLanes, waitingBatches, type AssetLane, type AssetSource, type CommittedBatch,
+  batchesBetween, lockLanes, progressAsOf, sourcesOf, startLanes, waitingBatches, type AssetLane, type AssetSource, type CommittedBatch,
 } from '../../registry/store/asset-lanes.ts'
 import { spansOfBatches } from '../../registry/store/batch-spans.ts'
 import { tagsForRoles } from '../../registry/store/judging-definitions.ts'
@@ -12,7 +12,7 @@ import type { LateWindow } from '../../registry/store/late-windows.ts'
 import { lastCommit, oldestOpenCommit } from '../../registry/store/site-progress.ts'
 import type { AssetPlace } from '../../registry/store/releases-in-force.ts'
 import type { Tx } from '../../registry/store/transaction.ts'
-import type { KnownFeatureSet } from './definitions.ts'
+import type { Definitions, KnownFeatureSet } from './definitions.ts'
 import type { Judge, Wanted } from './judges.ts'
 import { findLate } from './late.ts'
 
@@ -32,6 +32,8 @@ export interface LanePlan {
 
 export interface ClosingPlan {
   readonly lanes: readonly LanePlan[]
+  /** Lanes that nothing judges by any more, as they are to be written back. */
+  readonly passive: readonly AssetLane[]
   /** Every batch in the fold by commit number. */
   readonly batches: ReadonlyMap<number, CommittedBatch>
   /** Windows that were closed before some of their readings came. */
@@ -42,78 +44,98 @@ export interface ClosingPlan {
 
 /**
  * Locks the lanes and folds their watermarks forward over every batch committed since, whoever's closing it belongs to.
- * Lanes seen for the first time start with the oldest batch whose windows are still open.
+ * Lanes seen for the first time start with the oldest batch whose windows are still open. Lanes that nothing judges by
+ * any more are folded along without windows, so that a roll back to them goes on from now.
  */
 export async function planClosing(
-  tx: Tx, site: string, wanted: readonly Wanted[], tagsOf: ReadonlyMap<number, readonly RoleTag[]>, wait: WindowWait,
+  tx: Tx, site: string, wanted: readonly Wanted[], definitions: Definitions, tagsOf: ReadonlyMap<number, readonly RoleTag[]>, wait: WindowWait,
 ): Promise<ClosingPlan> {
   const assetRefs = [...new Set(wanted.map(({ place }) => place.assetRef))].sort((a, b) => a - b)
   const sources = await sourcesOf(tx, assetRefs)
   for (let attempt = 1; ; attempt++) {
     const locked = new Map((await lockLanes(tx, assetRefs)).map((lane) => [laneKey(lane.assetRef, lane.featureSetRef, lane.lane), lane]))
     const commit = await lastCommit(tx, site)
-    const names = [...new Set(sources.map(({ source }) => source))]
-    const isNew = (want: Wanted) => !locked.has(laneKey(want.place.assetRef, want.set.featureSetRef, want.lane))
-    const fresh = wanted.filter(isNew)
-    const openFrom = fresh.length === 0 ? commit + 1 : await oldestOpenCommit(tx, site, names, commit)
-    const lowest = Math.min(openFrom - 1, ...[...locked.values()].map((lane) => lane.closedCommit))
-    const batches = (await batchesAfter(tx, site, names, lowest)).filter((batch) => batch.commitNumber <= commit)
-    const context = { site, sources, tagsOf, batches }
-    const started: AssetLane[] = []
-    for (const want of fresh) {
-      const lane = await startOf(tx, want, openFrom, context)
-      if (lane !== undefined) started.push(lane)
-    }
-    if (!(await startLanes(tx, site, started))) {
+    const context: Context = { site, sources, tagsOf, commit, wait, sets: await definitions.featureSets(tx, [...locked.values()].map((lane) => lane.featureSetRef)) }
+    const kinds = [...new Set(wanted.map(({ lane }) => lane))].sort()
+    const parts: LaneKindPlan[] = []
+    for (const kind of kinds) parts.push(await planKind(tx, kind, wanted.filter(({ lane }) => lane === kind), locked, context))
+    if (!(await startLanes(tx, site, parts.flatMap(({ started }) => started)))) {
       // Somebody else started one between our look and our insert: its row is there now.
       if (attempt < 3) continue
       throw new Error('lanes keep being started by others; the closing is tried again')
     }
-    for (const lane of started) locked.set(laneKey(lane.assetRef, lane.featureSetRef, lane.lane), lane)
-    const waiting = await waitingBatches(tx, site)
-    const lanes = wanted.flatMap((want) => {
-      const lane = locked.get(laneKey(want.place.assetRef, want.set.featureSetRef, want.lane))
-      return lane === undefined || want.held ? [] : [planLane(want, lane, commit, waiting, wait, context)]
-    })
+    const lanes = parts.flatMap((part) => part.lanes)
+    const batches = parts.flatMap((part) => part.batches)
     return {
-      lanes, locked: [...locked.values()], batches: new Map(batches.map((batch) => [batch.commitNumber, batch])),
-      late: await findLate(tx, lanes, batches),
+      lanes, passive: parts.flatMap((part) => part.passive), locked: [...locked.values()],
+      batches: new Map(batches.map((batch) => [batch.commitNumber, batch])), late: await findLate(tx, lanes, batches),
     }
   }
 }
 
 interface Context {
-  site: string
-  sources: readonly AssetSource[]
-  tagsOf: ReadonlyMap<number, readonly RoleTag[]>
-  batches: readonly CommittedBatch[]
+  readonly site: string
+  readonly sources: readonly AssetSource[]
+  readonly tagsOf: ReadonlyMap<number, readonly RoleTag[]>
+  readonly commit: number
+  readonly wait: WindowWait
+  readonly sets: ReadonlyMap<number, KnownFeatureSet>
 }
 
-function planLane(
-  want: Wanted, lane: AssetLane, commit: number, waiting: Awaited<ReturnType<typeof waitingBatches>>, wait: WindowWait, context: Context,
-): LanePlan {
-  const feeds = feedsOf(context.sources, want)
-  const folded = foldWatermark({
-    states: lane.sources,
-    batches: context.batches.filter((batch) => batch.lane === want.lane && batch.commitNumber > lane.closedCommit && feeds.has(batch.source)),
-    feedsSince: feeds,
-    waiting: waiting.filter((batch) => batch.lane === want.lane),
-    idleTimeoutUs: wait.idleTimeoutUs,
-  })
-  const due = dueRanges(want.set.set, wait.latenessUs, lane.closedThroughUs, folded.steps)
-  return {
-    place: want.place, set: want.set, judges: want.judges, lane, ranges: due.ranges, positions: due.positions,
-    tags: tagsForRoles(context.tagsOf.get(want.place.assetRef) ?? [], want.set.roles),
-    after: { ...lane, closedThroughUs: due.closedThroughUs, closedCommit: commit, sources: folded.states },
+interface LaneKindPlan {
+  readonly lanes: readonly LanePlan[]
+  readonly passive: readonly AssetLane[]
+  readonly started: readonly AssetLane[]
+  readonly batches: readonly CommittedBatch[]
+}
+
+async function planKind(
+  tx: Tx, kind: Lane, wanted: readonly Wanted[], locked: Map<string, AssetLane>, context: Context,
+): Promise<LaneKindPlan> {
+  const { site, commit, wait } = context
+  const keyOf = ({ place, set, lane }: Wanted): string => laneKey(place.assetRef, set.featureSetRef, lane)
+  const names = [...new Set(context.sources.filter(({ lane }) => lane === kind).map(({ source }) => source))]
+  const fresh = wanted.filter((want) => !locked.has(keyOf(want)))
+  const openFrom = fresh.length === 0 ? commit + 1 : await oldestOpenCommit(tx, site, names, commit)
+  const known = [...locked.values()].filter(({ lane }) => lane === kind)
+  const batches = await batchesBetween(tx, site, kind, names, Math.min(openFrom - 1, ...known.map((lane) => lane.closedCommit)), commit)
+  const started: AssetLane[] = []
+  for (const want of fresh) {
+    const lane = await startOf(tx, want, openFrom, batches, context)
+    if (lane === undefined) continue
+    started.push(lane)
+    locked.set(keyOf(want), lane)
   }
+  const waiting = (await waitingBatches(tx, site)).filter(({ lane }) => lane === kind)
+  const fold = (lane: AssetLane, grid: WindowGrid) => {
+    const feeds = feedsOf(context.sources, lane.assetRef, kind)
+    const folded = foldWatermark({
+      states: lane.sources, feedsSince: feeds, waiting, idleTimeoutUs: wait.idleTimeoutUs,
+      batches: batches.filter((batch) => batch.commitNumber > lane.closedCommit && feeds.has(batch.source)),
+    })
+    const due = dueRanges(grid, wait.latenessUs, lane.closedThroughUs, folded.steps)
+    return { ...due, after: { ...lane, closedThroughUs: due.closedThroughUs, closedCommit: commit, sources: folded.states } }
+  }
+  const lanes = wanted.flatMap((want): LanePlan[] => {
+    const lane = locked.get(keyOf(want))
+    if (lane === undefined || want.held) return []
+    const { ranges, positions, after } = fold(lane, want.set.set)
+    const tags = tagsForRoles(context.tagsOf.get(want.place.assetRef) ?? [], want.set.roles)
+    return [{ place: want.place, set: want.set, judges: want.judges, tags, lane, ranges, positions, after }]
+  })
+  const active = new Set(wanted.map(keyOf))
+  const passive = known.filter((lane) => !active.has(laneKey(lane.assetRef, lane.featureSetRef, lane.lane)))
+    .map((lane) => fold(lane, (context.sets.get(lane.featureSetRef) as KnownFeatureSet).set).after)
+  return { lanes, passive, started, batches }
 }
 
 /** The lane as it is just before the first batch that holds a reading of one of its roles; undefined while there is none. */
-async function startOf(tx: Tx, want: Wanted, openFrom: number, context: Context): Promise<AssetLane | undefined> {
-  const feeds = feedsOf(context.sources, want)
+async function startOf(
+  tx: Tx, want: Wanted, openFrom: number, batches: readonly CommittedBatch[], context: Context,
+): Promise<AssetLane | undefined> {
+  const feeds = feedsOf(context.sources, want.place.assetRef, want.lane)
   const tags = tagsForRoles(context.tagsOf.get(want.place.assetRef) ?? [], want.set.roles)
-  const candidates = context.batches.filter((batch) =>
-    batch.lane === want.lane && batch.commitNumber >= Math.max(openFrom, feeds.get(batch.source) ?? Infinity))
+  const candidates = batches.filter((batch) => batch.commitNumber >= Math.max(openFrom, feeds.get(batch.source) ?? Infinity))
   for (const batch of candidates) {
     const spans = batch.firstUs === null || batch.lastUs === null ? []
       : await spansOfBatches(tx, [{ batchId: batch.batchId, fromUs: batch.firstUs, beforeUs: batch.lastUs + 1 }], tags.map((tag) => tag.tagRef))
@@ -131,7 +153,7 @@ async function startOf(tx: Tx, want: Wanted, openFrom: number, context: Context)
   return undefined
 }
 
-const feedsOf = (sources: readonly AssetSource[], { place, lane }: Wanted): Map<string, number> =>
-  new Map(sources.filter((s) => s.assetRef === place.assetRef && s.lane === lane).map((s) => [s.source, s.firstCommit]))
+const feedsOf = (sources: readonly AssetSource[], assetRef: number, lane: Lane): Map<string, number> =>
+  new Map(sources.filter((s) => s.assetRef === assetRef && s.lane === lane).map((s) => [s.source, s.firstCommit]))
 
 const laneKey = (assetRef: number, featureSetRef: number, lane: Lane): string => `${assetRef} ${featureSetRef} ${lane}`

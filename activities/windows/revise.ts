@@ -3,7 +3,7 @@ import type { RoleTag } from '../../registry/domain/windows/window-readings.ts'
 import { lockLanes } from '../../registry/store/asset-lanes.ts'
 import { findNewestRevision, type FeatureWindow } from '../../registry/store/feature-windows.ts'
 import { roleTagsOf, tagsForRoles } from '../../registry/store/judging-definitions.ts'
-import { takeQuietWindows, type LateWindow } from '../../registry/store/late-windows.ts'
+import { quietAssets, takeQuietWindows, type LateWindow } from '../../registry/store/late-windows.ts'
 import { loadChunks, type TagSpan } from '../../registry/store/chunks.ts'
 import { placesOf, releasesInForce, type ReleaseRole } from '../../registry/store/releases-in-force.ts'
 import { scoresOfWindow } from '../../registry/store/scores.ts'
@@ -27,6 +27,7 @@ export interface Revising {
 
 /** Windows of one transaction: enough to be quick, few enough to hold no lock for long. */
 const AT_ONCE = 500
+const ASSETS_AT_ONCE = 20
 
 /**
  * Computes late windows anew as of now, once their asset had its quiet period. A window with other features than its
@@ -35,10 +36,12 @@ const AT_ONCE = 500
 export async function reviseLateWindows(deps: WindowDeps, site: string): Promise<Revising> {
   const pulse = createPulse()
   return inSite(deps.pool, site, async (tx) => {
-    const late = await takeQuietWindows(tx, site, (await waitOf(tx, site)).revisionQuietUs, AT_ONCE)
-    if (late.length === 0) return { taken: 0, revised: 0 }
-    const assetRefs = [...new Set(late.map(({ assetRef }) => assetRef))].sort((a, b) => a - b)
+    const { revisionQuietUs } = await waitOf(tx, site)
+    const assetRefs = await quietAssets(tx, site, revisionQuietUs, ASSETS_AT_ONCE)
+    if (assetRefs.length === 0) return { taken: 0, revised: 0 }
+    // Lanes before late windows, as in closing: so the two never wait for each other crosswise.
     await lockLanes(tx, assetRefs)
+    const late = await takeQuietWindows(tx, site, assetRefs, revisionQuietUs, AT_ONCE)
     const commit = await lastCommit(tx, site)
     const sets = await deps.definitions.featureSets(tx, late.map(({ featureSetRef }) => featureSetRef))
     const tagsOf = await roleTagsOf(tx, assetRefs)

@@ -103,8 +103,10 @@ export interface CommittedBatch extends SourceBatch {
   readonly lastUs: number | null
 }
 
-/** Committed batches of a site with a commit number above `afterCommit`, in commit order, of the named sources. */
-export async function batchesAfter(tx: Tx, site: string, sources: readonly string[], afterCommit: number): Promise<CommittedBatch[]> {
+/** Batches of a lane with a commit number in (afterCommit, throughCommit], in that order, of the named sources. */
+export async function batchesBetween(
+  tx: Tx, site: string, lane: Lane, sources: readonly string[], afterCommit: number, throughCommit: number,
+): Promise<CommittedBatch[]> {
   const { rows } = await tx.query<{
     batch_id: string; gateway_id: string; epoch: string; lane: Lane; mode: CommittedBatch['mode']; commit_number: string
     complete_us: string | null; received_us: string; trace_id: string; first_us: string | null; last_us: string | null
@@ -113,9 +115,9 @@ export async function batchesAfter(tx: Tx, site: string, sources: readonly strin
             ${timestampToUs('complete_through')} as complete_us, ${timestampToUs('received_at')} as received_us,
             ${timestampToUs('first_time')} as first_us, ${timestampToUs('last_time')} as last_us
      from raw_batch
-     where site_id = $1 and commit_number > $2 and gateway_id || '/' || epoch = any($3::text[])
+     where site_id = $1 and lane = $2 and commit_number > $3 and commit_number <= $4 and gateway_id || '/' || epoch = any($5::text[])
      order by commit_number`,
-    [site, afterCommit, sources],
+    [site, lane, afterCommit, throughCommit, sources],
   )
   return rows.map((row) => ({
     batchId: row.batch_id, source: sourceName(row.gateway_id, row.epoch), lane: row.lane, mode: row.mode, traceId: row.trace_id,
