@@ -5,7 +5,7 @@
  */
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { hostname, tmpdir } from 'node:os'
 import path from 'node:path'
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client'
 import { DomainError } from '../../registry/domain/errors.ts'
@@ -126,6 +126,8 @@ const PRIVATE: ReadonlySet<string> = new Set(['identity', 'stackTrace'])
 function toPlain(value: unknown): unknown {
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
   if (Array.isArray(value)) return value.map(toPlain)
+  // Sticky queues are called after process and host.
+  if (typeof value === 'string') return value.replaceAll(`${process.pid}@${hostname()}`, 'recorder')
   if (typeof value !== 'object' || value === null) return value
   const members = Object.entries(value).filter(([key, member]) => !PRIVATE.has(key) && member !== null && member !== undefined && !(Array.isArray(member) && member.length === 0))
   return Object.fromEntries(members.map(([key, member]) => [key, toPlain(member)]))
