@@ -123,9 +123,14 @@ interface Refusal {
   headers?: Readonly<Record<string, string>>
 }
 
+const AWAY: Refusal = {
+  code: 'unavailable', message: 'A server behind the API does not answer. Try again in a moment; GET /v1/status tells which.', headers: { 'retry-after': '5' },
+}
+
 function refusalOf(error: unknown): Refusal {
   if (error instanceof ApiError) return error
-  if (error instanceof DomainError) return error
+  // What is away, and where, is for the log: addresses and bucket names are nobody's business out here.
+  if (error instanceof DomainError) return error.code === 'unavailable' ? AWAY : error
   if (error instanceof HTTPException) return refusalOfHono(error)
   return refusalOfDatabase(error) ?? { code: 'internal', message: 'Something went wrong on our side. The log has it under this trace id.' }
 }
@@ -150,7 +155,7 @@ function refusalOfDatabase(error: unknown): Refusal | undefined {
   if (/^22\w{3}$/.test(code)) return { code: 'invalid', message: 'A value does not fit its type: it is too large, too long, or not a text the database can keep.' }
   if (/^(23505|23P01|40001|40P01)$/.test(code)) return { code: 'conflict', message: 'Another request got there first. Read the present state and try again.' }
   if (/^(08|53|57)\w{3}$/.test(code) || ['ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'ENOTFOUND', 'EPIPE'].includes(code)) {
-    return { code: 'unavailable', message: 'A server behind the API does not answer. Try again in a moment; GET /v1/status tells which.', headers: { 'retry-after': '5' } }
+    return AWAY
   }
   return undefined
 }

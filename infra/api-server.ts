@@ -65,7 +65,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       sessionSecret: sessionSecret(dataDir),
       gates: createGateUpdates(temporal.client),
       scorer: createLazyReplayScorer(ctx.objects),
-      parts: createPlatformParts({ dataDir, ctx, temporal: temporal.client, version, address: () => address }),
+      parts: createPlatformParts({ dataDir, ctx, temporalAddress: connections.temporal.address, version, address: () => address }),
       metricsOpen: options.metricsOpen === true,
       checkAnswers: options.checkAnswers === true,
       ...(consoleHandler && { console: consoleHandler }),

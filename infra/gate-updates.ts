@@ -1,6 +1,7 @@
 import { isGrpcServiceError, WorkflowNotFoundError, WorkflowUpdateFailedError, type Client } from '@temporalio/client'
 import { ApplicationFailure } from '@temporalio/common'
 import type { GateUpdates } from '../api/deps.ts'
+import { ApiError } from '../api/errors.ts'
 import { DomainError, errorStatus, type ErrorCode } from '../registry/domain/errors.ts'
 import { messageNames, type GateDecisionInput, type GateDecisionResult } from '../workflows/messages.ts'
 
@@ -43,4 +44,4 @@ function refusalInside(error: Error): DomainError | undefined {
   return undefined
 }
 
-const unavailable = (message: string): DomainError => new DomainError('unavailable', message)
+const unavailable = (message: string): ApiError => new ApiError('unavailable', message, { headers: { 'retry-after': '5' } })

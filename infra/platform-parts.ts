@@ -1,5 +1,5 @@
+import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Client } from '@temporalio/client'
 import type { Part, PlatformParts } from '../api/deps.ts'
 import type { ServiceContext } from '../registry/services/context.ts'
 import { readJson } from './private-file.ts'
@@ -12,7 +12,7 @@ const PROBE_MS = 3_000
 interface PlatformPartsDeps {
   readonly dataDir: string
   readonly ctx: ServiceContext
-  readonly temporal: Client
+  readonly temporalAddress: string
   readonly version: string
   readonly address: () => string
 }
@@ -21,7 +21,7 @@ interface PlatformPartsDeps {
  * What the supervisor last wrote about every part; where this process runs without one, what it reaches itself. Either
  * way three probes of this moment decide whether servers answer.
  */
-export function createPlatformParts({ dataDir, ctx, temporal, version, address }: PlatformPartsDeps): PlatformParts {
+export function createPlatformParts({ dataDir, ctx, temporalAddress, version, address }: PlatformPartsDeps): PlatformParts {
   return {
     async list() {
       const report = readJson(statusFile(dataDir)) as PlatformStatus | undefined
@@ -29,9 +29,7 @@ export function createPlatformParts({ dataDir, ctx, temporal, version, address }
       const servers = await Promise.all([
         probe('postgres', async () => { await ctx.pool.query('select 1') }),
         probe('minio', () => ctx.objects.health()),
-        probe('temporal', async () => {
-          await temporal.withDeadline(Date.now() + PROBE_MS, () => temporal.connection.workflowService.getSystemInfo({}))
-        }),
+        probe('temporal', () => reach(temporalAddress)),
       ])
       return [
         ...servers,
@@ -51,4 +49,15 @@ async function probe(name: string, look: () => Promise<void>): Promise<Part> {
     // Why is in the log of whoever needed it; a message of a driver may name more than a viewer should read.
     return { name, kind: 'external', state: 'unreachable', restarts: 0, detail: 'does not answer' }
   }
+}
+
+/** Whether something listens at host:port; the Temporal client would go on trying after this process has closed it. */
+function reach(address: string): Promise<void> {
+  const at = address.lastIndexOf(':')
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: address.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(address.slice(at + 1)), timeout: PROBE_MS })
+    socket.once('connect', () => { socket.destroy(); resolve() })
+    socket.once('timeout', () => { socket.destroy(); reject(new Error('no answer in time')) })
+    socket.once('error', reject)
+  })
 }

@@ -56,7 +56,7 @@ export async function listReadings(
   demand(actor, 'read', input.site)
   const [afterUs, skip, pinned] = decodeCursor(input.cursor, ['number', 'number', 'number']) as (number | null)[]
   return inSite(ctx.pool, input.site, async (tx) => {
-    const range = await rangeOf(tx, pinned === null || pinned === undefined ? input : { ...input, asOf: pinned })
+    const range = await rangeOf(tx, ctx, pinned === null || pinned === undefined ? input : { ...input, asOf: pinned })
     const { fromUs, toUs, asOf, tag } = range
     const startUs = afterUs ?? fromUs
     const [toSkip, wanted] = [skip ?? 0, input.limit + 1]
@@ -83,7 +83,7 @@ export async function listReadings(
 export async function sampleReadings(ctx: ServiceContext, actor: Actor, input: ReadingsInput & { points: number }): Promise<ReadingColumns> {
   demand(actor, 'read', input.site)
   return inSite(ctx.pool, input.site, async (tx) => {
-    const range = await rangeOf(tx, input)
+    const range = await rangeOf(tx, ctx, input)
     const { fromUs, toUs, asOf, tag } = range
     const bucketUs = Math.max(1, Math.ceil((toUs - fromUs) / input.points))
     const buckets = createBuckets(fromUs, bucketUs)
@@ -102,9 +102,9 @@ export async function sampleReadings(ctx: ServiceContext, actor: Actor, input: R
 
 type Range = Slice & { readonly asOf: number; readonly tag: Awaited<ReturnType<typeof tagOf>> }
 
-async function rangeOf(tx: Tx, input: ReadingsInput): Promise<Range> {
+async function rangeOf(tx: Tx, { nowUs }: Pick<ServiceContext, 'nowUs'>, input: ReadingsInput): Promise<Range> {
   const tag = await tagOf(tx, input.site, input.tag, 'scalar')
-  const toUs = input.toUs ?? (tag.newestUs ?? 0) + 1
+  const toUs = input.toUs ?? (tag.newestUs ?? nowUs()) + 1
   const fromUs = input.fromUs ?? toUs - DAY_US
   if (fromUs >= toUs) refuse('invalid', `from (${microsToIso(fromUs)}) must lie before to (${microsToIso(toUs)}); the range is half open`, { parameter: 'from' })
   return { fromUs, toUs, tag, asOf: Math.min(input.asOf ?? tag.lastCommit, tag.lastCommit) }
