@@ -1,0 +1,15 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { workflowCalls } from '../../../../registry/store/workflow-calls.ts'
+import { taskQueues, workflowIds } from '../../../../workflows/ids.ts'
+import { messageNames, workflowTypes } from '../../../../workflows/messages.ts'
+
+test('the registry calls workflows by the names they have', () => {
+  assert.equal(workflowCalls.mainQueue, taskQueues.main)
+  assert.equal(workflowCalls.gate('1'), workflowIds.gate('1'))
+  assert.equal(workflowCalls.alert('1'), workflowIds.alert('1'))
+  assert.deepEqual(workflowCalls.types, {
+    'promote-model': workflowTypes.promoteModel, 'approve-policy': workflowTypes.approvePolicy, alert: workflowTypes.alertLifecycle,
+  })
+  assert.deepEqual(workflowCalls.signals, { alertChanged: messageNames.alertChanged, withdrawGate: messageNames.withdrawGate })
+})
