@@ -13,7 +13,15 @@ import type { ServiceContext } from './context.ts'
  */
 export async function authenticate(ctx: Pick<ServiceContext, 'pool' | 'nowUs'>, key: string): Promise<Actor> {
   if (!looksLikeApiKey(key)) refuseKey()
-  const hash = hashApiKey(key)
+  return ownerOf(ctx, hashApiKey(key))
+}
+
+/** The same by the key's SHA-256 in hex, which is all that a console session remembers: a revoked key ends its sessions. */
+export async function authenticateDigest(ctx: Pick<ServiceContext, 'pool' | 'nowUs'>, digest: string): Promise<Actor> {
+  return ownerOf(ctx, Buffer.from(digest, 'hex'))
+}
+
+async function ownerOf(ctx: Pick<ServiceContext, 'pool' | 'nowUs'>, hash: Buffer): Promise<Actor> {
   // The one question asked before it is known whose site it is.
   const found = await inSite(ctx.pool, ALL_SITES, (tx) => findKey(tx, hash))
   if (!found || !timingSafeEqual(found.hash, hash)) return refuseKey()
