@@ -31,7 +31,7 @@ const expected = (rows: number, from = 0) => Array.from({ length: rows }, (_, i)
   `pump-1/a ${START + i * 1e6} ${i} ${i * 100} 0`, `pump-1/b ${START + i * 1e6} ${i / 4} ${i / 4} 0`, `pump-1/c ${START + i * 1e6} NaN NaN 130`,
 ]).sort()
 
-async function using(site: string, gateway: string, body: (context: { broker: TestBroker; receiver: Receiver; directory: string; file(name: string, text: string): string }) => Promise<void>) {
+async function using(site: string, gateway: string, body: (context: { broker: TestBroker; receiver: Receiver; directory: string; file: (name: string, text: string) => string }) => Promise<void>) {
   const broker = await startBroker()
   const directory = mkdtempSync(path.join(os.tmpdir(), 'twinward-import-'))
   const receiver = await startReceiver(broker.connection, site, gateway)

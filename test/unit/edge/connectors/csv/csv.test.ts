@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { after, suite, test } from 'node:test'
@@ -131,4 +131,10 @@ test('the maps that ship are good ones', async () => {
   const skab = await readCsvMap(path.join(import.meta.dirname, '../../../../../edge/maps/skab.yaml'))
   assert.equal(skab.tags.length, 8)
   assert.equal(assetImportFromMap(skab).tags.find(({ name }) => name === 'vibration-1')?.canonicalUnit, 'm/s2')
+})
+
+test('the example in the documentation is a good map', () => {
+  const page = readFileSync(path.join(import.meta.dirname, '../../../../../docs/csv-maps.md'), 'utf8')
+  const example = /```yaml\n([^]*?)```/.exec(page)?.[1] ?? ''
+  assert.equal(parseCsvMap(example, 'csv-maps.md').tags.length, 3)
 })
