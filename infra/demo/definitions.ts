@@ -21,6 +21,9 @@ export const demoGovernance = {
   'approve-policy': { requiredApprovals: 1, roles: ['reliability-engineer'], ownerMustApprove: true },
 }
 
+/** Weeks pass in minutes here, so a retraining may follow the last one at once. */
+export const demoDrift = { retrainAfterSeconds: 0 }
+
 /** Resonance of the bearing housing in the demo plant lies in this band; the envelope is taken there. */
 const envelope = { loHz: 2000, hiHz: 5000, segment: 4096, bearing: demoPlantBearing, shaft: { rpmRole: 'speed' }, harmonics: 3 } as const
 

@@ -2,7 +2,7 @@ import { demoPlantAssets, demoPlantTruth, type DemoPlantConfig } from '../../../
 import { microsToIso } from '../../../registry/domain/contract/time.ts'
 import type { ApiClient } from '../../cli/api-client.ts'
 import { createClients, type DemoClients } from '../clients.ts'
-import { demoFamily, demoFeatureSet, demoGovernance, demoPeople } from '../definitions.ts'
+import { demoDrift, demoFamily, demoFeatureSet, demoGovernance, demoPeople } from '../definitions.ts'
 import type { Narrator } from '../narrator.ts'
 
 /** Plant, people, family, feature set, webhook and the planned stop, each by its API call. */
@@ -11,7 +11,7 @@ export async function registerPlant(admin: ApiClient, plant: DemoPlantConfig, ho
   const assets = demoPlantAssets(plant)
   await admin.post('/v1/assets/import', assets)
   const people = await createClients(admin, site)
-  await admin.post('/v1/families', { id: demoFamily, name: 'Cooling water pumps', owner: 'rita', governance: demoGovernance }, { site })
+  await admin.post('/v1/families', { id: demoFamily, name: 'Cooling water pumps', owner: 'rita', governance: demoGovernance, drift: demoDrift }, { site })
   await people.mia.post('/v1/feature-sets', { family: demoFamily, definition: demoFeatureSet }, { site })
   await admin.post('/v1/webhooks', { url: hookUrl, events: ['alert.*'] }, { site })
   const { stop } = demoPlantTruth(plant)

@@ -1,5 +1,6 @@
 import { runOperation } from '../operation.ts'
 import { demoFamily, demoPolicy } from '../definitions.ts'
+import { microsToIso } from '../../../registry/domain/contract/time.ts'
 import type { Demo } from '../demo.ts'
 
 export interface Trained { readonly release: string; readonly gate: string; readonly model: string }
@@ -10,7 +11,7 @@ export async function train({ people, narrator, plant, trainedThroughUs }: Demo)
   const level = await healthyLevel(people.mia, site, 'bpfo-de')
   await people.mia.post('/v1/policies', { family: demoFamily, definition: demoPolicy(1, level) }, { site })
   narrator.say(`Policy 1: the outer-race line of the envelope raises at ${level.toPrecision(3)} (healthy mean + 8 standard deviations), held for 2 h.`)
-  const operation = await runOperation(people.mia, site, { kind: 'retrain-model', family: demoFamily, toUs: trainedThroughUs, reason: 'first model of the family', promote: true }, narrator)
+  const operation = await runOperation(people.mia, site, { kind: 'retrain-model', family: demoFamily, to: microsToIso(trainedThroughUs), reason: 'first model of the family', promote: true }, narrator)
   const { release, gate, chosen } = operation.result as { release: string; gate: string; chosen: string }
   const models = await people.mia.get<{ items: { name: string; version: number; kind: string; metrics: Record<string, unknown> }[] }>('/v1/models', { site })
   for (const model of models.items) narrator.say(`${model.name} version ${model.version}: ${model.kind}${`${model.name}@${model.version}` === chosen ? ' (chosen)' : ''}`)
