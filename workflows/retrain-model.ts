@@ -56,4 +56,4 @@ export async function retrainModel(input: RetrainModelInput): Promise<RetrainMod
   }
 }
 
-const nameOf = ({ name, version }: { name: string; version: number }): string => `${name} v${version}`
+const nameOf = ({ name, version }: { name: string; version: number }): string => `${name}@${version}`

@@ -91,7 +91,7 @@ describe('retraining', () => {
     await place.addPolicy()
     const run = await start()
     const result = await run.result()
-    assert.deepEqual(result.models, ['pumps-pca v1', 'pumps-autoencoder v1'])
+    assert.deepEqual(result.models, ['pumps-pca@1', 'pumps-autoencoder@1'])
     assert.equal(result.release, 'pumps-r1')
     assert.ok(result.models.includes(result.chosen))
     const { state, result: stored } = await operation(run.operationId)
