@@ -30,7 +30,7 @@ export async function waitForGate(input: GateInput): Promise<GateResult> {
     const result = await decideGate({ ...gate, ...decision })
     if (result.state !== 'open') changed = true
     return result
-  }, { validator: (decision) => { checkDecision(decision, phase) } })
+  }, { validator: (decision: GateDecisionInput) => { checkDecision(decision, phase) } })
   setHandler(gateChangedSignal, () => { changed = true })
   setHandler(gateStatusQuery, () => ({ phase }))
 
@@ -60,9 +60,9 @@ export async function waitForGate(input: GateInput): Promise<GateResult> {
 }
 
 /** Shape and phase only, and at once: whoever decides whether it is right looks into the database, in the activity. */
-function checkDecision(decision: GateDecisionInput, phase: Phase): void {
+function checkDecision(decision: Partial<GateDecisionInput> | undefined, phase: Phase): void {
   if (phase === 'closed') throw ApplicationFailure.nonRetryable('the gate is closed; look at it again', 'gate_closed')
-  const { actor, verdict, evidenceDigest, comment } = (decision as Partial<GateDecisionInput> | undefined) ?? {}
+  const { actor, verdict, evidenceDigest, comment } = decision ?? {}
   const shaped = typeof actor === 'string' && actor !== '' && (verdict === 'approve' || verdict === 'reject')
     && typeof evidenceDigest === 'string' && /^[0-9a-f]{64}$/.test(evidenceDigest) && typeof comment === 'string' && comment.length <= 4000
   if (!shaped) {

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import type { z } from 'zod'
 import { demand, type Actor } from '../domain/access/rights.ts'
 import { maintenanceEventSchema } from '../domain/contract/maintenance.ts'
 import { slugSchema } from '../domain/contract/primitives.ts'

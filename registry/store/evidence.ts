@@ -1,4 +1,4 @@
-import { timestampToUs, toUs } from './sql-time.ts'
+import { timestampToUs, toUs, toUsOrNull } from './sql-time.ts'
 import type { Tx } from './transaction.ts'
 
 /** What a model was trained on and how it did there, as registered. */
@@ -47,5 +47,5 @@ export async function newestWindowEnd(tx: Tx, featureSetRef: number, assetRefs: 
      where feature_set_ref = $1 and asset_ref = any($2::int[]) and commit_number <= $3`,
     [featureSetRef, assetRefs, commitNumber],
   )
-  return rows[0]?.end_us == null ? null : toUs(rows[0].end_us)
+  return toUsOrNull(rows[0]?.end_us ?? null)
 }

@@ -121,7 +121,7 @@ export async function toMachine(tx: Tx, row: GateRow, owners: readonly string[])
       .map((d) => ({ by: d.actor_id, roles: d.actor_roles, evidenceDigest: d.evidence_digest, atUs: toUs(d.at_us) })),
     ...(rejection && { rejectedBy: rejection.actor_id }),
     ...(closedUs !== null && { closedUs }),
-    ...(because != null && { closedBecause: because }),
+    ...(typeof because === 'string' && { closedBecause: because }),
   }
 }
 

@@ -22,6 +22,9 @@ const code = (wanted: string) => (error: unknown) => {
   return true
 }
 
+interface Side { release: string; backTest: { windows: number; confidence: { median: number } } }
+interface Evidence { commitNumber: number; candidate: Side; champion: Side; coverage: { assetsWithData: number } }
+
 describe('gates', () => {
   let plant: GovernanceSite
   let worker: WorkerProcess
@@ -84,7 +87,7 @@ describe('gates', () => {
     const { release } = await plant.release()
     const { gate, replaces } = await request(release)
     await plant.whenOpen(gate)
-    const [row] = await plant.asOwner<{ evidence: Record<string, any>; evidence_commit: string }>('select evidence, evidence_commit from gate where gate_id = $1', [gate])
+    const [row] = await plant.asOwner<{ evidence: Evidence; evidence_commit: string }>('select evidence, evidence_commit from gate where gate_id = $1', [gate])
     const { evidence, evidence_commit } = row!
     assert.equal(evidence.commitNumber, Number(evidence_commit))
     assert.equal(evidence.candidate.release, release)

@@ -37,7 +37,7 @@ test('back to normal but unanswered: people are still called', () => {
 
 test('carrying out what is due always comes to an end', () => {
   const clock = fc.record({
-    state: fc.constantFrom('unacknowledged', 'acknowledged', 'returned-unacknowledged', 'closed') as fc.Arbitrary<AlertClock['state']>,
+    state: fc.constantFrom<AlertClock['state'][]>('unacknowledged', 'acknowledged', 'returned-unacknowledged', 'closed'),
     pages: fc.boolean(), calledUs: fc.nat(1000), overdue: fc.boolean(), escalationLevel: fc.nat(3), shelvedUntilUs: fc.option(fc.nat(1000)),
     returnedUs: fc.option(fc.nat(1000)), acknowledgedUs: fc.option(fc.nat(1000)), closeAfterSeconds: fc.nat(10), routing: fc.constant(open.routing),
   })
