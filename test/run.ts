@@ -18,7 +18,7 @@ const fileLimitMs = 15 * minute
 /** Files side by side: two cores, and each file has its own database and prefixes. */
 const sideBySide = Number(process.env['TWINWARD_TEST_CONCURRENCY'] ?? '2')
 /** These start whole platforms and kill them: alone, so that none starves another. */
-const alone = [`test${path.sep}stack${path.sep}e2e${path.sep}`, `test${path.sep}stack${path.sep}faults${path.sep}`]
+const alone = ['test/stack/e2e/', 'test/stack/faults/', 'test/stack/infra/npm-start'].map((prefix) => path.normalize(prefix))
 
 const [scope = 'all', ...words] = process.argv.slice(2)
 if (scope !== 'all' && scope !== 'verify') fail(`unknown scope "${scope}"; known: all, verify`)
