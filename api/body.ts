@@ -9,7 +9,10 @@ export const MAX_BODY_BYTES = 1024 * 1024
 export const limitBody: MiddlewareHandler<ApiEnv> = bodyLimit({
   maxSize: MAX_BODY_BYTES,
   onError: () => {
-    throw new ApiError('too_large', `The body is over ${MAX_BODY_BYTES} bytes, which is the most this API takes. Split it; readings go in by a gateway or "twinward import".`)
+    throw new ApiError('too_large', `The body is over ${MAX_BODY_BYTES} bytes, which is the most this API takes. Split it; readings go in by a gateway or "twinward import".`, {
+      // The rest of the body is not read, so this connection can carry no further request.
+      headers: { connection: 'close' },
+    })
   },
 })
 
