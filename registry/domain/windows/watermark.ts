@@ -38,7 +38,8 @@ export interface WatermarkStep {
 
 /**
  * The asset's watermark after each batch: the minimum over its active sources. A source is left out while none of its
- * batches was received within the idle timeout before the batch in hand. Only recorded times count, never the clock of
+ * batches was received within the idle timeout before the batch in hand, and when its gateway has begun a later epoch
+ * and the former has nothing on its way: a finished import does not hold back the next one. Only recorded times count, never the clock of
  * whoever folds, so the steps are the same however batches were grouped, delayed or tried again.
  */
 export function foldWatermark(input: WatermarkInput): { steps: WatermarkStep[]; states: SourceStates } {
@@ -56,6 +57,7 @@ export function foldWatermark(input: WatermarkInput): { steps: WatermarkStep[]; 
     let watermarkUs = Infinity
     for (const [source, progress] of Object.entries(states)) {
       if (isIdle(progress.receivedUs, arrivals.get(source), batch.receivedUs, input.idleTimeoutUs)) continue
+      if (hasSuccessor(source, states, input.feedsSince) && !isOnItsWay(source, batch, input)) continue
       watermarkUs = Math.min(watermarkUs, progress.completeThroughUs)
     }
     steps.push({ commitNumber: batch.commitNumber, source: batch.source, watermarkUs })
@@ -73,6 +75,22 @@ function arrivalsOf(input: WatermarkInput): Map<string, number[]> {
   }
   return arrivals
 }
+
+/** A later epoch of the same gateway feeds the asset, and it spoke last. */
+function hasSuccessor(source: string, states: SourceStates, feedsSince: ReadonlyMap<string, number>): boolean {
+  const since = feedsSince.get(source) ?? 0
+  const spokeUs = states[source]?.receivedUs ?? -Infinity
+  return Object.entries(states).some(([other, { receivedUs }]) =>
+    gatewayOf(other) === gatewayOf(source) && (feedsSince.get(other) ?? 0) > since && receivedUs > spokeUs)
+}
+
+/** Landed by the time of the batch in hand, committed after it. */
+function isOnItsWay(source: string, { commitNumber, receivedUs }: SourceBatch, { batches, waiting }: WatermarkInput): boolean {
+  return batches.some((later) => later.source === source && later.commitNumber > commitNumber && later.receivedUs <= receivedUs)
+    || waiting.some((landed) => landed.source === source && landed.receivedUs <= receivedUs)
+}
+
+const gatewayOf = (source: string): string => source.slice(0, source.lastIndexOf('/') + 1) || source
 
 function isIdle(foldedUs: number, arrivals: readonly number[] | undefined, nowUs: number, timeoutUs: number): boolean {
   if (foldedUs > nowUs - timeoutUs) return false
