@@ -139,5 +139,6 @@ export function createBatchSubscriber({ mqtt, clientId, filters, concurrency, lo
 
 function sendPuback(client: MqttClient, messageId: number): void {
   // Not public in MQTT.js, whose version is pinned; test/stack/ingest/landing.test.ts notices if it changes.
-  client['_sendPacket']({ cmd: 'puback', messageId })
+  const sender = client as unknown as { _sendPacket(packet: { cmd: 'puback'; messageId: number }): void }
+  sender._sendPacket({ cmd: 'puback', messageId })
 }

@@ -67,7 +67,7 @@ function readWaveforms(reader: ColumnReader, rows: number): WaveformRow[] {
     scale: scale[i]!,
     offset: offset[i]!,
     quality: quality[i]!,
-    samples: values.subarray(offsets[i]!, offsets[i + 1]!),
+    samples: values.subarray(offsets[i], offsets[i + 1]),
   }))
   checkWaveforms(waveforms)
   return waveforms

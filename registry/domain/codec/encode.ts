@@ -1,6 +1,6 @@
 import {
   Dictionary, Field, Float32, Float64, Int32, List, makeData, makeVector, RecordBatch, RecordBatchStreamWriter, Schema, Struct,
-  TimestampMicrosecond, Uint16, Utf8, type Data, type DataType,
+  TimestampMicrosecond, Uint16, Utf8, type Data,
 } from 'apache-arrow'
 import type { BatchHeader } from '../contract/batch.ts'
 import type { ReadingColumns, WaveformRow } from '../contract/reading.ts'
@@ -37,7 +37,7 @@ export function encodeWaveforms(header: BatchHeader, rows: readonly WaveformRow[
   const offsets = new Int32Array(rows.length + 1)
   rows.forEach((row, i) => { offsets[i + 1] = offsets[i]! + row.samples.length })
   const samples = new Float32Array(offsets[rows.length]!)
-  rows.forEach((row, i) => { samples.set(row.samples, offsets[i]!) })
+  rows.forEach((row, i) => { samples.set(row.samples, offsets[i]) })
   const child = makeData({ type: new Float32(), data: samples })
   return encode(header, 'waveforms', rows.length, {
     tag: textData(tags, Int32Array.from(rows, (row) => indexOf.get(row.tag)!)),
@@ -57,7 +57,7 @@ function encode(header: BatchHeader, kind: BatchHeader['kind'], rows: number, co
   }
   const text = JSON.stringify(header)
   parseHeader(text)
-  const fields = Object.entries(columns).map(([name, data]) => new Field(name, data.type as DataType, false))
+  const fields = Object.entries(columns).map(([name, data]) => new Field(name, data.type, false))
   const data = makeData({ type: new Struct(fields), length: rows, nullCount: 0, children: Object.values(columns) })
   const batch = new RecordBatch(new Schema(fields, new Map([[HEADER_KEY, text]])), data)
   const bytes = new RecordBatchStreamWriter().writeAll([batch]).toUint8Array(true)

@@ -20,12 +20,12 @@ interface Scene {
   readonly clock: { us: number }
   /** Groups in the order in which their windows were closed. */
   readonly closed: string[][]
-  land(...sequences: number[]): Promise<void>
-  dispatch(): Dispatcher
+  readonly land: (...sequences: number[]) => Promise<void>
+  readonly dispatch: () => Dispatcher
   /** Runs a worker until the end of the test. */
-  work(closeWindows?: (input: CloseWindowsInput) => Promise<void>): Promise<void>
-  until(what: () => boolean | Promise<boolean>): Promise<void>
-  committed(): Promise<number[]>
+  readonly work: (closeWindows?: (input: CloseWindowsInput) => Promise<void>) => Promise<void>
+  readonly until: (what: () => boolean | Promise<boolean>) => Promise<void>
+  readonly committed: () => Promise<number[]>
 }
 
 const log = pino({ level: 'silent' })
@@ -35,7 +35,8 @@ const using = (body: (scene: Scene) => Promise<void>) => async (): Promise<void>
   const stack = await useStack()
   const temporal = { ...stack.connections.temporal, namespace: await freshNamespace(stack) }
   const plant = await createIngestPlant()
-  const { client, close } = await connectTemporal(temporal)
+  const connected = await connectTemporal(temporal)
+  const { client } = connected
   const clock = { us: plant.ctx.nowUs() }
   const closed: string[][] = []
   const ends: (() => Promise<void>)[] = []
@@ -92,7 +93,7 @@ const using = (body: (scene: Scene) => Promise<void>) => async (): Promise<void>
     })
   } finally {
     for (const end of ends) await end()
-    await close()
+    await connected.close()
     await plant.drop()
   }
 }

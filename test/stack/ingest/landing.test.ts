@@ -14,9 +14,9 @@ interface Scene {
   readonly plant: IngestPlant
   readonly gateway: string
   readonly acknowledgements: Acknowledgement[]
-  newLanding(objects?: Partial<ObjectStore>): Landing
-  publish(sequence: number, bytes?: Uint8Array): Promise<void>
-  until(what: () => boolean | Promise<boolean>): Promise<void>
+  readonly newLanding: (objects?: Partial<ObjectStore>) => Landing
+  readonly publish: (sequence: number, bytes?: Uint8Array) => Promise<void>
+  readonly until: (what: () => boolean | Promise<boolean>) => Promise<void>
 }
 
 /** A plant, its gateway at the real broker, and landings that hear this gateway alone. */

@@ -12,7 +12,7 @@ const series = (tag: string, fromS: number, count: number, value = (i: number) =
   Array.from({ length: count }, (_, i) => ({ tag, sourceUs: T0 + (fromS + i) * S, value: value(fromS + i) }))
 
 const outcomes = async (plant: IngestPlant): Promise<unknown[]> =>
-  (await plant.rows('select sequence::int, state, commit_number::int as commit, outcome from raw_batch order by sequence')) as unknown[]
+  plant.rows('select sequence::int, state, commit_number::int as commit, outcome from raw_batch order by sequence')
 
 const tagRef = async (plant: IngestPlant, key: string): Promise<number> =>
   (await plant.rows<{ tag_ref: number }>('select tag_ref from tag where tag_key = $1', [key]))[0]!.tag_ref
