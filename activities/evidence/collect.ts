@@ -50,7 +50,7 @@ export async function collectEvidence(
     commitNumber: slice.commitNumber,
     body: {
       kind: gate.kind, family: gate.family, role: gate.role, scope: gate.scope,
-      slice: { from: microsToIso(slice.fromUs), to: microsToIso(slice.toUs), assets: slice.assets.map((a) => a.assetId), recordedFailures: slice.failures.length },
+      slice: { ...spanOf(slice), assets: slice.assets.map((a) => a.assetId), recordedFailures: slice.failures.length },
       coverage: coverage(slice),
       candidate: { ...describe(slice.candidate), backTest: candidate },
       champion: slice.champion && { ...describe(slice.champion), backTest: champion },
@@ -112,6 +112,11 @@ async function judge(deps: EvidenceDeps, slice: Slice, side: Side, progress: () 
   return backTest({
     rows, featureNames: side.set.set.features.map((feature) => feature.name), calibration: side.release.calibration, policy: side.release.policy, failures: slice.failures,
   })
+}
+
+/** Nulls where nothing was measured yet. */
+function spanOf({ candidate, fromUs, toUs }: Slice): { from: string | null; to: string | null } {
+  return candidate.windows.length === 0 ? { from: null, to: null } : { from: microsToIso(fromUs), to: microsToIso(toUs) }
 }
 
 function coverage({ candidate, assets }: Slice): Record<string, unknown> {
