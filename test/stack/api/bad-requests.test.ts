@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { assetImportExample } from '../../../registry/domain/contract/hierarchy.ts'
-import { startTestApi, type TestApi } from '../../helpers/api.ts'
+import { startTestApi, type Answer, type TestApi } from '../../helpers/api.ts'
 import { freshDatabase, freshPrefix, useStack, type TestDatabase } from '../../helpers/stack.ts'
 
 const NOBODYS = '00000000-0000-4000-8000-000000000000'
@@ -133,7 +133,7 @@ describe('bad requests over HTTP', () => {
     const seen: string[] = []
     let cursor: string | null = null
     do {
-      const { body } = await api.call<{ items: { id: string }[]; nextCursor: string | null }>(
+      const { body }: Answer<{ items: { id: string }[]; nextCursor: string | null }> = await api.call(
         api.adminKey, 'GET', `/v1/actors?site=hamburg&limit=2${cursor === null ? '' : `&cursor=${cursor}`}`)
       assert.ok(body.items.length <= 2)
       seen.push(...body.items.map(({ id }) => id))

@@ -64,7 +64,7 @@ describe('who may do what', () => {
     api = await startTestApi({ ...stack.connections, database, s3: { ...stack.connections.s3, bucketPrefix: freshPrefix() } })
     const plant = { ...assetImportExample, assets: assetImportExample.assets?.map((asset) => ({ ...asset, owner: null })) }
     assert.equal((await api.call(api.adminKey, 'POST', '/v1/assets/import', plant)).status, 200)
-    for (const role of roles) keys[role] = await api.keyFor('hamburg', [role], role)
+    for (const role of roles) keys[role] = await api.keyFor('hamburg', [role], `one-${role}`)
     const { paths } = (await api.call<{ paths: Record<string, Record<string, { operationId: string }>> }>(null, 'GET', '/openapi.json')).body
     operations = Object.entries(paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, { operationId }]) => ({ operationId, method: method.toUpperCase(), path })))
       .filter(({ path }) => path !== '/v1/session')
