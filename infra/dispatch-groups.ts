@@ -40,5 +40,6 @@ export function nextGroups(waiting: readonly WaitingBatch[], nowUs: number): Gro
     }
     groups.push({ key, batches, passedGap: !first.follows })
   }
-  return groups
+  // Longest waiting first, so that busy gateways cannot keep the others out when there is room for a few only.
+  return groups.sort((a, b) => a.batches[0]!.receivedUs - b.batches[0]!.receivedUs)
 }

@@ -25,6 +25,10 @@ describe('groups to dispatch', () => {
     assert.deepEqual(nextGroups(waiting, NOW + GAP_PATIENCE_US).map(({ passedGap }) => passedGap), [true])
   })
 
+  it('come in the order of their waiting', () => {
+    assert.deepEqual(taken([batch(5), batch(6), batch(7, { gateway: 'h', receivedUs: NOW - 10 })]), [[7], [5, 6]])
+  })
+
   it('stay within what one workflow takes, and always take one', () => {
     const many = Array.from({ length: 100 }, (_, i) => batch(i + 1))
     assert.deepEqual(taken(many).map((group) => group.length), [groupLimits.batches])
