@@ -2,6 +2,7 @@
  * The forked process in which models are fitted: TensorFlow blocks the event loop, and whatever it does to this process
  * (memory, a crash in native code) ends here. Takes one job, answers, ends.
  */
+import { setPriority } from 'node:os'
 import { DomainError } from '../../registry/domain/errors.ts'
 import { runFitJob } from './fit-job.ts'
 import type { FitReply, FitRequest } from './fit-messages.ts'
@@ -9,6 +10,9 @@ import type { FitReply, FitRequest } from './fit-messages.ts'
 const send = (reply: FitReply): Promise<void> => new Promise((resolve, reject) => {
   process.send?.(reply, undefined, {}, (error) => { if (error) reject(error); else resolve() })
 })
+
+// Machines are judged on the same cores; a model may come a minute later.
+setPriority(10)
 
 // Nobody would take the result.
 const abandoned = () => process.exit(1)

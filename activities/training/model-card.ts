@@ -4,6 +4,7 @@ import type { ModelKind } from '../models/model.ts'
 import type { Runtime } from '../models/runtime.ts'
 import type { Choice } from './choose.ts'
 import type { ModelEvaluation } from './evaluate.ts'
+import { BEFORE_FAILURE_US } from './snapshot-dataset.ts'
 
 export interface CardFacts {
   readonly kind: ModelKind
@@ -39,7 +40,7 @@ rules of a policy turn its confidence into decisions.
 - Event time ${microsToIso(manifest.fromUs)} to ${microsToIso(manifest.toUs)}, as known at commit ${manifest.commitNumber}
 - Feature set ${manifest.featureSet.name} v${manifest.featureSet.version} (${manifest.statistics.length} features, \`${manifest.featureSet.digest.slice(0, 12)}\`)
 - Dataset \`${manifest.digest.slice(0, 12)}\`: ${manifest.rowCount} windows; normal ones by part, in time order for each asset: ${partsText(manifest)}
-- Left out as not normal: ${excludedText(manifest)}
+- Left out as not normal: ${excludedText(manifest)}; the ${BEFORE_FAILURE_US / 3_600_000_000} h before a recorded failure count with it
 
 ## How good
 Windows that neither fit nor calibration saw (${evaluation.normalRows} normal, ${evaluation.faultyRows} faulty), flagged from confidence ${evaluation.flagConfidence} on:

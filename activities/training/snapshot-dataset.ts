@@ -21,7 +21,7 @@ const MAX_WINDOWS = 400_000
 /** Below this the parts are too small for a limit or a calibration to mean anything. */
 const MIN_NORMAL_WINDOWS = 100
 /** What led to a failure is not normal, though nobody noticed. */
-const BEFORE_FAILURE_US = 24 * 3_600_000_000
+export const BEFORE_FAILURE_US = 24 * 3_600_000_000
 
 /**
  * Takes the stored windows of a family as of the newest commit number, leaves out what is known not to be normal, splits

@@ -44,25 +44,30 @@ export interface TrainingWindowQuery {
   readonly limit: number
 }
 
-const PAGE = 5_000
+const PAGE = 10_000
 
 /**
  * Stored windows of some assets as of a commit number, oldest first (then by asset): the newest `limit` of them. Read in
- * pages, so that a long history does not sit twice in memory.
+ * pages, so that a long history does not sit twice in memory, and asset by asset, so that the key's index gives the
+ * newest windows without a look at the older ones.
  */
 export async function readTrainingWindows(tx: Tx, query: TrainingWindowQuery): Promise<TrainingWindow[]> {
   const found: TrainingWindow[] = []
   let before: { endUs: number; assetRef: number } | null = null
   while (found.length < query.limit) {
     const { rows }: { rows: WindowRow[] } = await tx.query<WindowRow>(
-      `select distinct on (w.window_end, w.asset_ref)
-              w.asset_ref, ${timestampToUs('w.window_start')} as start_us, ${timestampToUs('w.window_end')} as end_us,
-              w.revision, w.mode, w.good_fraction, w.feature_values
-       from feature_window w
-       where w.feature_set_ref = $1 and w.asset_ref = any($2::int[])
-         and w.window_end > ${usToTimestamp('$3')} and w.window_end <= ${usToTimestamp('$4')} and w.commit_number <= $5
-         and ($6::bigint is null or (w.window_end, w.asset_ref) < (${usToTimestamp('$6')}, $7::int))
-       order by w.window_end desc, w.asset_ref desc, w.revision desc
+      `select w.* from unnest($2::int[]) as a(ref) cross join lateral (
+         select distinct on (w.window_end)
+                w.asset_ref, ${timestampToUs('w.window_start')} as start_us, ${timestampToUs('w.window_end')} as end_us,
+                w.revision, w.mode, w.good_fraction, w.feature_values, w.window_end
+         from feature_window w
+         where w.asset_ref = a.ref and w.feature_set_ref = $1
+           and w.window_end > ${usToTimestamp('$3')} and w.window_end <= ${usToTimestamp('coalesce($6, $4)')} and w.commit_number <= $5
+           and ($6::bigint is null or (w.window_end, w.asset_ref) < (${usToTimestamp('$6')}, $7::int))
+         order by w.window_end desc, w.revision desc
+         limit $8
+       ) w
+       order by w.window_end desc, w.asset_ref desc
        limit $8`,
       [query.featureSetRef, query.assetRefs, query.fromUs, query.toUs, query.commitNumber, before?.endUs ?? null, before?.assetRef ?? null,
         Math.min(PAGE, query.limit - found.length)],
