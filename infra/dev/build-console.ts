@@ -1,4 +1,5 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { build } from 'esbuild'
 import { root } from '../setup/paths.mjs'
@@ -21,7 +22,27 @@ export async function buildConsole(target = path.join(root, 'dist/console')): Pr
   })
   await writeFile(path.join(fresh, 'index.html'), await readFile(path.join(source, 'index.html')))
   await writeFile(path.join(fresh, 'assets/icon.svg'), await readFile(path.join(source, 'icon.svg')))
-  await rm(target, { recursive: true, force: true })
-  await rename(fresh, target)
+  await takePlace(fresh, target)
   return target
+}
+
+/** Another platform may serve the same folder or build it at this moment: what is there already stays as it is. */
+async function takePlace(fresh: string, target: string): Promise<void> {
+  for (let tries = 0; ; tries++) {
+    if (await contentOf(target) === await contentOf(fresh)) return rm(fresh, { recursive: true, force: true })
+    await rm(target, { recursive: true, force: true })
+    try {
+      return await rename(fresh, target)
+    } catch (error) {
+      if (tries === 5 || !['ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+    }
+  }
+}
+
+async function contentOf(folder: string): Promise<string> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => path.join(entry.parentPath, entry.name)).sort()
+  const hash = createHash('sha256')
+  for (const file of files) hash.update(path.relative(folder, file)).update('\0').update(await readFile(file).catch(() => '')).update('\0')
+  return hash.digest('hex')
 }

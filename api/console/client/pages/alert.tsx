@@ -43,7 +43,7 @@ export function AlertPage({ id }: { id: string }) {
               {!alert.workOrder && <button disabled={busy} onClick={() => answer('work-order', { title: alert.recommendedAction })}>Make a work order</button>}
               <button disabled={busy} onClick={() => answer('feedback', { verdict: 'confirmed', note, ...(alert.failureMode ? { failureMode: alert.failureMode } : {}) })}>It was real</button>
               <button disabled={busy} onClick={() => answer('feedback', { verdict: 'false-alarm', note })}>False alarm</button>
-              <button disabled={busy} onClick={() => answer('close', { note })}>Close</button>
+              <button disabled={busy || note.trim() === ''} title={note.trim() === '' ? 'Say in the note why' : undefined} onClick={() => answer('close', { reason: note })}>Close</button>
             </div>
           )}
           {alert.feedback.map((one) => <p key={one.by} class="soft">{one.by} found: <strong>{one.verdict}</strong> {one.note}</p>)}

@@ -7,7 +7,7 @@ import { useData } from '../use-data.ts'
 /** Open episodes first: one row per lifecycle, not per sample. */
 export function AlertsPage() {
   const [all, setAll] = useState(false)
-  const { data, error } = useData(() => get<Page<AlertRow>>('/v1/alerts', { limit: 200, open: all ? undefined : 'true' }), `alerts${String(all)}`)
+  const { data, error } = useData(() => get<Page<AlertRow>>('/v1/alerts', { limit: 200, state: all ? undefined : 'open' }), `alerts${String(all)}`)
   return (
     <>
       <div class="head"><h1>Alerts</h1>
