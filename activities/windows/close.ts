@@ -2,7 +2,7 @@ import type { Lane } from '../../registry/domain/contract/batch.ts'
 import { newestState } from '../../registry/domain/windows/decide-window.ts'
 import { windowWaitSchema, type WindowWait } from '../../registry/domain/windows/timing.ts'
 import { assetsFedBy, markWindowsClosed, saveLanes, type AssetLane } from '../../registry/store/asset-lanes.ts'
-import { newestRevisions, revisionKey, type FeatureWindow } from '../../registry/store/feature-windows.ts'
+import { newestRevisions, revisionKey } from '../../registry/store/feature-windows.ts'
 import { roleTagsOf } from '../../registry/store/judging-definitions.ts'
 import { noteLateWindows } from '../../registry/store/late-windows.ts'
 import { siteSettings } from '../../registry/store/site-progress.ts'
@@ -31,6 +31,17 @@ export interface Closing {
  */
 export async function closeDueWindows(deps: WindowDeps, site: string, batchIds: readonly string[]): Promise<Closing> {
   const pulse = createPulse()
+  let total: Closing = { windows: 0, scores: 0, late: 0, refused: [] }
+  for (let more = true; more;) {
+    const slice = await closeSlice(deps, site, batchIds, pulse)
+    more = slice.more
+    total = { windows: total.windows + slice.windows, scores: total.scores + slice.scores, late: total.late + slice.late, refused: slice.refused }
+  }
+  return total
+}
+
+/** One transaction of it: everything in the usual case, a bounded part of a lane's backlog else. */
+async function closeSlice(deps: WindowDeps, site: string, batchIds: readonly string[], pulse: Pulse): Promise<Closing & { more: boolean }> {
   return inSite(deps.pool, site, async (tx) => {
     const fed = await assetsFedBy(tx, site, batchIds)
     const { wanted, refused } = await findWanted(tx, fed, deps.definitions, deps.models)
@@ -45,8 +56,8 @@ export async function closeDueWindows(deps: WindowDeps, site: string, batchIds: 
     }, true)
     await saveLanes(tx, [...lanes, ...plan.passive])
     await noteLateWindows(tx, site, plan.late)
-    await markWindowsClosed(tx, site, batchIds)
-    return { windows: cases.length, scores: verdicts.length, late: plan.late.length, refused }
+    if (!plan.more) await markWindowsClosed(tx, site, batchIds)
+    return { windows: cases.length, scores: verdicts.length, late: plan.late.length, refused, more: plan.more }
   })
 }
 

@@ -14,7 +14,7 @@ export async function findLate(tx: Tx, lanes: readonly LanePlan[], batches: read
   const behind = lanes.flatMap((plan) => plan.positions.flatMap(({ commitNumber, closedThroughUs }) => {
     const batch = byCommit.get(commitNumber) as CommittedBatch
     const reachesBack = batch.firstUs !== null && batch.firstUs < closedThroughUs
-    return reachesBack && commitNumber !== plan.lane.openedCommit ? [{ plan, batch, fromUs: batch.firstUs as number, closedThroughUs }] : []
+    return reachesBack && commitNumber !== plan.lane.openedCommit ? [{ plan, batch, fromUs: batch.firstUs, closedThroughUs }] : []
   }))
   const intervals = new Map<string, BatchInterval>()
   for (const { batch, fromUs, closedThroughUs } of behind) {

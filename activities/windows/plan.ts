@@ -36,6 +36,8 @@ export interface ClosingPlan {
   readonly passive: readonly AssetLane[]
   /** Every batch in the fold by commit number. */
   readonly batches: ReadonlyMap<number, CommittedBatch>
+  /** A backlog is larger than one transaction should take: plan and close again. */
+  readonly more: boolean
   /** Windows that were closed before some of their readings came. */
   readonly late: readonly LateWindow[]
   /** Every lane of the assets, also those that nothing judges by any more: the newest decision may be theirs. */
@@ -67,7 +69,7 @@ export async function planClosing(
     const lanes = parts.flatMap((part) => part.lanes)
     const batches = parts.flatMap((part) => part.batches)
     return {
-      lanes, passive: parts.flatMap((part) => part.passive), locked: [...locked.values()],
+      lanes, more: parts.some((part) => part.more), passive: parts.flatMap((part) => part.passive), locked: [...locked.values()],
       batches: new Map(batches.map((batch) => [batch.commitNumber, batch])), late: await findLate(tx, lanes, batches),
     }
   }
@@ -87,21 +89,31 @@ interface LaneKindPlan {
   readonly passive: readonly AssetLane[]
   readonly started: readonly AssetLane[]
   readonly batches: readonly CommittedBatch[]
+  readonly more: boolean
 }
+
+/** Rows of new batches in one transaction: several groups of a dispatcher, and a bound on memory where a lane lags. */
+const ROWS_AT_ONCE = 4_000_000
 
 async function planKind(
   tx: Tx, kind: Lane, wanted: readonly Wanted[], locked: Map<string, AssetLane>, context: Context,
 ): Promise<LaneKindPlan> {
-  const { site, commit, wait } = context
+  const { site, wait } = context
   const keyOf = ({ place, set, lane }: Wanted): string => laneKey(place.assetRef, set.featureSetRef, lane)
   const names = [...new Set(context.sources.filter(({ lane }) => lane === kind).map(({ source }) => source))]
-  const fresh = wanted.filter((want) => !locked.has(keyOf(want)))
-  const openFrom = fresh.length === 0 ? commit + 1 : await oldestOpenCommit(tx, site, names, commit)
-  const known = [...locked.values()].filter(({ lane }) => lane === kind)
-  const batches = await batchesBetween(tx, site, kind, names, Math.min(openFrom - 1, ...known.map((lane) => lane.closedCommit)), commit)
+  const held = new Set(wanted.filter((want) => want.held).map(keyOf))
+  const known = [...locked].filter(([key, { lane }]) => lane === kind && !held.has(key)).map(([, lane]) => lane)
+  const behind = bounded(await batchesBetween(tx, site, kind, names, Math.min(context.commit, ...known.map((lane) => lane.closedCommit)), context.commit))
+  const { more } = behind
+  const commit = more ? (behind.batches.at(-1) as CommittedBatch).commitNumber : context.commit
+  // New lanes start once the others have caught up, so that every slice of a backlog gets on.
+  const fresh = more ? [] : wanted.filter((want) => !locked.has(keyOf(want)))
+  const openFrom = fresh.length === 0 ? context.commit + 1 : await oldestOpenCommit(tx, site, names, context.commit)
+  const open = openFrom > context.commit ? [] : await batchesBetween(tx, site, kind, names, openFrom - 1, context.commit)
+  const batches = open.length > behind.batches.length ? open : behind.batches
   const started: AssetLane[] = []
   for (const want of fresh) {
-    const lane = await startOf(tx, want, openFrom, batches, context)
+    const lane = await startOf(tx, want, openFrom, open, context)
     if (lane === undefined) continue
     started.push(lane)
     locked.set(keyOf(want), lane)
@@ -114,7 +126,7 @@ async function planKind(
       batches: batches.filter((batch) => batch.commitNumber > lane.closedCommit && feeds.has(batch.source)),
     })
     const due = dueRanges(grid, wait.latenessUs, lane.closedThroughUs, folded.steps)
-    return { ...due, after: { ...lane, closedThroughUs: due.closedThroughUs, closedCommit: commit, sources: folded.states } }
+    return { ...due, after: { ...lane, closedThroughUs: due.closedThroughUs, closedCommit: Math.max(commit, lane.closedCommit), sources: folded.states } }
   }
   const lanes = wanted.flatMap((want): LanePlan[] => {
     const lane = locked.get(keyOf(want))
@@ -126,7 +138,13 @@ async function planKind(
   const active = new Set(wanted.map(keyOf))
   const passive = known.filter((lane) => !active.has(laneKey(lane.assetRef, lane.featureSetRef, lane.lane)))
     .map((lane) => fold(lane, (context.sets.get(lane.featureSetRef) as KnownFeatureSet).set).after)
-  return { lanes, passive, started, batches }
+  return { lanes, passive, started, batches, more }
+}
+
+function bounded(batches: CommittedBatch[]): { batches: CommittedBatch[]; more: boolean } {
+  let rows = 0
+  const past = batches.findIndex(({ rowCount }, i) => (rows += rowCount) > ROWS_AT_ONCE && i > 0)
+  return past < 0 ? { batches, more: false } : { batches: batches.slice(0, past), more: true }
 }
 
 /** The lane as it is just before the first batch that holds a reading of one of its roles; undefined while there is none. */

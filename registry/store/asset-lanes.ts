@@ -98,6 +98,7 @@ export interface CommittedBatch extends SourceBatch {
   readonly lane: Lane
   readonly mode: 'live' | 'backfill' | 'simulation'
   readonly traceId: string
+  readonly rowCount: number
   /** Source times of what it left in the store; null when that is nothing. */
   readonly firstUs: number | null
   readonly lastUs: number | null
@@ -109,9 +110,9 @@ export async function batchesBetween(
 ): Promise<CommittedBatch[]> {
   const { rows } = await tx.query<{
     batch_id: string; gateway_id: string; epoch: string; lane: Lane; mode: CommittedBatch['mode']; commit_number: string
-    complete_us: string | null; received_us: string; trace_id: string; first_us: string | null; last_us: string | null
+    complete_us: string | null; received_us: string; trace_id: string; row_count: number; first_us: string | null; last_us: string | null
   }>(
-    `select batch_id, gateway_id, epoch, lane, mode, commit_number, trace_id,
+    `select batch_id, gateway_id, epoch, lane, mode, commit_number, trace_id, row_count,
             ${timestampToUs('complete_through')} as complete_us, ${timestampToUs('received_at')} as received_us,
             ${timestampToUs('first_time')} as first_us, ${timestampToUs('last_time')} as last_us
      from raw_batch
@@ -120,7 +121,7 @@ export async function batchesBetween(
     [site, lane, afterCommit, throughCommit, sources],
   )
   return rows.map((row) => ({
-    batchId: row.batch_id, source: sourceName(row.gateway_id, row.epoch), lane: row.lane, mode: row.mode, traceId: row.trace_id,
+    batchId: row.batch_id, source: sourceName(row.gateway_id, row.epoch), lane: row.lane, mode: row.mode, traceId: row.trace_id, rowCount: row.row_count,
     commitNumber: Number(row.commit_number), receivedUs: Number(row.received_us),
     completeThroughUs: toUsOrNull(row.complete_us), firstUs: toUsOrNull(row.first_us), lastUs: toUsOrNull(row.last_us),
   }))

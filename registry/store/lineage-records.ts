@@ -53,7 +53,7 @@ export async function releaseRecord(tx: Tx, releaseRef: number, role: string, as
        and (scope_kind, scope_id) in (('asset', $4), ('line', $5), ('family', $6))
      order by case scope_kind when 'asset' then 1 when 'line' then 2 else 3 end limit 1`,
     [releaseRef, role, atUs, asset.assetId, asset.lineId, asset.familyId])
-  const decisions = assigned?.gate_id == null ? [] : (await tx.query<{ actor_id: string; actor_roles: string[]; verdict: string; evidence_digest: string; at_us: string }>(
+  const decisions = assigned === undefined || assigned.gate_id === null ? [] : (await tx.query<{ actor_id: string; actor_roles: string[]; verdict: string; evidence_digest: string; at_us: string }>(
     `select actor_id, actor_roles, verdict, evidence_digest, ${timestampToUs('decided_at')} as at_us
      from gate_decision where gate_id = $1 order by gate_decision_id`, [assigned.gate_id])).rows
   return {

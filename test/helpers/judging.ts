@@ -63,7 +63,7 @@ export interface JudgingSite {
   asOwner<Row extends pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<Row[]>
   assign(releaseId: string, role?: AssignmentRole, scope?: Scope): Promise<void>
   /** Registers a PCA model fitted to the feature windows there are, and binds it with the policy. */
-  release(policy?: Partial<PolicyInput>): Promise<string>
+  release(policy?: Partial<PolicyInput>, featureSet?: FeatureSetInput): Promise<string>
   /** Another process: nothing cached. */
   newWorker(): WindowActivities
   drop(): Promise<void>
@@ -103,8 +103,8 @@ export async function createJudgingSite(options: { assets?: number; kind?: 'plan
       asset, name: role, role, kind: role.startsWith('wave') ? 'waveform' : 'scalar', unit: '1', canonicalUnit: '1', validFrom,
     }))),
   }))
-  const featureSet = featureSetSchema.parse(options.featureSet ?? testFeatureSet)
-  const stored = await registerFeatureSet(ctx, admin, { site, family, definition: featureSet })
+  const firstSet = options.featureSet ?? testFeatureSet
+  await registerFeatureSet(ctx, admin, { site, family, definition: featureSetSchema.parse(firstSet) })
   const tags = await inSite(pool, site, async (tx) => new Map((await tx.query<{ tag_key: string; tag_ref: number; asset_ref: number }>(
     'select tag_key, tag_ref, asset_ref from tag')).rows.map((row) => [row.tag_key, row])))
   const months = new Set<string>()
@@ -178,7 +178,9 @@ export async function createJudgingSite(options: { assets?: number; kind?: 'plan
         })
       })
     },
-    async release(policy = {}) {
+    async release(policy = {}, set = firstSet) {
+      const featureSet = featureSetSchema.parse(set)
+      const stored = await registerFeatureSet(ctx, admin, { site, family, definition: featureSet })
       const width = featureSet.features.length
       const names = featureSet.features.map((feature) => feature.name)
       const noise = Float64Array.from({ length: 200 * width }, (_, i) => Math.sin(i * 12.9898) + Math.cos(i * 78.233))

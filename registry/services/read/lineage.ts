@@ -46,7 +46,7 @@ export async function readLineage(ctx: ServiceContext, actor: Actor, input: Line
   return inSite(ctx.pool, input.site, async (tx) => {
     const alert = input.alert === undefined ? undefined : await findAlertRoot(tx, input.site, input.alert)
       ?? refuse('not_found', `site ${input.site} has no alert ${input.alert}`, { alert: input.alert })
-    const scoreId = alert?.scoreId ?? input.score as string
+    const scoreId = alert?.scoreId ?? input.score ?? ''
     const record = await readReplayRecord(tx, scoreId)
     if (record === undefined || record.score.site !== input.site) {
       return refuse('not_found', `site ${input.site} has no score ${scoreId}`, { score: scoreId })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, describe, it } from 'node:test'
-import { createJudgingSite, S, series, T0, type BatchDraft, type JudgingSite } from '../../helpers/judging.ts'
+import { createJudgingSite, S, series, T0, testFeatureSet, type BatchDraft, type JudgingSite } from '../../helpers/judging.ts'
 
 const open: JudgingSite[] = []
 after(async () => { for (const site of open) await site.drop() })
@@ -127,5 +127,30 @@ describe('closing windows', () => {
     const scores = await site.asOwner<{ asset_id: string; release_id: string }>(
       'select asset_id, release_id from score join release using (release_ref) join asset using (asset_ref) order by asset_id')
     assert.deepEqual(scores.map((s) => [s.asset_id, s.release_id]), [['pump-1', wide], ['pump-2', narrow]])
+  })
+})
+
+describe('a change of what judges', () => {
+  it('goes on from now when it is rolled back to another feature set, with one stream of decisions', async () => {
+    const site = await siteFor()
+    const wear = () => 9
+    const older = await site.release()
+    await site.assign(older)
+    await site.close(await site.commit(batch(0, 20, {}, 'pump-1', wear)))
+    const newer = await site.release({ name: 'newer' }, { ...testFeatureSet, version: 2, hopUs: 10 * S })
+    await site.assign(newer)
+    await site.close(await site.commit(batch(20, 60, {}, 'pump-1', wear)))
+    await site.assign(older)
+    await site.close(await site.commit(batch(60, 80)))
+    const decided = await site.asOwner<{ release_id: string; end_s: number; fired: string | null }>(
+      `select release_id, (extract(epoch from window_end) - $1)::float8 as end_s, decision->>'fired' as fired
+       from score join release using (release_ref) where decision is not null order by window_end`, [T0 / S])
+    assert.deepEqual(decided.map((d) => [d.end_s, d.release_id, d.fired]), [
+      [10, older, null], [15, older, 'wear'], [20, older, 'wear'],
+      // The newer set's lane starts with the batch in hand, at its first whole window.
+      [30, newer, 'wear'], [40, newer, 'wear'], [50, newer, 'wear'], [60, newer, 'wear'],
+      [65, older, 'wear'], [70, older, 'wear'], [75, older, null], [80, older, null],
+    ])
+    assert.equal((await site.asOwner('select 1 from alert')).length, 1, 'one episode through all changes')
   })
 })

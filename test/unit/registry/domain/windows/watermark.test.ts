@@ -52,8 +52,9 @@ const histories = fc.array(fc.record({
   let wall = 0
   return moves.map(({ source, advance, pause }, i) => {
     wall += pause
-    through[source] = (through[source] ?? 0) + advance
-    return batch(i + 1, source, through[source] as number, wall)
+    const complete = (through[source] ?? 0) + advance
+    through[source] = complete
+    return batch(i + 1, source, complete, wall)
   })
 })
 
