@@ -75,7 +75,7 @@ function createAdminPool(adminUrl: () => string | undefined) {
 }
 
 /** Every batch of a site has its outcome, and its windows are closed. */
-export async function settled({ sql }: Pick<TestPlatform, 'sql'>, site: string, batches: number, limitMs = 120_000): Promise<void> {
+export async function settled({ sql }: Pick<TestPlatform, 'sql'>, site: string, batches: number, limitMs = 90_000): Promise<void> {
   await waitFor(`${batches} batches of ${site} to be settled`, async () => {
     const [row] = await sql<{ n: number }>(
       `select count(*)::int as n from raw_batch where site_id = $1 and (state = 'quarantined' or windows_closed_at is not null)`, [site])

@@ -11,6 +11,8 @@ export interface RawGateway {
   send(bytes: Uint8Array): Promise<Acknowledgement>
   /** Sends and does not wait. */
   publish(bytes: Uint8Array): Promise<void>
+  /** All that the platform has answered on this connection. */
+  answers(): readonly Acknowledgement[]
   close(): Promise<void>
 }
 
@@ -25,6 +27,7 @@ export async function connectRawGateway(mqtt: MqttConnection, site: string, gate
   const publish = async (bytes: Uint8Array) => { await client.publishAsync(topics.batch(site, gateway), Buffer.from(bytes), { qos: 1 }) }
   return {
     publish,
+    answers: () => answers,
     async send(bytes) {
       const digest = createHash('sha256').update(bytes).digest('hex')
       const heard = answers.length
