@@ -4,7 +4,6 @@ import { migrate } from '../registry/store/migrate.ts'
 import type { ChildSpec } from './child-process.ts'
 import { connectionsToEnv, variableNames, type Config, type Connections } from './config.ts'
 import { buildConsole } from './dev/build-console.ts'
-import { buildConsole } from './dev/build-console.ts'
 import { freePort, isFree, PortTakenError } from './dev/ports.ts'
 import { startStack, type Stack } from './dev/stack.ts'
 import { tsxArgs } from './node-child.ts'
@@ -82,7 +81,6 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     if (processes.some(({ name }) => name === 'api')) await buildConsole()
     publisher = publishStatus(config.dataDir, url, version(), stack, () => supervisor.status())
     // A fraction of a second; so the console is always that of these sources.
-    await buildConsole()
     await startProcesses({ config, port, stack, supervisor, processes, log })
   } catch (error) {
     await stop()
