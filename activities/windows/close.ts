@@ -5,6 +5,7 @@ import { assetsFedBy, markWindowsClosed, saveLanes, type AssetLane } from '../..
 import { newestRevisions, revisionKey } from '../../registry/store/feature-windows.ts'
 import { roleTagsOf } from '../../registry/store/judging-definitions.ts'
 import { noteLateWindows } from '../../registry/store/late-windows.ts'
+import { announce } from '../../registry/store/outbox.ts'
 import { siteSettings } from '../../registry/store/site-progress.ts'
 import { inSite, type Tx } from '../../registry/store/transaction.ts'
 import type { WindowDeps } from './deps.ts'
@@ -45,6 +46,7 @@ async function closeSlice(deps: WindowDeps, site: string, batchIds: readonly str
   return inSite(deps.pool, site, async (tx) => {
     const fed = await assetsFedBy(tx, site, batchIds)
     const { wanted, refused } = await findWanted(tx, fed, deps.definitions, deps.models)
+    await announceRefusals(tx, refused, deps.nowUs())
     const tagsOf = await roleTagsOf(tx, [...new Set(wanted.map(({ place }) => place.assetRef))])
     const plan = await planClosing(tx, site, wanted, deps.definitions, tagsOf, await waitOf(tx, site))
     const cases = await computeCases(tx, plan, deps, pulse)
@@ -59,6 +61,18 @@ async function closeSlice(deps: WindowDeps, site: string, batchIds: readonly str
     if (!plan.more) await markWindowsClosed(tx, site, batchIds)
     return { windows: cases.length, scores: verdicts.length, late: plan.late.length, refused, more: plan.more }
   })
+}
+
+const DAY_US = 86_400_000_000
+
+/** A release that cannot judge is news, once a day for as long as it lasts. */
+async function announceRefusals(tx: Tx, refused: readonly RefusedRelease[], nowUs: number): Promise<void> {
+  for (const { release, role, refusal } of refused) {
+    await announce(tx, {
+      id: `release-refused/${release.releaseId}/${Math.floor(nowUs / DAY_US)}`, type: 'release.refused', atUs: nowUs,
+      data: { release: release.releaseId, role, code: refusal.code, message: refusal.message, windowsHeld: role === 'champion' },
+    })
+  }
 }
 
 /** How long this site's windows wait: `settings.windows` over the defaults. */

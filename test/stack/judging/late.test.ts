@@ -107,8 +107,10 @@ describe('what cannot be judged', () => {
     site.objects.objects.set(key, good.map((byte, i) => (i === 100 ? byte ^ 1 : byte)))
     assert.deepEqual(await site.close(await site.commit(batch(0, 20))), { windows: 0, scores: 0, late: 0 })
     assert.match(site.errors.join('\n'), /cannot judge, its windows stay open/)
+    await site.close(await site.commit(batch(20, 25)))
+    assert.equal((await site.asOwner("select 1 from outbox where kind = 'release.refused'")).length, 1, 'told once a day')
     site.objects.objects.set(key, good)
-    assert.deepEqual(await site.close(await site.commit(batch(20, 40))), { windows: 7, scores: 7, late: 0 })
+    assert.deepEqual(await site.close(await site.commit(batch(25, 40))), { windows: 7, scores: 7, late: 0 })
   })
 
   it('a window with too few good readings is passed over, and the next one is not', async () => {
