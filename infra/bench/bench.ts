@@ -55,7 +55,7 @@ async function measure(platform: Platform): Promise<Record<string, Record<string
     const batchMs = await medianRunMs(client, `WorkflowType = 'ingestBatch' and ExecutionStatus = 'Completed' and StartTime > '${before}'`)
     say('the whole path, from a source through the durable buffer')
     const wholePath = await wholePathRate(platform, pool, startUs + 86_400_000_000)
-    const gateway = await gatewayRate(mqtt)
+    const gateway = await gatewayRate()
     say('the same workflow with empty activities')
     const empty = await emptyRunMs(temporal, 20)
     say('scoring')

@@ -1,47 +1,37 @@
+import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import mqtt from 'mqtt'
+import { promisify } from 'node:util'
 import pino from 'pino'
 import { openLmdbBuffer } from '../../edge/buffer/lmdb-buffer.ts'
 import { createGateway } from '../../edge/gateway.ts'
 import type { ReadingsBlock } from '../../edge/raw-entry.ts'
 import type { Source } from '../../edge/source.ts'
-import { peekHeader } from '../../registry/domain/codec/decode.ts'
-import { acknowledgementSchema, topics } from '../../registry/domain/contract/batch.ts'
 import type { Pool } from '../../registry/store/pool.ts'
 import { inSite } from '../../registry/store/transaction.ts'
 import type { MqttConnection } from '../config.ts'
 import { waitFor } from '../demo/wait.ts'
+import { tsxArgs } from '../node-child.ts'
 import type { Platform } from '../platform.ts'
+import { root } from '../setup/paths.mjs'
 import { benchSite, benchTagKeys } from './workload.ts'
 
 const ROUNDS = 15_000
 const ROUNDS_PER_BLOCK = 250
 const SECOND_US = 1_000_000
 
-/** Readings a second from a source through the durable buffer to acknowledged, by a receiver that acknowledges at once. */
-export async function gatewayRate(address: MqttConnection): Promise<number> {
-  // A site of its own, so that the platform's landing zone has no part in it: it would quarantine and answer too.
-  const site = 'bench-instant'
-  const receiver = await mqtt.connectAsync(address.url, { protocolVersion: 4, ...credentials(address) })
-  receiver.on('message', (topic, payload) => {
-    const { gateway, epoch, sequence } = peekHeader(payload)
-    const answer = acknowledgementSchema.parse({ gateway, epoch, sequence, status: 'stored', code: null, message: null, receivedUs: Date.now() * 1000 })
-    receiver.publish(topics.acknowledgement(site, gateway), JSON.stringify(answer), { qos: 1 })
-  })
-  await receiver.subscribeAsync(topics.batch(site, 'bench-edge'), { qos: 1 })
-  try {
-    return await runGateway(address, site, Date.now() * 1000 - ROUNDS * SECOND_US)
-  } finally {
-    await receiver.endAsync()
-  }
+/** Readings a second from a source through the durable buffer to acknowledged: `infra/bench/edge.ts`, in a process of its own. */
+export async function gatewayRate(): Promise<number> {
+  const { stdout } = await promisify(execFile)(process.execPath, [...tsxArgs(), path.join(root, 'infra/bench/edge.ts'), '--json'], { maxBuffer: 1 << 20 })
+  const figures = JSON.parse(stdout.trim().split('\n').at(-1) ?? '{}') as { gatewayReadingsPerSec: number }
+  return figures.gatewayReadingsPerSec
 }
 
-/** The same gateway against the platform: source → buffer → broker → committed scores. */
+/** The same path against the platform: source → buffer → broker → committed scores. */
 export async function wholePathRate(platform: Platform, pool: Pool, startUs: number): Promise<number> {
   const started = performance.now()
-  await runGateway(platform.connections.mqtt, benchSite, startUs)
+  await runGateway(platform.connections.mqtt, startUs)
   await waitFor('the whole path', () => inSite(pool, benchSite, async (tx) => {
     const { rows } = await tx.query<{ waiting: string }>("select count(*) as waiting from raw_batch where gateway_id = 'bench-edge' and windows_closed_at is null and state <> 'quarantined'")
     return rows[0]?.waiting === '0'
@@ -49,14 +39,12 @@ export async function wholePathRate(platform: Platform, pool: Pool, startUs: num
   return (ROUNDS * benchTagKeys.length) / ((performance.now() - started) / 1000)
 }
 
-async function runGateway(address: MqttConnection, site: string, startUs: number): Promise<number> {
+async function runGateway(address: MqttConnection, startUs: number): Promise<void> {
   const directory = await mkdtemp(path.join(tmpdir(), 'twinward-bench-edge-'))
   const buffer = await openLmdbBuffer({ directory })
   try {
-    const gateway = createGateway({ site, gateway: 'bench-edge', buffer, sources: [steadySource(startUs)], mqtt: address, log: pino({ level: 'silent' }) })
-    const started = performance.now()
+    const gateway = createGateway({ site: benchSite, gateway: 'bench-edge', buffer, sources: [steadySource(startUs)], mqtt: address, log: pino({ level: 'silent' }) })
     await gateway.run(new AbortController().signal)
-    return (ROUNDS * benchTagKeys.length) / ((performance.now() - started) / 1000)
   } finally {
     await buffer.close()
     await rm(directory, { recursive: true, force: true })
@@ -90,5 +78,3 @@ function blockOf(from: number, to: number, startUs: number): ReadingsBlock {
   }
   return block
 }
-
-const credentials = ({ username, password }: MqttConnection) => ({ ...(username !== undefined && { username }), ...(password !== undefined && { password }) })

@@ -17,7 +17,7 @@ export const demoPeople = [
 export type DemoPerson = (typeof demoPeople)[number]['id']
 
 export const demoGovernance = {
-  'promote-model': { requiredApprovals: 2, roles: ['reliability-engineer'], ownerMustApprove: true },
+  'promote-model': { requiredApprovals: 2, roles: ['reliability-engineer', 'ml-engineer'], ownerMustApprove: true },
   'approve-policy': { requiredApprovals: 1, roles: ['reliability-engineer'], ownerMustApprove: true },
 }
 

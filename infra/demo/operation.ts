@@ -10,7 +10,9 @@ export async function runOperation(client: ApiClient, site: string, request: Rec
   return waitFor(`${started.kind} to end`, async () => {
     const operation = await client.get<Operation>(`/v1/operations/${started.id}`, { site })
     if (operation.state === 'failed' || operation.state === 'cancelled') throw new Error(`${operation.kind} ${operation.state}: ${JSON.stringify(operation.error)}`)
-    narrator.progress(`${operation.kind} ${operation.state} ${Object.entries(operation.progress).map(([k, v]) => `${k} ${String(v)}`).join(', ')}`)
+    narrator.progress(`${operation.kind} ${operation.state} ${stepOf(operation)}`)
     return operation.state === 'succeeded' ? operation : undefined
   })
 }
+
+const stepOf = ({ progress }: Operation): string => (typeof progress['step'] === 'string' ? progress['step'] : '')

@@ -10,7 +10,7 @@ export interface Operation { id: string; kind: string; state: string; progress: 
 export async function runOperation({ api, print, site }: CommandContext, request: Record<string, unknown>): Promise<Operation> {
   let operation = await api.post<Operation>('/v1/operations', request, { site }, randomUUID())
   while (!['succeeded', 'failed', 'cancelled'].includes(operation.state)) {
-    print.progress(`${operation.kind} ${operation.state} ${Object.entries(operation.progress).map(([k, v]) => `${k}=${String(v)}`).join(' ')}`)
+    print.progress(`${operation.kind} ${operation.state} ${typeof operation.progress['step'] === 'string' ? operation.progress['step'] : ''}`)
     await sleep(500)
     operation = await api.get<Operation>(`/v1/operations/${operation.id}`, { site })
   }
