@@ -1,4 +1,4 @@
-import { isGrpcServiceError, WorkflowNotFoundError, WorkflowUpdateFailedError, type Client } from '@temporalio/client'
+import { isGrpcServiceError, WorkflowNotFoundError, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError, type Client } from '@temporalio/client'
 import { ApplicationFailure } from '@temporalio/common'
 import type { GateUpdates } from '../api/deps.ts'
 import { ApiError } from '../api/errors.ts'
@@ -27,7 +27,7 @@ function refusalOf(error: unknown): unknown {
   if (error instanceof WorkflowNotFoundError) {
     return unavailable('The gate’s workflow is not running: it has just closed, or it is being restored. Look at the gate, and try again in a moment.')
   }
-  if (isGrpcServiceError(error)) {
+  if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError || isGrpcServiceError(error)) {
     return unavailable('The decision was not confirmed in time: Temporal or its workers are away. It may still be taken; look at the gate before you repeat it.')
   }
   return error

@@ -76,7 +76,7 @@ export async function listGates(ctx: ServiceContext, actor: Actor, input: GatesI
      where ${ofSite(tx, 'g.site_id')} and ($2::text is null or g.state = $2) and ($3::text is null or g.family_id = $3)
        and (not $4::boolean or (g.state = 'open' and g.requested_by <> $1 and not $1 = any(g.authors)
             and not exists (select 1 from gate_decision d where d.gate_id = g.gate_id and d.actor_id = $1)
-            and exists (select 1 from jsonb_array_elements_text(g.rules->'roles') as role where role = any($5::text[]))))
+            and exists (select 1 from jsonb_array_elements_text(g.rules->'roles') as asked(name) where asked.name = any($5::text[]))))
        and ($6::bigint is null or (g.requested_at, g.gate_id) < (${usToTimestamp('$6')}, $7::uuid))
      order by g.requested_at desc, g.gate_id desc limit $8`,
     [actor.id, input.state ?? null, input.family ?? null, input.waitingForMe ?? false, actor.roles, beforeUs, beforeId, input.limit + 1],

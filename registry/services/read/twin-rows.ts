@@ -114,26 +114,25 @@ export interface TwinTagRow {
   readonly at_us: string | null
 }
 
-/**
- * The asset's tags as they are measured now, each with its newest reading: the last value of its newest chunk, or the
- * time of its newest waveform. Looks from the tag's head back, so that only one partition is touched.
- */
+/** Chunks looked at for a tag's newest reading: those of interleaved batches may begin later and still end earlier. */
+const NEWEST_CHUNKS = 8
+
+/** The asset's tags as they are measured now, each with its newest reading, or the time of its newest waveform. */
 export async function newestReadings(tx: Tx, assetRef: number): Promise<TwinTagRow[]> {
   const { rows } = await tx.query<TwinTagRow>(
     `select t.tag_key, t.kind, v.role, v.canonical_unit, r.value, r.quality, ${timestampToUs('coalesce(r.at, w.at)')} as at_us
      from tag t
      join tag_version v on v.tag_ref = t.tag_ref and v.valid @> now()
-     left join tag_head h on h.tag_ref = t.tag_ref
      left join lateral (
        select c.vals[c.n] as value, coalesce(c.quals[c.n], 0)::integer & 65535 as quality, c.t_max as at
-       from reading_chunk c
-       where t.kind = 'scalar' and c.tag_ref = t.tag_ref and c.t_min <= h.t_max and c.t_min > h.t_max - interval '1 day'
+       from (
+         select vals, quals, n, t_max, revision from reading_chunk
+         where t.kind = 'scalar' and tag_ref = t.tag_ref order by t_min desc limit ${NEWEST_CHUNKS}
+       ) c
        order by c.t_max desc, c.revision desc limit 1
      ) r on true
      left join lateral (
-       select t_start as at from waveform
-       where t.kind = 'waveform' and tag_ref = t.tag_ref and t_start <= h.t_max and t_start > h.t_max - interval '1 day'
-       order by t_start desc limit 1
+       select t_start as at from waveform where t.kind = 'waveform' and tag_ref = t.tag_ref order by t_start desc limit 1
      ) w on true
      where t.asset_ref = $1 order by t.tag_key`,
     [assetRef],
