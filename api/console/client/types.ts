@@ -2,6 +2,8 @@
  * The shapes the console reads from /v1, as the routes answer them. Instants are RFC 3339 text; lists are
  * `{ items, nextCursor }`. When a route and this file differ, the console is what breaks: keep them together.
  */
+import type { GateEvidence } from './parts/evidence.tsx'
+
 export interface Page<T> { items: T[]; nextCursor: string | null }
 
 export interface Me { id: string; name?: string; roles: string[]; sites: string[] | '*' }
@@ -62,8 +64,8 @@ export interface AlertDetail extends AlertRow {
   feedback: { verdict: string; note: string; by: string; at: string }[]
 }
 
-/** GET /v1/scores?asset&from&to: ascending by window end. */
-export interface ScoreRow { id: string; windowEnd: string; score: number | null; confidence: number | null; release: string; role: string; lane: string; revision: number; severity: Severity | null }
+/** GET /v1/twins/{asset}/trend: the champion's scores in equal intervals of event time, oldest first. */
+export interface TrendPoint { from: string; windows: number; confidence: { median: number | null; max: number | null } }
 
 /** GET /v1/readings?tag&from&to&points: columns of equal length; min/max buckets when downsampled. */
 export interface ReadingSeries { tag: string; unit: string; times: string[]; values: (number | null)[]; low?: (number | null)[]; high?: (number | null)[] }
@@ -90,7 +92,7 @@ export interface GateRow {
 
 /** GET /v1/gates/{id} */
 export interface GateDetail extends GateRow {
-  evidence: Record<string, unknown> | null
+  evidence: GateEvidence | null
   evidenceCommit: number | null
   rules: Record<string, unknown>
   decisions: { actor: string; verdict: 'approve' | 'reject'; comment: string; at: string }[]

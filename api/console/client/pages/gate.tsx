@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks'
 import { get, post } from '../api.ts'
 import { Badge, Notice, Panel, shortDigest, When } from '../parts/bits.tsx'
-import { Evidence } from '../parts/evidence.tsx'
+import { EvidencePanel } from '../parts/evidence.tsx'
 import type { GateDetail, Me } from '../types.ts'
 import { useData } from '../use-data.ts'
 
@@ -29,7 +29,7 @@ export function GatePage({ id, me }: { id: string; me: Me }) {
       <Notice error={error} />
       {failure && <p class="notice" role="alert">{failure}</p>}
       <div class="grid">
-        <Panel title="Decision">
+        <Panel title="Decision" wide>
           <dl class="facts">
             <dt>Reason</dt><dd>{gate.reason}</dd>
             <dt>Requested by</dt><dd>{gate.requestedBy}, <When at={gate.requestedAt} /></dd>
@@ -49,9 +49,7 @@ export function GatePage({ id, me }: { id: string; me: Me }) {
             </>
           ))}
         </Panel>
-        <Panel title="Evidence" aside={<span class="soft">as of commit {gate.evidenceCommit ?? '–'}, digest <span class="mono" title={gate.evidenceDigest ?? ''}>{shortDigest(gate.evidenceDigest)}</span></span>}>
-          {gate.evidence ? <Evidence value={gate.evidence} /> : <p class="soft">Being collected…</p>}
-        </Panel>
+        <EvidencePanel evidence={gate.evidence} commit={gate.evidenceCommit} digest={gate.evidenceDigest} />
       </div>
     </>
   )

@@ -3,7 +3,7 @@ import { get } from '../api.ts'
 import { Badge, Empty, Notice, number, Panel, When } from '../parts/bits.tsx'
 import { Chart, type Mark } from '../parts/chart.tsx'
 import { LineageDrawing } from '../parts/lineage.tsx'
-import type { AlertRow, Page, ReadingSeries, ScoreRow, Twin } from '../types.ts'
+import type { AlertRow, Page, ReadingSeries, TrendPoint, Twin } from '../types.ts'
 import { useData } from '../use-data.ts'
 
 const SPANS = { day: 1, week: 7, month: 31, year: 366 } as const
@@ -53,12 +53,12 @@ function newest(twin: Twin | undefined): string | null {
 }
 
 function ScorePanel({ twin, alerts, from, to, span, onSpan }: { twin: Twin; alerts: AlertRow[]; from: string; to: string; span: Span; onSpan: (span: Span) => void }) {
-  // `to` is the end of the newest window and the query's end is exclusive: one more microsecond takes it in.
+  // `to` is the end of the newest window and the query's end is exclusive: one more millisecond takes it in.
   const until = new Date(Date.parse(to) + 1).toISOString()
-  const { data, error } = useData(() => get<Page<ScoreRow>>('/v1/scores', { site: twin.site, asset: twin.asset, from, to: until, role: 'champion', limit: 5000 }), `score${twin.site}${twin.asset}${span}${to}`, 15_000)
+  const { data, error } = useData(() => get<Page<TrendPoint>>(`/v1/twins/${encodeURIComponent(twin.asset)}/trend`, { site: twin.site, from, to: until, points: 600 }), `trend${twin.site}${twin.asset}${span}${to}`, 15_000)
   const rows = data?.items ?? []
-  const times = useMemo(() => rows.map((row) => seconds(row.windowEnd)), [data])
-  const series = useMemo(() => [{ label: 'confidence of a fault', color: 'main' as const, values: rows.map((row) => row.confidence) }], [data])
+  const times = useMemo(() => rows.map((row) => seconds(row.from)), [data])
+  const series = useMemo(() => [{ label: 'confidence of a fault', color: 'main' as const, values: rows.map((row) => row.confidence.max) }], [data])
   const marks = useMemo((): Mark[] => alerts.map((alert) => ({ at: seconds(alert.raisedAt), label: alert.rule, kind: 'alert' })), [alerts])
   const levels = useMemo(() => twin.rules.filter((rule) => rule.signal === 'confidence').map((rule) => ({ value: rule.raiseAt, label: `${rule.id} raises at ${rule.raiseAt}`, kind: 'raise' as const })), [JSON.stringify(twin.rules.map((rule) => rule.raiseAt))])
   return (

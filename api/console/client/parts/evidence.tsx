@@ -1,25 +1,50 @@
-import { number } from './bits.tsx'
+import { number, Panel, shortDigest } from './bits.tsx'
 
-/** Evidence is plain JSON; it is shown whole, because approvals bind to all of it. Numbers short, nesting as indentation. */
-export function Evidence({ value }: { value: unknown }) {
-  if (Array.isArray(value)) {
-    const items: unknown[] = value
-    if (items.every((one) => typeof one !== 'object')) return <>{items.map(plain).join(', ') || '–'}</>
-    return <ol>{items.map((one, i) => <li key={i}><Evidence value={one} /></li>)}</ol>
-  }
-  if (value !== null && typeof value === 'object') {
-    return (
-      <dl class="facts">
-        {Object.entries(value as Record<string, unknown>).map(([name, one]) => [<dt key={`${name}-t`}>{words(name)}</dt>, <dd key={`${name}-d`}><Evidence value={one} /></dd>])}
-      </dl>
-    )
-  }
-  return <>{plain(value)}</>
+/** The parts of a gate's evidence that people decide by; everything else is shown as it was hashed. */
+export interface GateEvidence {
+  champion?: Side | null
+  candidate?: Side | null
+  coverage?: { windows: number; assetsWithData: number; assetsWithout: string[]; meanGoodFraction: number | null }
+  slice?: { from: string; to: string; assets: string[]; recordedFailures: number }
+  drift?: { verdict: string; drifted: string[] } | null
+}
+interface Side {
+  release: string
+  policy: { name: string; version: number }
+  trained: { model: string; kind: string; reason: string; dataset: { rows: number; commitNumber: number }; metrics: { choice?: { because?: string }; evaluation?: { falseAlarmRate?: number | null; leadTime?: unknown } } }
+  backTest: { windows: number; episodes: number; confidence?: { median: number | null; p99: number | null; above99: number | null }; episodesByRule: Record<string, number>; episodesByAsset: Record<string, number> } | null
 }
 
-function plain(value: unknown): string {
-  if (typeof value === 'number') return number(value)
-  return typeof value === 'string' || typeof value === 'boolean' ? String(value) : '–'
-}
+const percent = (value: number | null | undefined) => (value === null || value === undefined ? '–' : `${number(value * 100, 3)} %`)
+const counts = (value: Record<string, number> | undefined) => Object.entries(value ?? {}).map(([name, n]) => `${name} ${n}`).join(', ') || 'none'
 
-const words = (name: string) => name.replaceAll(/([a-z])([A-Z])/g, '$1 $2').replaceAll('_', ' ').toLowerCase()
+const ROWS: { what: string; of: (side: Side) => string }[] = [
+  { what: 'Model', of: (side) => `${side.trained.model} (${side.trained.kind})` },
+  { what: 'Why it was trained', of: (side) => side.trained.reason },
+  { what: 'Trained on', of: (side) => `${side.trained.dataset.rows} windows, as of commit ${side.trained.dataset.commitNumber}` },
+  { what: 'False alarms on held-out normal windows', of: (side) => percent(side.trained.metrics.evaluation?.falseAlarmRate) },
+  { what: 'Policy', of: (side) => `version ${side.policy.version}` },
+  { what: 'Alert episodes it would have raised', of: (side) => (side.backTest ? String(side.backTest.episodes) : '–') },
+  { what: '… by rule', of: (side) => counts(side.backTest?.episodesByRule) },
+  { what: '… by machine', of: (side) => counts(side.backTest?.episodesByAsset) },
+  { what: 'Windows above 0.99 confidence', of: (side) => percent(side.backTest?.confidence?.above99) },
+]
+
+/** Candidate beside what it would replace, on the same machines and windows; then the whole document, as the digest covers it. */
+export function EvidencePanel({ evidence, commit, digest }: { evidence: GateEvidence | null; commit: number | null; digest: string | null }) {
+  const aside = <span class="soft">as of commit {commit ?? '–'}, digest <span class="mono" title={digest ?? ''}>{shortDigest(digest)}</span></span>
+  if (!evidence) return <Panel title="Evidence" aside={aside} wide><p class="soft">Being collected…</p></Panel>
+  const { candidate, champion, coverage, slice, drift } = evidence
+  return (
+    <Panel title="Evidence" aside={aside} wide>
+      {slice && <p class="soft">Both on the same {coverage?.windows ?? '–'} windows of {slice.assets.length} machines, {slice.from.slice(0, 10)} to {slice.to.slice(0, 10)}{typeof coverage?.meanGoodFraction === 'number' && <>, {percent(coverage.meanGoodFraction)} good readings</>}; {slice.recordedFailures} recorded failures.</p>}
+      {drift && <p class="soft">Drift since the champion was trained: {drift.verdict}{drift.drifted.length > 0 && ` in ${drift.drifted.length} features`}.</p>}
+      <div class="scroll"><table>
+        <thead><tr><th></th><th>{candidate ? `${candidate.release} (asked for)` : 'asked for'}</th><th>{champion ? `${champion.release} (in force)` : 'nothing in force'}</th></tr></thead>
+        <tbody>{ROWS.map(({ what, of }) => <tr key={what}><td class="soft">{what}</td><td>{candidate ? of(candidate) : '–'}</td><td>{champion ? of(champion) : '–'}</td></tr>)}</tbody>
+      </table></div>
+      {candidate?.trained.metrics.choice?.because && <p class="soft">Why this model: {candidate.trained.metrics.choice.because}.</p>}
+      <details><summary>The whole evidence</summary><pre class="document">{JSON.stringify(evidence, null, 2)}</pre></details>
+    </Panel>
+  )
+}
