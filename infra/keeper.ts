@@ -15,7 +15,7 @@ import { busChannel, webhookChannel, workflowChannel } from './keeper/channels.t
 import { pause, periodic, runLoops, type Loop } from './keeper/loop.ts'
 import { createRelay } from './keeper/relay.ts'
 import { createListener } from './pg-listener.ts'
-import { reconcile } from './reconcile.ts'
+import { createReconciler } from './reconcile.ts'
 import { ensureSchedules, readDriftSchedules } from './schedules.ts'
 import { connectTemporal } from './temporal.ts'
 
@@ -33,6 +33,7 @@ export interface Keeper {
 }
 
 const SEAL_EVERY_MS = 1000
+const ROUNDS_AT_ONCE = 20
 const SCHEDULES_EVERY_MS = 60_000
 const CLEAN_EVERY_MS = 600_000
 
@@ -60,12 +61,16 @@ export async function startKeeper({ connections, log, keepOutboxDays = 7, reconc
   const dispatcher = createDispatcher({ pool, client: temporal.client, log: log.child({ loop: 'dispatcher' }) })
   broker.on('connect', () => { bells.bus.ring() })
 
+  const reconciler = createReconciler({ pool, client: temporal.client, log })
   const loops: Loop[] = [
     createRelay({ pool, log, bell: bells.bus }, busChannel(createPublisher(broker))),
     createRelay({ pool, log, bell: bells.webhook }, webhookChannel(pool)),
     createRelay({ pool, log, bell: bells.workflow }, workflowChannel(temporal.client)),
     sealer({ pool, objects }),
-    periodic('reconciler', reconcileEveryMs, async () => { await reconcile({ pool, client: temporal.client, log }) }),
+    periodic('reconciler', reconcileEveryMs, async (signal) => {
+      // Where much was lost, on at once; but a workflow that fails as soon as it starts must not make this spin.
+      for (let i = 0; i < ROUNDS_AT_ONCE && !signal.aborted && (await reconciler.round()).length > 0; i++);
+    }),
     periodic('schedules', SCHEDULES_EVERY_MS, async () => { await ensureSchedules(temporal.client, await readDriftSchedules(pool)) }),
     periodic('retention', CLEAN_EVERY_MS, () => forgetOld(pool, keepOutboxDays)),
   ]

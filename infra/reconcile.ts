@@ -16,34 +16,55 @@ interface Wanted { readonly workflowId: string; readonly start: WorkflowStart }
 /** Looked up side by side; a gentle number, since it runs beside everything else. */
 const AT_ONCE = 10
 
+/** Looked after in one round: with thousands of open episodes, the next round goes on with the next ones. */
+const PER_ROUND = 500
+const MOST = 100_000
+
+export interface Reconciler {
+  /** Gives the ids of the workflows that were missing and are started. */
+  round(): Promise<string[]>
+}
+
 /**
  * Starts the workflow of every waiting gate, open alert and unended operation that has none: Temporal's database may
- * have been lost, or a workflow ended by hand. PostgreSQL says what must be waited for. Gives the ids it started.
+ * have been lost, or a workflow ended by hand. PostgreSQL says what must be waited for.
  */
-export async function reconcile({ pool, client, log }: { pool: Pool; client: Client; log: Logger }): Promise<string[]> {
-  const wanted = await inSite(pool, ALL_SITES, async (tx): Promise<Wanted[]> => {
-    const gates = (await openGates(tx)).map(({ site, gateId, kind, expiresAtUs }) => ({
+export function createReconciler({ pool, client, log }: { pool: Pool; client: Client; log: Logger }): Reconciler {
+  let position = 0
+  return {
+    async round() {
+      const wanted = await readWanted(pool)
+      if (position >= wanted.length) position = 0
+      const part = wanted.slice(position, position + PER_ROUND)
+      position += part.length
+      const started: string[] = []
+      for (let i = 0; i < part.length; i += AT_ONCE) {
+        await Promise.all(part.slice(i, i + AT_ONCE).map(async ({ workflowId, start }) => {
+          if (await isRunning(client, workflowId)) return
+          if (await startWorkflow(client, workflowId, start)) started.push(workflowId)
+        }))
+      }
+      if (started.length > 0) log.warn({ count: started.length, first: started.slice(0, 5) }, 'started workflows that were missing')
+      return started
+    },
+  }
+}
+
+async function readWanted(pool: Pool): Promise<Wanted[]> {
+  return inSite(pool, ALL_SITES, async (tx) => {
+    const gates = (await openGates(tx, MOST)).map(({ site, gateId, kind, expiresAtUs }) => ({
       workflowId: workflowIds.gate(gateId),
       start: {
         type: kind === 'approve-policy' ? workflowTypes.approvePolicy : workflowTypes.promoteModel,
         taskQueue: taskQueues.main, input: { site, gateId, expiresAtUs },
       },
     }))
-    const alerts = (await openAlerts(tx)).map(({ site, alertId }) => ({
+    const operations = (await openOperations(tx, MOST)).map(({ workflowId, start }) => ({ workflowId, start }))
+    const alerts = (await openAlerts(tx, MOST)).map(({ site, alertId }) => ({
       workflowId: workflowIds.alert(alertId), start: { type: workflowTypes.alertLifecycle, taskQueue: taskQueues.main, input: { site, alertId } },
     }))
-    const operations = (await openOperations(tx)).map(({ workflowId, start }) => ({ workflowId, start }))
-    return [...gates, ...alerts, ...operations]
+    return [...gates, ...operations, ...alerts]
   })
-  const started: string[] = []
-  for (let i = 0; i < wanted.length; i += AT_ONCE) {
-    await Promise.all(wanted.slice(i, i + AT_ONCE).map(async ({ workflowId, start }) => {
-      if (await isRunning(client, workflowId)) return
-      if (await startWorkflow(client, workflowId, start)) started.push(workflowId)
-    }))
-  }
-  if (started.length > 0) log.warn({ count: started.length, first: started.slice(0, 5) }, 'started workflows that were missing')
-  return started
 }
 
 async function isRunning(client: Client, workflowId: string): Promise<boolean> {

@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test'
 import { Client, Connection } from '@temporalio/client'
 import { pino } from 'pino'
 import type { Keeper } from '../../../infra/keeper.ts'
-import { reconcile } from '../../../infra/reconcile.ts'
+import { createReconciler } from '../../../infra/reconcile.ts'
 import { startKeeper } from '../../../infra/keeper.ts'
 import { startWorker, type WorkerProcess } from '../../../infra/worker.ts'
 import { createGateUpdates } from '../../../infra/gate-updates.ts'
@@ -41,11 +41,11 @@ describe('after Temporal lost everything', () => {
       const client = new Client({ connection, namespace })
       await until('the gate waits again', async () => (await client.workflow.getHandle(`gate/${gate}`).describe().catch(() => undefined))?.status.name === 'RUNNING')
       assert.equal((await plant.gate(gate)).evidence_digest, digest, 'its evidence is the frozen one')
-      assert.deepEqual(await reconcile({ pool: plant.pool, client, log }), [], 'nothing is started twice')
+      assert.deepEqual(await createReconciler({ pool: plant.pool, client, log }).round(), [], 'nothing is started twice')
       const decided = await createGateUpdates(client).decide(`gate/${gate}`, { actor: 'rita', verdict: 'approve', evidenceDigest: digest, comment: '' })
       assert.equal(decided.state, 'approved')
       assert.notEqual(await plant.champion(), null)
-      assert.deepEqual(await reconcile({ pool: plant.pool, client, log }), [], 'a closed gate is left alone')
+      assert.deepEqual(await createReconciler({ pool: plant.pool, client, log }).round(), [], 'a closed gate is left alone')
     } finally {
       await connection.close()
     }
