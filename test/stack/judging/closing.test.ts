@@ -130,6 +130,31 @@ describe('closing windows', () => {
   })
 })
 
+describe('waveforms', () => {
+  it('are measured in the canonical unit, each in the windows it reaches, also when they come in batches of their own', async () => {
+    const site = await siteFor({
+      extraRoles: ['wave-de'], featureSet: {
+        name: 'waves', version: 1, windowUs: 10 * S, hopUs: 10 * S,
+        features: [{ name: 'rms', role: 'wave-de', kind: 'wave_rms' }, { name: 'level', role: 'vibration', kind: 'mean' }],
+      },
+    })
+    const recording = (second: number, level: number) => ({
+      tag: 'pump-1/wave-de', startUs: T0 + second * S, intervalUs: 1000, scale: 2, offset: 0, quality: 0, samples: new Float32Array(1000).fill(level),
+    })
+    const ids = [
+      await site.commit(batch(0, 20)),
+      await site.commit({ series: [], waveforms: [recording(3, 1), recording(13, 3)], completeThroughUs: T0 + 20 * S }),
+    ]
+    await site.close(...ids)
+    while ((await site.windows.reviseWindows({ site: site.site })).taken > 0);
+    await site.close(await site.commit({ series: [series('pump-1/vibration', 20, 30, wave)], waveforms: [recording(23, 5)], completeThroughUs: T0 + 30 * S }))
+    const windows = await windowsOf(site)
+    // The first batch said it was complete before the recordings had come, so the first windows got them in a revision.
+    assert.deepEqual(windows.map((w) => [w.end_s, w.revision, w.feature_values[0]]),
+      [[10, 0, NaN], [10, 1, 2], [20, 0, NaN], [20, 1, 6], [30, 0, 10]])
+  })
+})
+
 describe('a change of what judges', () => {
   it('goes on from now when it is rolled back to another feature set, with one stream of decisions', async () => {
     const site = await siteFor()
