@@ -146,6 +146,7 @@ describe('waveforms', () => {
       await site.commit({ series: [], waveforms: [recording(3, 1), recording(13, 3)], completeThroughUs: T0 + 20 * S }),
     ]
     await site.close(...ids)
+    await site.asOwner("update late_window set noted_at = noted_at - interval '1 hour'")
     while ((await site.windows.reviseWindows({ site: site.site })).taken > 0);
     await site.close(await site.commit({ series: [series('pump-1/vibration', 20, 30, wave)], waveforms: [recording(23, 5)], completeThroughUs: T0 + 30 * S }))
     const windows = await windowsOf(site)
