@@ -4,7 +4,7 @@ import { readBacklog } from '../registry/store/backlog.ts'
 import { ALL_SITES, inSite } from '../registry/store/transaction.ts'
 
 export interface Metrics {
-  observe(request: { method: string; route: string; status: number; seconds: number }): void
+  readonly observe: (request: { method: string; route: string; status: number; seconds: number }) => void
   /** Prometheus text format, with the content type to serve it as. */
   render(): Promise<{ contentType: string; text: string }>
 }
@@ -27,7 +27,7 @@ export function createMetrics(pool: Pool): Metrics {
     observe: ({ method, route, status, seconds }) => { requests.observe({ method, route, status }, seconds) },
     async render() {
       const counts = await inSite(pool, ALL_SITES, readBacklog)
-      for (const [what, count] of Object.entries(counts)) backlog.set({ what }, count)
+      for (const [what, count] of Object.entries(counts) as [string, number][]) backlog.set({ what }, count)
       return { contentType: registry.contentType, text: await registry.metrics() }
     },
   }

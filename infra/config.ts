@@ -49,6 +49,8 @@ export interface Config {
   host: string
   /** 0 means any free port. */
   port: number
+  /** Serve /metrics to whoever reaches the port, without a key. */
+  metricsOpen: boolean
   logLevel: LogLevel
   database?: DatabaseConnection
   temporal?: TemporalConnection
@@ -97,6 +99,7 @@ const variables = {
   TWINWARD_CACHE: open(anyText, 'a folder that can be written'),
   TWINWARD_HOST: open(z.string().regex(/^[^\s/]+$/), 'a host name or address to listen on, such as 127.0.0.1 or 0.0.0.0'),
   TWINWARD_PORT: open(port(0), 'a port from 1 to 65535 (8080 is the default), or 0 for any free one'),
+  TWINWARD_METRICS_OPEN: open(z.enum(['true', 'false']), 'true to serve /metrics without a key, or false'),
   LOG_LEVEL: open(z.enum(logLevels), `one of ${logLevels.join(', ')}`),
   DATABASE_URL: secret(url('postgres:', 'postgresql:'), 'postgres://user:password@host:5432/database'),
   DATABASE_MIGRATION_URL: secret(url('postgres:', 'postgresql:'),
@@ -153,6 +156,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     cacheDir: defaultCacheDir(env),
     host: text('TWINWARD_HOST') ?? '127.0.0.1',
     port: number('TWINWARD_PORT') ?? 8080,
+    metricsOpen: text('TWINWARD_METRICS_OPEN') === 'true',
     logLevel: (text('LOG_LEVEL') as LogLevel | undefined) ?? 'info',
     ...(databaseUrl && {
       database: { url: databaseUrl, migrationUrl: text('DATABASE_MIGRATION_URL') ?? databaseUrl },

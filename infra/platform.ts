@@ -142,6 +142,7 @@ function childEnv(config: Config, port: number, connections: Connections): NodeJ
     TWINWARD_CACHE: config.cacheDir,
     TWINWARD_HOST: config.host,
     TWINWARD_PORT: String(port),
+    TWINWARD_METRICS_OPEN: String(config.metricsOpen),
     LOG_LEVEL: config.logLevel,
   }
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { sha256Schema, slugSchema } from '../../registry/domain/contract/primitives.ts'
+import { FLEET_SITE, sha256Schema, slugSchema } from '../../registry/domain/contract/primitives.ts'
 import { refuse } from '../../registry/domain/errors.ts'
 import { policySchema } from '../../registry/domain/policy/policy.ts'
 import { proposePolicy, proposePolicyInput } from '../../registry/services/propose-policy.ts'
@@ -9,10 +9,12 @@ import { getGate, listGates } from '../../registry/services/read/gates.ts'
 import { listLedger } from '../../registry/services/read/ledger.ts'
 import { pageInput } from '../../registry/services/read/page.ts'
 import { listPolicies } from '../../registry/services/read/policies.ts'
+import { listSites } from '../../registry/services/read/sites.ts'
 import { requestPromotion, requestPromotionInput } from '../../registry/services/request-promotion.ts'
 import { rollBack, rollBackInput } from '../../registry/services/roll-back.ts'
 import { verifyLedger } from '../../registry/services/verify-ledger.ts'
 import { withdrawGate, withdrawGateInput } from '../../registry/services/withdraw-gate.ts'
+import { ALL_SITES } from '../../registry/store/transaction.ts'
 import type { ApiDeps } from '../deps.ts'
 import { endpoint, type Call } from '../endpoint.ts'
 import { uuidOf } from '../mount.ts'
@@ -90,6 +92,7 @@ const policyViewSchema = z
 const ledgerSchema = z
   .object({
     id: z.string(),
+    site: z.string(),
     sequence: z.number().int().nullable().describe('Null until it is sealed: a moment'),
     recordedAt: z.string(),
     sealedAt: z.string().nullable(),
@@ -101,16 +104,33 @@ const ledgerSchema = z
     body: anyJson,
   })
   .meta({ id: 'LedgerEntry' })
+const verified = {
+  ok: z.boolean(),
+  checked: z.number().int(),
+  pending: z.number().int().describe('Written, not yet sealed'),
+  problem: z.string().nullable(),
+}
 const verifiedSchema = z
   .object({
-    ok: z.boolean(),
-    checked: z.number().int(),
-    pending: z.number().int().describe('Written, not yet sealed'),
-    head: z.object({ sequence: z.number().int(), hash: z.string() }),
-    problem: z.string().nullable(),
-    place: anyJson.describe('Where the chain is broken'),
+    ...verified,
+    sites: z.array(z.object({
+      site: z.string(), ...verified, head: z.object({ sequence: z.number().int(), hash: z.string() }), place: anyJson.describe('Where the chain is broken'),
+    })).describe('Each site has a chain of its own'),
   })
   .meta({ id: 'LedgerVerified' })
+
+/** Every chain that the request looks at, walked one after the other: each reads its whole ledger. */
+async function verifyChains({ ctx, actor, site }: Pick<Call, 'ctx' | 'actor' | 'site'>) {
+  const names = site === ALL_SITES ? [FLEET_SITE, ...(await listSites(ctx, actor)).map(({ id }) => id)] : [site]
+  const sites: (Awaited<ReturnType<typeof verifyLedger>> & { site: string })[] = []
+  for (const name of names) sites.push({ site: name, ...await verifyLedger(ctx, actor, { site: name }) })
+  const broken = sites.find(({ ok }) => !ok)
+  return {
+    ok: broken === undefined, checked: sum(sites.map(({ checked }) => checked)), pending: sum(sites.map(({ pending }) => pending)),
+    problem: broken === undefined ? null : `site ${broken.site}: ${broken.problem ?? 'broken'}`, sites,
+  }
+}
+const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0)
 
 const reading = { tag: 'Governance', method: 'get', right: 'read', scope: 'site' } as const
 const writing = { tag: 'Governance', method: 'post', scope: 'site' } as const
@@ -194,13 +214,13 @@ export const governanceEndpoints = ({ gates }: Pick<ApiDeps, 'gates'>) => [
     handle: ({ ctx, actor, site, body }) => proposePolicy(ctx, actor, { site, ...body }),
   }),
   endpoint({
-    ...reading, operationId: 'listLedger', path: '/v1/ledger', fleetToo: true, summary: 'What was in force when, and who allowed it; newest first',
+    ...reading, operationId: 'listLedger', path: '/v1/ledger', scope: 'sites', fleetToo: true, summary: 'What was in force when, and who allowed it; newest first',
     query: z.object({ subject: z.string().max(300).optional(), kind: z.string().max(100).optional(), ...pageInput }), answer: pageOf(ledgerSchema),
     handle: ({ ctx, actor, site, query }) => listLedger(ctx, actor, { site, ...query }),
   }),
   endpoint({
-    ...reading, operationId: 'verifyLedger', path: '/v1/ledger/verify', fleetToo: true, summary: 'Walk the whole chain; finds a changed, removed or reordered entry',
+    ...reading, operationId: 'verifyLedger', path: '/v1/ledger/verify', scope: 'sites', fleetToo: true, summary: 'Walk the whole chain; finds a changed, removed or reordered entry',
     answer: verifiedSchema,
-    handle: ({ ctx, actor, site }) => verifyLedger(ctx, actor, { site }),
+    handle: verifyChains,
   }),
 ]

@@ -9,7 +9,7 @@ async function main(): Promise<void> {
   const config = loadConfig()
   const log = pino({ level: config.logLevel, base: { part: 'api' } })
   const starting = startApiServer({
-    connections: connectionsOf(config), dataDir: config.dataDir, host: config.host, port: config.port, log,
+    connections: connectionsOf(config), dataDir: config.dataDir, host: config.host, port: config.port, log, metricsOpen: config.metricsOpen,
   })
   stopOnSignal(async () => { await (await starting.catch(() => undefined))?.stop() })
   const { address } = await starting
