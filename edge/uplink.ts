@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Logger } from 'pino'
 import { acknowledgementSchema, topics, type Acknowledgement } from '../registry/domain/contract/batch.ts'
 import { createBackoff } from './backoff.ts'
@@ -117,10 +118,10 @@ export function createUplink(options: UplinkOptions): Uplink {
       log.warn('an acknowledgement that is not one was ignored')
       return
     }
-    const flight = flights.get(keyOf(acknowledgement))
+    const flight = flightOf(acknowledgement)
     // Not ours now: a second answer to a batch sent twice, or one for another process under this gateway's name.
     if (!flight) return
-    flights.delete(keyOf(acknowledgement))
+    flights.delete(keyOf(flight.batch))
     counts.acknowledged[acknowledgement.status]++
     if (acknowledgement.status === 'quarantined') {
       log.error({ sequence: acknowledgement.sequence, code: acknowledgement.code, message: acknowledgement.message }, 'the platform quarantined a batch')
@@ -129,6 +130,15 @@ export function createUplink(options: UplinkOptions): Uplink {
     removal ??= removeAcknowledged()
     onAcknowledged?.(flight.batch, acknowledgement)
     progress.ring()
+  }
+
+  /** A batch damaged on this disk has no header the platform could read; its answer names the bytes instead. */
+  function flightOf({ epoch, sequence, digest }: Acknowledgement): Flight | undefined {
+    if (sequence > 0) return flights.get(keyOf({ epoch, sequence }))
+    return [...flights.values()].find(({ batch }) => {
+      const bytes = buffer.batchBytes(batch.key)
+      return bytes !== undefined && createHash('sha256').update(bytes).digest('hex') === digest
+    })
   }
 
   /** One transaction takes out all that was acknowledged while the former one was on its way to disk. */

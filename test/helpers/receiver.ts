@@ -12,7 +12,7 @@ export interface ReceivedBatch {
 }
 
 /** What the receiver does with the nth arrival (from 1) of a batch. */
-export type Answer = 'stored' | 'quarantined' | 'drop' | { readonly afterMs: number }
+export type Answer = 'stored' | 'quarantined' | 'unreadable' | 'drop' | { readonly afterMs: number }
 
 /** Stands in for the landing zone: keeps every batch by (epoch, sequence) and answers as the test wants. */
 export interface Receiver {
@@ -43,9 +43,11 @@ export async function startReceiver({ url, ...user }: MqttAddress, site: string,
     arrivals.push(key)
     const answer = receiver.answer(key, received.times)
     if (answer === 'drop') return
+    // As the landing zone answers bytes whose header it cannot read: only their digest says which batch is meant.
+    const unreadable = answer === 'unreadable'
     const acknowledgement: Acknowledgement = {
-      gateway, epoch, sequence, status: answer === 'quarantined' ? 'quarantined' : known ? 'duplicate' : 'stored',
-      code: answer === 'quarantined' ? 'contract_broken' : null, message: null, receivedUs: Date.now() * 1000,
+      gateway, epoch: unreadable ? '' : epoch, sequence: unreadable ? 0 : sequence, digest, status: answer === 'quarantined' || unreadable ? 'quarantined' : known ? 'duplicate' : 'stored',
+      code: answer === 'quarantined' || unreadable ? 'contract_broken' : null, message: null, receivedUs: Date.now() * 1000,
     }
     const send = () => { client.publish(topics.acknowledgement(site, gateway), JSON.stringify(acknowledgement), { qos: 1 }) }
     if (typeof answer === 'object') setTimeout(send, answer.afterMs)

@@ -76,7 +76,7 @@ function describePlan(print: Printer, plan: ImportPlan): void {
   if (plan.badRows > 0) print.line(`  ${plan.badRows} bad rows in all`)
 }
 
-function showProgress(print: Printer, { phase, file, bytesDone, bytesTotal, readings, acknowledged }: ImportProgress): void {
+function showProgress(print: Printer, { phase, file, bytesDone, bytesTotal, readings, acknowledged, trouble }: ImportProgress): void {
   if (phase === 'check') print.progress(`checking ${file ?? ''}: ${readings} readings so far`)
-  else print.progress(`${phase === 'read' ? 'reading' : 'shipping'} ${bytesTotal > 0 ? Math.round((bytesDone / bytesTotal) * 100) : 0} %, ${acknowledged} of ${readings} readings acknowledged`)
+  else print.progress(`${phase === 'read' ? 'reading' : 'shipping'} ${bytesTotal > 0 ? Math.round((bytesDone / bytesTotal) * 100) : 0} %, ${acknowledged} of ${readings} readings acknowledged${trouble ? ` (${trouble})` : ''}`)
 }

@@ -53,7 +53,7 @@ export const componentSchema = z
     asset: slugSchema,
     name: z.string().min(1).max(200),
     kind: slugSchema.describe('e.g. bearing, motor, seal'),
-    geometry: z.record(z.string(), z.number()).default({}).describe('e.g. rolling elements, ball and pitch diameter in mm, contact angle in degrees'),
+    geometry: z.record(z.string(), z.number()).default({}).describe('Of a bearing: rollingElements, ballDiameter, pitchDiameter (mm), contactAngleDeg'),
     ...validitySchema,
   })
   .meta({ id: 'Component' })
@@ -110,7 +110,7 @@ export const assetImportExample: z.input<typeof assetImportSchema> = {
     },
   ],
   components: [
-    { id: 'bearing-de', asset: 'pump-1', name: 'Drive-end bearing', kind: 'bearing', geometry: { balls: 9, ballMm: 7.94, pitchMm: 39.04, contactDeg: 0 }, validFrom: '2024-05-01T00:00:00Z' },
+    { id: 'bearing-de', asset: 'pump-1', name: 'Drive-end bearing', kind: 'bearing', geometry: { rollingElements: 9, ballDiameter: 7.94, pitchDiameter: 39.04, contactAngleDeg: 0 }, validFrom: '2024-05-01T00:00:00Z' },
   ],
   tags: [
     {

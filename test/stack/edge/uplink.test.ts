@@ -120,6 +120,12 @@ test('a batch that the platform quarantines leaves the buffer too: its bytes are
   assert.deepEqual(indices(receiver), all(500))
 }))
 
+test('a batch whose header the platform cannot read is known by its digest, and does not stay for ever', () => using(undefined, async ({ receiver, run }) => {
+  receiver.answer = (key) => (key.endsWith('/2') ? 'unreadable' : 'stored')
+  const { left, quarantined, resent } = await run()
+  assert.deepEqual({ left, quarantined, resent }, { left: 0, quarantined: 1, resent: 0 })
+}))
+
 test('a full buffer makes the source wait; nothing is refused or lost', () => using(undefined, async ({ receiver, run }) => {
   receiver.answer = () => ({ afterMs: 20 })
   const { left } = await run({ capBytes: 40_000 })
