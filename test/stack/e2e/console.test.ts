@@ -1,0 +1,185 @@
+import assert from 'node:assert/strict'
+import { mkdir } from 'node:fs/promises'
+import path from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import type { Page } from 'playwright-core'
+import { waitFor } from '../../../infra/demo/wait.ts'
+import { appoint, foundFamily, makePeople, millBatch, millFamily, millPlant, millPolicy, openGate, trainMill, type People } from '../../helpers/mill.ts'
+import { findChromium, openBrowser, type TestBrowser } from '../../helpers/browser.ts'
+import { settled, startTestPlatform, type TestPlatform } from '../../helpers/platform.ts'
+import { connectRawGateway } from '../../helpers/raw-gateway.ts'
+
+const executable = findChromium()
+/** On a developer's machine a missing browser is told; where everything must be shown it is a failure. */
+const skip = executable === undefined && process.env['CI'] !== 'true' ? 'no Chromium found: install one (Debian: apt-get install chromium)' : false
+const site = 'works'
+const startUs = Math.floor(Date.now() / 60_000 - 60) * 60_000_000
+const deadlines = { acknowledgeWithinSeconds: 3600, escalateAfterSeconds: 7200 }
+/** Where screenshots go, when somebody wants to look at them. */
+const shots = process.env['TWINWARD_SCREENSHOTS']
+
+describe('the console in a browser', { skip }, () => {
+  let on: TestPlatform
+  let browser: TestBrowser
+  let page: Page
+  let people: People
+  let keys: Record<keyof People, string>
+  let gate = ''
+  let alert = ''
+  const complaints: string[] = []
+
+  const visit = async (address: string, heading: string | RegExp) => {
+    await page.goto(new URL(address, on.platform.url).href)
+    await page.getByRole('heading', { level: 1, name: heading }).waitFor()
+    await page.waitForLoadState('networkidle')
+  }
+  const picture = async (name: string) => {
+    if (shots === undefined) return
+    await mkdir(shots, { recursive: true })
+    await page.screenshot({ path: path.join(shots, `${name}.png`), fullPage: true })
+  }
+  const signIn = async (key: string) => {
+    await page.goto(on.platform.url)
+    await page.getByLabel('API key').fill(key)
+    await page.getByRole('button', { name: 'Sign in' }).click()
+  }
+  const signOut = async () => {
+    await page.getByText('Leave', { exact: true }).click()
+    await page.getByLabel('API key').waitFor()
+  }
+  /** A page that does not fit scrolls sideways; tables may, within their frame. */
+  const overflow = () => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+
+  before(async () => {
+    assert.ok(executable, 'no Chromium found, and CI=true asks for one: install it (Debian: apt-get install chromium)')
+    on = await startTestPlatform()
+    await on.admin.post('/v1/assets/import', millPlant(site, ['mill-1', 'mill-2']))
+    ;({ keys, ...people } = await makePeople(on.admin, site))
+    await foundFamily(people, on.admin, site, deadlines)
+    const lanes = [{ gateway: 'gw-1', asset: 'mill-1', worn: 7 }, { gateway: 'gw-2', asset: 'mill-2', worn: 0 }]
+    const deliver = async (sequence: number, fromS: number, toS: number, isWorn: boolean) => {
+      for (const { gateway, asset, worn } of lanes) {
+        const connection = await connectRawGateway(on.platform.connections.mqtt, site, gateway)
+        await connection.send(millBatch(site, sequence, startUs, fromS, toS, { gateway, assets: [asset], worn: isWorn ? worn : 0 }))
+        await connection.close()
+      }
+      await settled(on, site, sequence * lanes.length)
+    }
+    await deliver(1, 0, 1200, false)
+    const { release, gate: first } = await trainMill(people, site)
+    await appoint(people, site, first)
+    const { model } = await people.mia.get<{ model: { name: string; version: number } }>(`/v1/releases/${release}`, { site })
+    await people.mia.post('/v1/policies', { family: millFamily, definition: millPolicy(2, deadlines) }, { site })
+    const { id } = await people.mia.post<{ id: string }>('/v1/releases', { model: { name: model.name, version: model.version }, policyVersion: 2 }, { site })
+    gate = (await people.mia.post<{ gate: string }>('/v1/gates', { release: id, reason: 'Second thoughts on the threshold' }, { site })).gate
+    await openGate(people.rita, site, gate)
+    await deliver(2, 1200, 1800, true)
+    alert = await waitFor('the alert', async () => (await on.sql<{ alert_id: string }>('select alert_id from alert'))[0]?.alert_id)
+    browser = await openBrowser(executable)
+    page = browser.context.pages()[0] ?? await browser.context.newPage()
+    page.setDefaultTimeout(20_000)
+    // The answer "nobody is signed in" is how the console learns to ask for a key.
+    page.on('console', (message) => { if (['error', 'warning'].includes(message.type()) && !message.text().includes('401')) complaints.push(`${page.url()}: ${message.text()} ${message.location().url}`) })
+    page.on('pageerror', (error) => { complaints.push(`${page.url()}: ${error.message}`) })
+    page.on('response', (response) => { if (response.status() >= 500 || (response.status() >= 400 && response.status() !== 401)) complaints.push(`${page.url()}: ${response.status()} for ${response.url()}`) })
+  })
+  after(async () => {
+    await (browser as TestBrowser | undefined)?.close()
+    await (on as TestPlatform | undefined)?.stop()
+  })
+
+  it('asks for a key, and says when it is none', async () => {
+    await signIn('tw_nonsense')
+    await page.getByRole('alert').waitFor()
+    await picture('login')
+  })
+
+  it('signs in with a key that then lies nowhere in the browser', async () => {
+    await signIn(keys.rita)
+    await page.getByRole('heading', { level: 1, name: 'Fleet' }).waitFor()
+    const kept = await page.evaluate(() => JSON.stringify([location.href, { ...localStorage }, { ...sessionStorage }, document.cookie, document.documentElement.outerHTML]))
+    assert.ok(!kept.includes(keys.rita))
+    const cookies = await browser.context.cookies()
+    assert.ok(cookies.length > 0)
+    for (const cookie of cookies) {
+      assert.ok(cookie.httpOnly)
+      assert.ok(!decodeURIComponent(cookie.value).includes(keys.rita))
+    }
+  })
+
+  it('shows the fleet, the worst machine first', async () => {
+    await visit('/', 'Fleet')
+    const cards = page.locator('.card')
+    await cards.nth(1).waitFor()
+    assert.deepEqual(await cards.locator('h2 > span:first-child').allInnerTexts(), ['mill-1', 'mill-2'])
+    assert.match(await cards.first().innerText(), /high/i)
+    await picture('fleet')
+  })
+
+  it('shows a twin: what it answers, its plots and its alert', async () => {
+    await page.locator('.card').first().click()
+    await page.getByRole('heading', { level: 1, name: 'mill-1' }).waitFor()
+    await page.locator('canvas').nth(1).waitFor()
+    await page.getByRole('heading', { name: 'Where the newest alert comes from' }).waitFor()
+    await page.waitForLoadState('networkidle')
+    const text = await page.locator('main').innerText()
+    for (const expected of ['Is it drifting?', 'Which failure mode?', 'wear', 'Inspect the drive-end bearing.']) {
+      assert.ok(text.includes(expected), `${expected} in:\n${text}`)
+    }
+    for (const canvas of await page.locator('canvas').all()) assert.ok(await isPainted(canvas), 'a plot is empty')
+    await picture('twin')
+  })
+
+  it('acknowledges an alert by a click', async () => {
+    await signOut()
+    await signIn(keys.omar)
+    await page.getByRole('link', { name: /^Alerts/ }).click()
+    await page.locator('tbody a').first().click()
+    await page.getByRole('heading', { level: 1, name: 'wear' }).waitFor()
+    await page.getByLabel('Note').fill('On my way.')
+    await page.getByRole('button', { name: 'Acknowledge' }).click()
+    await page.getByRole('button', { name: 'Acknowledge' }).waitFor({ state: 'detached' })
+    await page.waitForLoadState('networkidle')
+    await picture('alert')
+    const [row] = await on.sql<{ state: string; acknowledged_by: string }>('select state, acknowledged_by from alert where alert_id = $1', [alert])
+    assert.deepEqual(row, { state: 'acknowledged', acknowledged_by: 'omar' })
+  })
+
+  it('shows a gate with its evidence and takes the approval by a click', async () => {
+    await signOut()
+    await signIn(keys.rita)
+    await page.getByRole('link', { name: /^Gates/ }).click()
+    await page.getByRole('heading', { level: 1, name: 'Gates' }).waitFor()
+    await page.locator('tbody a').first().click()
+    await page.getByText('Second thoughts on the threshold').waitFor()
+    await page.waitForLoadState('networkidle')
+    await picture('gate')
+    await page.getByRole('button', { name: 'Approve' }).click()
+    await page.locator('.head').getByText('approved').waitFor()
+    const [row] = await on.sql<{ state: string }>('select state from gate where gate_id = $1', [gate])
+    assert.equal(row?.state, 'approved')
+    await picture('gate-approved')
+  })
+
+  for (const width of [1280, 390]) {
+    it(`fits a window ${width} px wide`, async () => {
+      await page.setViewportSize({ width, height: 844 })
+      for (const [address, heading] of [['/', 'Fleet'], [`/twins/${site}/mill-1`, 'mill-1'], ['/alerts', 'Alerts'], [`/alerts/${alert}`, 'wear'], ['/gates', 'Gates'], [`/gates/${gate}`, /champion/], ['/ledger', 'Ledger']] as const) {
+        await visit(address, heading)
+        await picture(`${width}-${address.split('/').filter((part) => !/^[0-9a-f]{8}-/.test(part)).join('-') || 'fleet'}${/[0-9a-f]{8}-/.test(address) ? '-one' : ''}`)
+        assert.ok(await overflow() <= 0, `${address} is ${await overflow()} px too wide`)
+      }
+    })
+  }
+
+  it('had nothing to complain about', () => { assert.deepEqual(complaints, []) })
+})
+
+/** Whether anything was drawn: more than one colour among its pixels. */
+function isPainted(canvas: ReturnType<Page['locator']>): Promise<boolean> {
+  return canvas.evaluate((element) => {
+    const drawn = element as HTMLCanvasElement
+    const pixels = drawn.getContext('2d')?.getImageData(0, 0, drawn.width, drawn.height).data ?? new Uint8ClampedArray()
+    return new Set(new Uint32Array(pixels.buffer)).size > 2
+  })
+}
