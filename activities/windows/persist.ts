@@ -35,7 +35,7 @@ export async function persistOutcome(tx: Tx, site: string, outcome: Outcome, may
   const place = (verdict: Verdict): AssetPlace => outcome.placeOf.get(verdict.window.assetRef) as AssetPlace
   const events = outcome.verdicts.flatMap((verdict, i) => !isNews(verdict) ? []
     : [scoredEvent(verdict, scoreIds[i] as string, site, place(verdict), outcome.tagsOf.get(verdict.window.assetRef) ?? [])])
-  await enqueueScoredEvents(tx, site, microsToIso(outcome.nowUs), events, summaries(outcome))
+  await enqueueScoredEvents(tx, site, microsToIso(outcome.nowUs), events, summaries(outcome, windowIds))
   if (!mayRaise) return
   for (const [i, verdict] of outcome.verdicts.entries()) {
     if (verdict.window.lane === 'live') await followDecision(tx, site, verdict, scoreIds[i] as string, place(verdict), outcome.nowUs)
@@ -75,13 +75,14 @@ function bySet(windows: readonly FeatureWindow[]): FeatureWindow[][] {
 
 const NAMED_ASSETS = 100
 
-function summaries({ windows, verdicts, placeOf }: Outcome): ClosingSummary[] {
+function summaries({ windows, verdicts, placeOf }: Outcome, windowIds: ReadonlyMap<FeatureWindow, string>): ClosingSummary[] {
   return (['live', 'backfill'] as const).flatMap((lane) => {
     const mine = windows.filter((window) => window.lane === lane)
-    if (mine.length === 0) return []
+    const [first] = mine
+    if (first === undefined) return []
     const assets = [...new Set(mine.map((window) => placeOf.get(window.assetRef)?.assetId ?? ''))].sort()
     return [{
-      lane, commitNumber: Math.max(...mine.map((window) => window.commitNumber)), windows: mine.length,
+      lane, firstWindow: windowIds.get(first) as string, commitNumber: Math.max(...mine.map((window) => window.commitNumber)), windows: mine.length,
       scores: verdicts.filter(({ window }) => window.lane === lane).length, assets: assets.slice(0, NAMED_ASSETS),
     }]
   })

@@ -5,6 +5,8 @@ import type { Tx } from './transaction.ts'
 /** What one closing did, for whoever counts; the windows themselves are read through the API. */
 export interface ClosingSummary {
   readonly lane: string
+  /** One of the windows: no other closing has closed it, so it names this one. */
+  readonly firstWindow: string
   readonly commitNumber: number
   readonly windows: number
   readonly scores: number
@@ -18,7 +20,7 @@ export async function enqueueScoredEvents(
 ): Promise<void> {
   const rows: { type: string; id: string; data: unknown }[] = [
     ...events.map((event) => ({ type: 'window.scored', id: `score/${event.id}`, data: event })),
-    ...summaries.map((summary) => ({ type: 'windows.scored', id: `closing/${summary.lane}/${summary.commitNumber}`, data: summary })),
+    ...summaries.map((summary) => ({ type: 'windows.scored', id: `closing/${summary.firstWindow}`, data: summary })),
   ]
   if (rows.length === 0) return
   await tx.query(
