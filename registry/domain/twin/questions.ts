@@ -40,7 +40,7 @@ export function answerQuestions(facts: TwinFacts): Questions {
 
 function drifting({ trend }: TwinFacts): string {
   switch (trend.verdict) {
-    case 'insufficient_data': return `Too early to say: ${trend.points} intervals were scored in the last week, 8 are needed.`
+    case 'insufficient_data': return `Too early to say: ${trend.points === 1 ? '1 interval was' : `${trend.points} intervals were`} scored in the last week, 8 are needed.`
     case 'steady': return 'No: over the last week it stayed as unusual as it was.'
     case 'rising': return `Yes: over the last week it became steadily more unusual (Mann–Kendall p = ${figure(trend.pValue)}).`
     case 'falling': return `No: over the last week it came back towards normal (Mann–Kendall p = ${figure(trend.pValue)}).`

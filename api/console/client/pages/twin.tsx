@@ -1,21 +1,31 @@
 import { useMemo, useState } from 'preact/hooks'
-import { get } from '../api.ts'
+import { get, type Query } from '../api.ts'
 import { Badge, Empty, Notice, number, Panel, When } from '../parts/bits.tsx'
 import { Chart, type Mark } from '../parts/chart.tsx'
 import { LineageDrawing } from '../parts/lineage.tsx'
 import type { AlertRow, Page, ReadingSeries, TrendPoint, Twin } from '../types.ts'
 import { useData } from '../use-data.ts'
 
-const SPANS = { day: 1, week: 7, month: 31, year: 366 } as const
+/** In days. */
+const SPANS = { hour: 1 / 24, day: 1, week: 7, month: 31, year: 366 } as const
 type Span = keyof typeof SPANS
+const trendOf = (twin: { site: string; asset: string }, query: Query) =>
+  get<Page<TrendPoint>>(`/v1/twins/${encodeURIComponent(twin.asset)}/trend`, { site: twin.site, ...query })
+/** The shortest span that holds everything since `first`: a machine that is new shows its minutes, not an empty month. */
+function spanSince(first: string | undefined, end: string): Span {
+  const days = first === undefined ? SPANS.month : (Date.parse(end) - Date.parse(first)) / 86_400_000
+  return (Object.keys(SPANS) as Span[]).find((span) => SPANS[span] >= days) ?? 'month'
+}
 const seconds = (iso: string) => Date.parse(iso) / 1000
 
 /** One machine: the four questions, its score against the threshold, its readings, its alerts and where they come from. */
 export function TwinPage({ site, asset }: { site: string; asset: string }) {
   const twin = useData(() => get<Twin>(`/v1/twins/${encodeURIComponent(asset)}`, { site }), `${site}/${asset}`)
   const history = useData(() => get<Page<AlertRow>>('/v1/alerts', { site, asset, limit: 50 }), `alerts${site}/${asset}`)
-  const [span, setSpan] = useState<Span>('month')
-  const end = twin.data?.scoredAt ?? newest(twin.data)
+  const oldest = useData(() => trendOf({ site, asset }, { points: 1 }), `oldest${site}/${asset}`, 600_000)
+  const [chosen, setSpan] = useState<Span | null>(null)
+  const end = oldest.data ? twin.data?.scoredAt ?? newest(twin.data) : null
+  const span = chosen ?? spanSince(oldest.data?.items[0]?.from, end ?? '')
   const from = end ? new Date(Date.parse(end) - SPANS[span] * 86_400_000).toISOString() : null
   if (!twin.data) return <Notice error={twin.error} />
   const t = twin.data
@@ -55,7 +65,7 @@ function newest(twin: Twin | undefined): string | null {
 function ScorePanel({ twin, alerts, from, to, span, onSpan }: { twin: Twin; alerts: AlertRow[]; from: string; to: string; span: Span; onSpan: (span: Span) => void }) {
   // `to` is the end of the newest window and the query's end is exclusive: one more millisecond takes it in.
   const until = new Date(Date.parse(to) + 1).toISOString()
-  const { data, error } = useData(() => get<Page<TrendPoint>>(`/v1/twins/${encodeURIComponent(twin.asset)}/trend`, { site: twin.site, from, to: until, points: 600 }), `trend${twin.site}${twin.asset}${span}${to}`, 15_000)
+  const { data, error } = useData(() => trendOf(twin, { from, to: until, points: 600 }), `trend${twin.site}${twin.asset}${span}${to}`, 15_000)
   const rows = data?.items ?? []
   const times = useMemo(() => rows.map((row) => seconds(row.from)), [data])
   const series = useMemo(() => [{ label: 'confidence of a fault', color: 'main' as const, values: rows.map((row) => row.confidence.max) }], [data])
@@ -90,7 +100,7 @@ function ReadingPanel({ twin, from, to }: { twin: Twin; from: string; to: string
     }>
       <Notice error={error} />
       {tag && data && times.length > 0 && <Chart times={times} series={series} unit={tag.unit} height={200} label={`${tag.role} of ${twin.name} in ${tag.unit}`} />}
-      {tag && <p class="soft">{tag.tag} in {tag.unit}. Newest {number(tag.value)} at <When at={tag.at} /> <Badge kind={tag.quality ?? 'unknown'}>{tag.quality ?? 'none'}</Badge></p>}
+      {tag && <p class="soft">{tag.tag}{tag.unit === '1' ? '' : ` in ${tag.unit}`}. Newest {number(tag.value)} at <When at={tag.at} /> <Badge kind={tag.quality ?? 'unknown'}>{tag.quality ?? 'none'}</Badge></p>}
     </Panel>
   )
 }

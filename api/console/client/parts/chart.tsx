@@ -31,7 +31,7 @@ export function Chart({ times, series, levels = [], marks = [], height = 200, un
       width: target.clientWidth, height,
       cursor: { drag: { x: true, y: false } },
       legend: { live: true },
-      scales: { x: { time: true }, ...(range ? { y: { range } } : {}) },
+      scales: { x: { time: true, range: (_plot, from, to) => (from === to ? [from - 1800, to + 1800] : [from, to]) }, ...(range ? { y: { range } } : {}) },
       axes: [{ ...axis, space: 70 }, { ...axis, size: 56, values: (_plot, splits) => splits.map((v) => tick(v, unit)) }],
       series: [{ value: (_plot, v) => (v === null ? '–' : new Date(v * 1000).toLocaleString()) },
         ...series.map((one): uPlot.Series => ({

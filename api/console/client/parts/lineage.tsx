@@ -38,8 +38,10 @@ export function LineageDrawing({ query }: { query: Query }) {
           return (
             <g key={node.ids[0]} transform={`translate(${at.x} ${at.y})`}>
               <rect width={BOX.width} height={BOX.height} rx="7" />
-              <text x="10" y="19">{clip(node.label, 29)}<title>{node.label}</title></text>
-              <text class="soft" x="10" y="36">{clip(node.detail ?? node.kind, 34)}<title>{node.detail ?? node.kind}</title></text>
+              <svg width={BOX.width - 8} height={BOX.height}>
+                <text x="10" y="19">{clip(node.label, 29)}<title>{node.label}</title></text>
+                <text class="soft" x="10" y="36">{clip(node.detail ?? node.kind, 33)}<title>{node.detail ?? node.kind}</title></text>
+              </svg>
             </g>
           )
         })}
@@ -61,4 +63,8 @@ function columnsOf(nodes: readonly Node[]): Box[][] {
   })
 }
 
-const clip = (text: string, length: number) => (text.length > length ? `${text.slice(0, length - 1)}…` : text)
+/** In the box the beginning of a digest and the minute of an instant do; the whole text is its title. */
+function clip(full: string, length: number): string {
+  const text = full.replace(/\b([0-9a-f]{8})[0-9a-f]{56}\b/g, '$1').replace(/(\d{4}-\d\d-\d\d)T(\d\d:\d\d)[\d:.]*Z/g, '$1 $2')
+  return text.length > length ? `${text.slice(0, length - 1)}…` : text
+}
