@@ -15,8 +15,9 @@ import { waitFor } from '../demo/wait.ts'
 import { tsxArgs } from '../node-child.ts'
 import type { Platform } from '../platform.ts'
 import { root } from '../setup/paths.mjs'
-import { benchSite, benchTagKeys } from './workload.ts'
+import { benchSite, gatewayOf, tagKeysOf } from './workload.ts'
 
+const tagKeys = tagKeysOf('edge')
 const ROUNDS = 15_000
 const ROUNDS_PER_BLOCK = 250
 const SECOND_US = 1_000_000
@@ -33,17 +34,17 @@ export async function wholePathRate(platform: Platform, pool: Pool, startUs: num
   const started = performance.now()
   await runGateway(platform.connections.mqtt, startUs)
   await waitFor('the whole path', () => inSite(pool, benchSite, async (tx) => {
-    const { rows } = await tx.query<{ waiting: string }>("select count(*) as waiting from raw_batch where gateway_id = 'bench-edge' and windows_closed_at is null and state <> 'quarantined'")
+    const { rows } = await tx.query<{ waiting: string }>("select count(*) as waiting from raw_batch where gateway_id = $1 and windows_closed_at is null and state <> 'quarantined'", [gatewayOf('edge')])
     return rows[0]?.waiting === '0'
   }), 300_000, 20)
-  return (ROUNDS * benchTagKeys.length) / ((performance.now() - started) / 1000)
+  return (ROUNDS * tagKeys.length) / ((performance.now() - started) / 1000)
 }
 
 async function runGateway(address: MqttConnection, startUs: number): Promise<void> {
   const directory = await mkdtemp(path.join(tmpdir(), 'twinward-bench-edge-'))
   const buffer = await openLmdbBuffer({ directory })
   try {
-    const gateway = createGateway({ site: benchSite, gateway: 'bench-edge', buffer, sources: [steadySource(startUs)], mqtt: address, log: pino({ level: 'silent' }) })
+    const gateway = createGateway({ site: benchSite, gateway: gatewayOf('edge'), buffer, sources: [steadySource(startUs)], mqtt: address, log: pino({ level: 'silent' }) })
     await gateway.run(new AbortController().signal)
   } finally {
     await buffer.close()
@@ -55,7 +56,7 @@ async function runGateway(address: MqttConnection, startUs: number): Promise<voi
 function steadySource(startUs: number): Source {
   return {
     id: 'bench', mode: 'live',
-    map: { version: 1, tags: benchTagKeys.map((tag) => ({ address: tag, tag, kind: 'scalar', unit: '1', canonicalUnit: '1', scale: 1, offset: 0 })) },
+    map: { version: 1, tags: tagKeys.map((tag) => ({ address: tag, tag, kind: 'scalar', unit: '1', canonicalUnit: '1', scale: 1, offset: 0 })) },
     async run(outlet, signal) {
       for (let round = 0; round < ROUNDS && !signal.aborted; round += ROUNDS_PER_BLOCK) {
         const end = Math.min(ROUNDS, round + ROUNDS_PER_BLOCK)
@@ -66,9 +67,9 @@ function steadySource(startUs: number): Source {
 }
 
 function blockOf(from: number, to: number, startUs: number): ReadingsBlock {
-  const tags = benchTagKeys.length
+  const tags = tagKeys.length
   const n = (to - from) * tags
-  const block = { kind: 'readings' as const, addresses: benchTagKeys, address: new Uint16Array(n), sourceUs: new Float64Array(n), raw: new Float64Array(n), quality: new Uint16Array(n) }
+  const block = { kind: 'readings' as const, addresses: tagKeys, address: new Uint16Array(n), sourceUs: new Float64Array(n), raw: new Float64Array(n), quality: new Uint16Array(n) }
   for (let i = 0, round = from; round < to; round++) {
     for (let tag = 0; tag < tags; tag++, i++) {
       block.address[i] = tag
