@@ -48,6 +48,11 @@ describe('bad input at the front doors', () => {
       for (const { object_key } of rows) assert.match(object_key ?? '', /^_quarantine\/works\/gw-1\//)
     })
 
+    it('keeps a batch without a row aside', async () => {
+      const answer = await gateway!.send(emptied(batch([good(0)], { sequence: 1_000_001 })))
+      assert.deepEqual([answer.status, answer.code], ['quarantined', 'contract_broken'])
+    })
+
     it('keeps a truncated stream aside wherever it was cut', async () => {
       const whole = batch([good(0), good(1)], { sequence: 1_000_000 })
       for (const share of [0.1, 0.5]) {
@@ -238,6 +243,15 @@ describe('bad input at the front doors', () => {
     })
   })
 })
+
+/** The same stream whose header says that it holds nothing: our own encoder would not write one. */
+function emptied(bytes: Uint8Array): Uint8Array {
+  const copy = Buffer.from(bytes)
+  const at = copy.indexOf('"count":1')
+  assert.ok(at > 0)
+  copy.write('0', at + '"count":'.length)
+  return copy
+}
 
 /** Past our own store, which never writes over a content address. */
 async function overwrite({ platform }: TestPlatform, key: string, bytes: Buffer): Promise<void> {

@@ -20,6 +20,16 @@ interface ChartProps {
 const token = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
 const COLORS = { main: '--series-main', accent: '--series-accent', muted: '--series-muted' } as const
 
+/** Day and month by name and 24 hours, as the rest of the console writes them; a new day or year stands below its first tick. */
+const DAY = '\n{D} {MMM}'
+const TIMES: uPlot.Axis.Values = [
+  [31_536_000, '{YYYY}', null, null, null, null, null, null, 1],
+  [2_419_200, '{MMM}', '\n{YYYY}', null, null, null, null, null, 1],
+  [86_400, '{D} {MMM}', '\n{YYYY}', null, null, null, null, null, 1],
+  [60, '{HH}:{mm}', `${DAY} {YYYY}`, null, DAY, null, null, null, 1],
+  [0.001, '{HH}:{mm}:{ss}', `${DAY} {YYYY}`, null, DAY, null, null, null, 1],
+]
+
 /** A time plot: lines, horizontal levels (raise, clear) and vertical marks (alerts). Follows the width of its box. */
 export function Chart({ times, series, levels = [], marks = [], height = 200, unit = '', range, label }: ChartProps) {
   const box = useRef<HTMLDivElement>(null)
@@ -32,7 +42,7 @@ export function Chart({ times, series, levels = [], marks = [], height = 200, un
       cursor: { drag: { x: true, y: false } },
       legend: { live: true },
       scales: { x: { time: true, range: (_plot, from, to) => (from === to ? [from - 1800, to + 1800] : [from, to]) }, ...(range ? { y: { range } } : {}) },
-      axes: [{ ...axis, space: 70 }, { ...axis, size: 56, values: (_plot, splits) => splits.map((v) => tick(v, unit)) }],
+      axes: [{ ...axis, space: 70, values: TIMES }, { ...axis, size: 56, values: (_plot, splits) => splits.map((v) => tick(v, unit)) }],
       series: [{ value: (_plot, v) => (v === null ? '–' : new Date(v * 1000).toLocaleString()) },
         ...series.map((one): uPlot.Series => ({
           label: one.label, stroke: token(COLORS[one.color]), width: one.color === 'muted' ? 1 : 1.6, spanGaps: false, points: { show: times.length < 40, size: 4 },
@@ -60,6 +70,8 @@ function drawOver(plot: uPlot, levels: readonly Level[], marks: readonly Mark[])
   ctx.beginPath()
   ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height)
   ctx.clip()
+  ctx.textAlign = 'left'
+  ctx.textBaseline = 'alphabetic'
   ctx.font = `${11 * devicePixelRatio}px system-ui`
   for (const level of levels) {
     const y = plot.valToPos(level.value, 'y', true)
