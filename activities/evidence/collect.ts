@@ -4,6 +4,7 @@ import { microsToIso } from '../../registry/domain/contract/time.ts'
 import { backTest, type BackTest, type ScoredRow } from '../../registry/domain/evaluation/back-test.ts'
 import type { CollectedEvidence } from '../../registry/services/open-gate.ts'
 import { modelFacts, newestDrift, newestWindowEnd, type ModelFacts } from '../../registry/store/evidence.ts'
+import { isSuppressed, outOfService, type OutOfService } from '../../registry/store/maintenance.ts'
 import { readGate, type GateRow } from '../../registry/store/gates.ts'
 import { featureSetDefinitions, releaseDefinitions, type FeatureSetDefinition, type ReleaseDefinition } from '../../registry/store/judging-definitions.ts'
 import type { Pool } from '../../registry/store/pool.ts'
@@ -27,6 +28,7 @@ interface Slice {
   readonly toUs: number
   readonly assets: readonly FamilyAsset[]
   readonly failures: { asset: string; atUs: number }[]
+  readonly stops: OutOfService
   readonly drift: Awaited<ReturnType<typeof newestDrift>>
   readonly candidate: Side
   readonly champion: Side | null
@@ -85,6 +87,7 @@ async function readSlice(tx: Tx, gateId: string): Promise<Slice> {
   const begins = candidate.windows[0]?.endUs ?? fromUs
   return {
     gate, commitNumber, assets, fromUs: begins, toUs,
+    stops: await outOfService(tx, assetRefs),
     failures: await readFailures(tx, assets, { fromUs: begins, toUs: toUs + 1 }),
     drift: await newestDrift(tx, gate.family),
     candidate,
@@ -105,6 +108,7 @@ async function judge(deps: EvidenceDeps, slice: Slice, side: Side, progress: () 
     const { scores } = model.scoreRows(matrix, part.length)
     part.forEach((window, i) => rows.push({
       asset: names.get(window.assetRef) ?? String(window.assetRef), endUs: window.endUs, values: window.values, score: scores[i] as number,
+      suppressed: isSuppressed(slice.stops, window),
     }))
     progress()
     await breathe()

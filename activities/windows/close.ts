@@ -4,6 +4,7 @@ import { windowWaitSchema, type WindowWait } from '../../registry/domain/windows
 import { assetsFedBy, markWindowsClosed, saveLanes, type AssetLane } from '../../registry/store/asset-lanes.ts'
 import { newestRevisions, revisionKey } from '../../registry/store/feature-windows.ts'
 import { roleTagsOf } from '../../registry/store/judging-definitions.ts'
+import { isSuppressed, outOfService } from '../../registry/store/maintenance.ts'
 import { noteLateWindows } from '../../registry/store/late-windows.ts'
 import { announce } from '../../registry/store/outbox.ts'
 import { siteSettings } from '../../registry/store/site-progress.ts'
@@ -51,6 +52,7 @@ async function closeSlice(deps: WindowDeps, site: string, batchIds: readonly str
     const plan = await planClosing(tx, site, wanted, deps.definitions, tagsOf, await waitOf(tx, site))
     const cases = await computeCases(tx, plan, deps, pulse)
     const verdicts = await scoreCases(cases, pulse)
+    await markSuppressed(tx, verdicts)
     const lanes = decideLanes(plan, verdicts)
     await persistOutcome(tx, site, {
       windows: cases.map(({ window }) => window), verdicts, tagsOf, runtimeDigest: deps.runtimeDigest(), nowUs: deps.nowUs(),
@@ -112,6 +114,13 @@ async function numberRevisions(tx: Tx, plan: ClosingPlan, cases: readonly Case[]
     known.set(key, revision)
     return revision === 0 ? at : { ...at, window: { ...at.window, revision } }
   })
+}
+
+/** What was planned when the window closed counts; a stop recorded later changes no decision that was made. */
+async function markSuppressed(tx: Tx, verdicts: readonly Verdict[]): Promise<void> {
+  const champions = verdicts.filter(({ judge }) => judge.role === 'champion')
+  const stops = await outOfService(tx, [...new Set(champions.map(({ window }) => window.assetRef))])
+  for (const verdict of champions) verdict.suppressed = isSuppressed(stops, verdict.window)
 }
 
 /** Folds the champions' verdicts and gives the lanes as they are to be written back. */

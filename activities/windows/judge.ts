@@ -24,6 +24,8 @@ export interface Verdict {
   readonly score: number
   readonly confidence: number
   readonly contributions: readonly Contribution[]
+  /** The machine was out of service by plan for some of the window; its score stands, but decides nothing. */
+  suppressed: boolean
   foldBefore: DecisionState | null
   decision: Decision | null
 }
@@ -62,7 +64,7 @@ function scoreGroup(group: readonly { judge: Judge; at: Case }[], give: (at: Cas
     give(at, {
       window: at.window, set: at.set, judge, score, confidence: release.calibrate(score).confidence,
       contributions: topContributions(at.set.featureNames, residuals.subarray(i * width, (i + 1) * width), CONTRIBUTIONS),
-      foldBefore: null, decision: null,
+      suppressed: false, foldBefore: null, decision: null,
     })
   })
 }
@@ -76,9 +78,9 @@ export function decideInOrder(verdicts: readonly Verdict[], before: DecisionStat
   for (const verdict of verdicts) {
     if (state !== null && verdict.window.endUs <= (state.lastWindowEndUs ?? -Infinity)) continue
     const { release } = verdict.judge
-    const { score, confidence } = verdict
+    const { score, confidence, suppressed } = verdict
     const folded = decideWindow(release.policy, verdict.set.featureNames, state, {
-      endUs: verdict.window.endUs, values: verdict.window.values, score, confidence,
+      endUs: verdict.window.endUs, values: verdict.window.values, score, confidence, suppressed,
     })
     verdict.foldBefore = state
     verdict.decision = folded.decision

@@ -29,7 +29,7 @@ export async function persistOutcome(tx: Tx, site: string, outcome: Outcome, may
   const scoreIds = await insertScores(tx, site, outcome.verdicts.map((verdict) => ({
     assetRef: verdict.window.assetRef, windowId: windowIds.get(verdict.window) as string, windowEndUs: verdict.window.endUs,
     revision: verdict.window.revision, lane: verdict.window.lane, releaseRef: verdict.judge.release.releaseRef, role: verdict.judge.role,
-    score: verdict.score, confidence: verdict.confidence, contributions: verdict.contributions, foldBefore: verdict.foldBefore,
+    score: verdict.score, confidence: verdict.confidence, contributions: verdict.contributions, suppressed: verdict.suppressed, foldBefore: verdict.foldBefore,
     decision: verdict.decision, runtimeDigest: outcome.runtimeDigest,
   })))
   const place = (verdict: Verdict): AssetPlace => outcome.placeOf.get(verdict.window.assetRef) as AssetPlace

@@ -5,7 +5,7 @@ import { Command, InvalidArgumentError } from 'commander'
 import { loadConfig } from '../config.ts'
 import { runDemo } from '../demo/demo.ts'
 import { createNarrator } from '../demo/narrator.ts'
-import { startPlatform, type Platform } from '../platform.ts'
+import { startPlatform } from '../platform.ts'
 import { stopOnSignal } from '../stop-on-signal.ts'
 
 const whole = (text: string) => {
@@ -28,14 +28,14 @@ async function main(): Promise<void> {
   const config = { ...base, dataDir: path.join(base.dataDir, 'demo') }
   const narrator = createNarrator(process.stdout)
   const abort = new AbortController()
-  let platform: Platform | undefined
-  stopOnSignal(async () => {
-    abort.abort()
-    await platform?.stop()
-  })
   narrator.step('The platform: PostgreSQL, Temporal, MinIO, MQTT broker, landing, keeper, worker, trainer, API')
   await rm(config.dataDir, { recursive: true, force: true })
-  platform = await startPlatform({ config, log: (line) => narrator.progress(line), signal: abort.signal })
+  const starting = startPlatform({ config, log: (line) => narrator.progress(line), signal: abort.signal })
+  stopOnSignal(async () => {
+    abort.abort()
+    await starting.then((running) => running.stop(), () => undefined)
+  })
+  const platform = await starting
   narrator.say(`Up at ${platform.url}; data in ${config.dataDir}.`)
   try {
     const report = await runDemo({ platform, narrator, dataDir: config.dataDir, seed: options.seed, days: options.days })

@@ -99,7 +99,9 @@ async function replayRecord(ctx: ReplayDeps, record: ReplayRecord): Promise<Repl
   const { confidence } = createCalibrator(release.calibration)(recomputedScore)
   const names = set.features.map((feature) => feature.name)
   const decision = stored.decision === null ? null
-    : decideWindow(release.policy, names, score.foldBefore as DecisionState | null, { endUs: window.endUs, values: features, score: recomputedScore, confidence }).decision
+    : decideWindow(release.policy, names, score.foldBefore as DecisionState | null, {
+      endUs: window.endUs, values: features, score: recomputedScore, confidence, suppressed: score.suppressed,
+    }).decision
   const recomputed: Reckoning = { features, score: recomputedScore, confidence, decision }
   const difference = firstDifference(names, stored, recomputed, comparison === 'exact' ? null : toleranceOf(record))
   return { ...answer, class: difference === null ? comparison : 'failed', recomputed: figures(recomputed), firstDifference: difference }

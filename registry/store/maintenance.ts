@@ -1,5 +1,5 @@
 import type { MaintenanceEvent } from '../domain/contract/maintenance.ts'
-import { usToTimestamp } from './sql-time.ts'
+import { timestampToUs, toUs, usToTimestamp } from './sql-time.ts'
 import type { Tx } from './transaction.ts'
 
 export interface MaintenanceDraft extends Pick<MaintenanceEvent, 'component' | 'kind' | 'failureMode' | 'note' | 'workOrder'> {
@@ -28,4 +28,31 @@ export async function insertMaintenance(tx: Tx, event: MaintenanceDraft): Promis
     [...values, event.recordedBy],
   )
   return { maintenanceId: (rows[0] as { maintenance_id: string }).maintenance_id, repeated: false }
+}
+
+/** By asset. */
+export type OutOfService = ReadonlyMap<number, readonly { readonly fromUs: number; readonly toUs: number }[]>
+
+/** Whether any of the window [startUs, endUs) lies in a time out of service. */
+export function isSuppressed(stops: OutOfService, { assetRef, startUs, endUs }: { assetRef: number; startUs: number; endUs: number }): boolean {
+  return (stops.get(assetRef) ?? []).some(({ fromUs, toUs }) => fromUs < endUs && toUs >= startUs)
+}
+
+/**
+ * When these machines were, or are planned to be, out of service: stops, repairs and replacements on record. A few a
+ * machine and year; an open end is without end. Failures are not among them: those are what alerts are for.
+ */
+export async function outOfService(tx: Tx, assetRefs: readonly number[]): Promise<OutOfService> {
+  const stops = new Map<number, readonly { fromUs: number; toUs: number }[]>()
+  if (assetRefs.length === 0) return stops
+  const { rows } = await tx.query<{ asset_ref: number; from_us: string; to_us: string | null }>(
+    `select asset_ref, ${timestampToUs('lower(during)')} as from_us, ${timestampToUs('upper(during)')} as to_us
+     from maintenance_event where asset_ref = any($1::int[]) and kind in ('stop', 'repair', 'replacement')`,
+    [assetRefs],
+  )
+  for (const row of rows) {
+    const stop = { fromUs: toUs(row.from_us), toUs: row.to_us === null ? Infinity : toUs(row.to_us) }
+    stops.set(row.asset_ref, [...stops.get(row.asset_ref) ?? [], stop])
+  }
+  return stops
 }

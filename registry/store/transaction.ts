@@ -20,7 +20,7 @@ export async function inSite<T>(pool: Pool, site: string, work: (tx: Tx) => Prom
     try {
       await client.query('begin')
       await client.query("select set_config('twinward.site', $1, true)", [site])
-      const tx: Tx = { client, site, query: client.query.bind(client) as Client['query'] }
+      const tx: Tx = { client, site, query: client.query.bind<Client['query']>(client) }
       const result = await work(tx)
       await client.query('commit')
       return result

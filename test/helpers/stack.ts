@@ -26,9 +26,11 @@ export async function useStack(): Promise<TestStack> {
   return toTestStack((await own).stack)
 }
 
+let ownIsGone = false
 after(async () => {
   if (!own) return
   const { stack, dir } = await own
+  ownIsGone = true
   await stack.stop()
   await rm(dir, { recursive: true, force: true })
 })
@@ -66,7 +68,8 @@ export async function freshDatabase(stack: TestStack, options: { migrated?: bool
     url: withDatabase(stack.connections.database.url, name),
     migrationUrl: withDatabase(stack.connections.database.migrationUrl, name),
     adminUrl: withDatabase(stack.adminUrl, name),
-    drop: () => dropDatabase(stack.adminUrl, name),
+    // A file's own `after` may run behind the one above, which took the server and every database with it.
+    drop: async () => { if (!ownIsGone) await dropDatabase(stack.adminUrl, name) },
   }
   if (options.migrated !== false) await migrate(database.migrationUrl)
   return database

@@ -2,7 +2,7 @@ import { CliError, type ApiClient } from '../../cli/api-client.ts'
 import type { Demo } from '../demo.ts'
 import { waitFor } from '../wait.ts'
 
-interface GateView { id: string; state: string; release: string; evidenceDigest: string | null; evidenceCommit: number | null; requiredApprovals: number }
+interface GateView { id: string; state: string; requestedBy: string; release: string; evidenceDigest: string | null; evidenceCommit: number | null; requiredApprovals: number }
 
 /** Two reliability engineers approve the evidence by its digest; the requester is refused. */
 export async function promote({ people, narrator, platform, plant }: Demo, gateId: string): Promise<void> {
@@ -13,7 +13,8 @@ export async function promote({ people, narrator, platform, plant }: Demo, gateI
   })
   narrator.say(`${gate.release} waits for ${gate.requiredApprovals} approvals; its evidence is frozen at commit ${gate.evidenceCommit} with digest ${gate.evidenceDigest?.slice(0, 12)}.`)
   narrator.look(`${platform.url}/gates/${gateId}`)
-  narrator.say(`Mia, who asked for it, tries to approve: ${await refusal(() => approve(people.mia, site, gate))}`)
+  // What drift asked for, Mia may approve: she neither asked for it nor made it.
+  if (gate.requestedBy === 'mia') narrator.say(`Mia, who asked for it, tries to approve: ${await refusal(() => approve(people.mia, site, gate))}`)
   narrator.say(`Ravi approves other evidence than he saw: ${await refusal(() => approve(people.ravi, site, { ...gate, evidenceDigest: '0'.repeat(64) }))}`)
   await approve(people.ravi, site, gate)
   const last = await approve(people.rita, site, gate)

@@ -7,7 +7,7 @@ import type { DecisionState } from '../policy/decide.ts'
 import { leadTimeReport, type AssetEvent, type Episode } from './lead-time.ts'
 
 /** A stored window with the score a model gives it. */
-export interface ScoredRow { readonly asset: string; readonly endUs: number; readonly values: readonly number[]; readonly score: number }
+export interface ScoredRow { readonly asset: string; readonly endUs: number; readonly values: readonly number[]; readonly score: number; readonly suppressed?: boolean }
 
 export interface BackTestInput {
   /** Oldest first within each asset. */
@@ -45,7 +45,9 @@ export function backTest({ rows, featureNames, calibration, policy, failures }: 
     if (!Number.isNaN(confidence)) confidences.push(confidence)
     const span = spans.get(row.asset) ?? { asset: row.asset, fromUs: row.endUs, toUs: row.endUs }
     spans.set(row.asset, { ...span, toUs: row.endUs })
-    const { state, decision } = decideWindow(policy, featureNames, states.get(row.asset) ?? null, { endUs: row.endUs, values: row.values, score: row.score, confidence })
+    const { state, decision } = decideWindow(policy, featureNames, states.get(row.asset) ?? null, {
+      endUs: row.endUs, values: row.values, score: row.score, confidence, suppressed: row.suppressed === true,
+    })
     states.set(row.asset, state)
     for (const rule of decision.rules) {
       const key = `${row.asset} ${rule.ruleId}`

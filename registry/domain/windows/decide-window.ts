@@ -9,6 +9,8 @@ export interface WindowFigures {
   readonly confidence: number
   /** Feature values in the order of `featureNames`; NaN where missing. */
   readonly values: ArrayLike<number>
+  /** The machine was out of service by plan (ISA-18.2, 11.7): the window neither raises nor clears. */
+  readonly suppressed?: boolean
 }
 
 /**
@@ -29,7 +31,10 @@ function scoredWindow(policy: Policy, featureNames: readonly string[], window: W
     const value = name === undefined ? undefined : window.values[featureNames.indexOf(name)]
     if (name !== undefined) features[name] = finiteOrNull(value ?? NaN)
   }
-  return { windowEndUs: window.endUs, score: finiteOrNull(window.score), confidence: finiteOrNull(window.confidence), features }
+  return {
+    windowEndUs: window.endUs, score: finiteOrNull(window.score), confidence: finiteOrNull(window.confidence), features,
+    qualityOk: window.suppressed !== true,
+  }
 }
 
 /** Which stored fold state a lane goes on from: that of the asset's newest decision, whatever feature set it was made by. */

@@ -70,6 +70,8 @@ create table score (
   -- Champion only: the fold's state before this window (null = initial) and the decision it made.
   fold_before   jsonb,
   decision      jsonb,
+  -- The machine was out of service by plan (ISA-18.2 11.7): the window was scored and decided nothing.
+  suppressed    boolean not null default false,
   runtime_digest text not null,
   scored_at     timestamptz not null default now(),
   unique (window_id, release_ref)

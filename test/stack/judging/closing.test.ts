@@ -70,6 +70,32 @@ describe('closing windows', () => {
     assert.notEqual(alerts[0]?.cleared_at, null)
   })
 
+  it('scores a machine that is out of service by plan, and alerts nobody for it', async () => {
+    const wear = (second: number) => (second >= 40 && second < 70 ? 9 : wave(second))
+    const alertsWith = async (stop: [number, number] | null) => {
+      const site = await siteFor()
+      await site.assign(await site.release())
+      if (stop !== null) {
+        await site.asOwner(`insert into maintenance_event (site_id, asset_ref, kind, during, recorded_by)
+          select site_id, asset_ref, 'stop', tstzrange(to_timestamp($1), to_timestamp($2), '[]'), 'omar' from asset where asset_id = 'pump-1'`,
+        [T0 / S + stop[0], T0 / S + stop[1]])
+      }
+      await site.close(await site.commit(batch(0, 104, {}, 'pump-1', wear)))
+      return {
+        alerts: (await site.asOwner('select 1 from alert')).length,
+        suppressed: (await site.asOwner('select 1 from score where suppressed')).length,
+        scores: (await site.asOwner('select 1 from score')).length,
+      }
+    }
+    const plain = await alertsWith(null)
+    assert.deepEqual({ alerts: plain.alerts, suppressed: plain.suppressed }, { alerts: 1, suppressed: 0 })
+    const serviced = await alertsWith([38, 72])
+    assert.equal(serviced.alerts, 0)
+    assert.equal(serviced.scores, plain.scores, 'every window is scored all the same')
+    assert.ok(serviced.suppressed > 0)
+    assert.equal((await alertsWith([90, 95])).alerts, 1, 'a stop at another time suppresses nothing here')
+  })
+
   it('waits for the slowest source, but not for an idle one', async () => {
     const site = await siteFor()
     const t = Date.now() * 1000 - 3600 * S

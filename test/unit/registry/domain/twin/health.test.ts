@@ -8,7 +8,8 @@ const confidence: PolicyRule = {
   id: 'wear', signal: 'confidence', comparison: 'above', raiseAt: 0.99, clearAt: 0.95, onDelayUs: 0, offDelayUs: 0,
   severity: 'high', failureMode: 'VIB', recommendedAction: 'Inspect the bearing.',
 }
-const pressure: PolicyRule = { ...confidence, id: 'pressure', signal: 'feature:pressure', comparison: 'below', raiseAt: 2, clearAt: 3, failureMode: undefined as never }
+const { failureMode: _none, ...unnamed } = confidence
+const pressure: PolicyRule = { ...unnamed, id: 'pressure', signal: 'feature:pressure', comparison: 'below', raiseAt: 2, clearAt: 3 }
 const decided = (rule: PolicyRule, value: number | null) => ({ ruleId: rule.id, state: 'normal' as const, value, raiseAt: rule.raiseAt, clearAt: rule.clearAt, sinceUs: 0 })
 const health = (value: number | null, rule = confidence) => healthOf(ruleCloseness([rule], { rules: [decided(rule, value)] }))
 
