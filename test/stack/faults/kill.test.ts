@@ -47,7 +47,7 @@ describe(`kill -9 in the middle of ingest (seed ${seed})`, () => {
   it('comes to the exact counts although every process was killed several times', async () => {
     const options: CountingGateway = {
       site, gateway: 'gw-count', bufferDirectory: path.join(platform().dir, 'edge'), mqtt: platform().platform.connections.mqtt,
-      tags, rounds, roundsPerBlock: 10, startUs, pauseMs: 250,
+      tags, rounds, roundsPerBlock: 10, startUs, pauseMs: 400,
     }
     let done = false
     const startGateway = async () => {
