@@ -39,7 +39,7 @@ export async function summarise({ people, narrator, plant, truth }: Demo, found:
     alerts: alerts.length, falseAlerts: alerts.filter((alert) => !explained(alert, truth)).length,
     leadTimeHours: Math.round((truth.bearing.failureUs - isoToMicros(found.alert.raisedAt)) / 3.6e9 * 10) / 10,
     release: found.first.release, driftVerdict: found.drift.verdict, replayClass: found.replayed.class, rolledBackTo: found.rolledBack.release,
-    lineage: [...lineage.nodes].sort((a, b) => a.level - b.level).map((node) => `${node.kind}: ${node.label}${node.detail ? ` (${node.detail})` : ''}`),
+    lineage: byKind(lineage.nodes),
     seconds: Math.round((Date.now() - started) / 1000),
   }
   const rows: [string, string][] = [
@@ -57,10 +57,17 @@ export async function summarise({ people, narrator, plant, truth }: Demo, found:
   for (const line of formatTable(rows.map(([what, value]) => ({ what, value })), ['what', 'value']).trimEnd().split('\n')) narrator.say(line)
   narrator.say('')
   narrator.say('Lineage of the alert, from the decision down to raw readings:')
-  for (const line of report.lineage.slice(0, 14)) narrator.say(`  ${line}`)
-  if (report.lineage.length > 14) narrator.say(`  … ${report.lineage.length - 14} more`)
+  for (const line of report.lineage) narrator.say(`  ${line}`)
   if (report.leadTimeHours <= 0) throw new Error('The alert came after the failure.')
   return report
+}
+
+/** One line a kind, from the decision down: the first of it, and how many more there are. */
+function byKind(nodes: Lineage['nodes']): string[] {
+  const kinds = new Map<string, Lineage['nodes']>()
+  for (const node of [...nodes].sort((a, b) => a.level - b.level)) kinds.set(node.kind, [...kinds.get(node.kind) ?? [], node])
+  return [...kinds].map(([kind, [first, ...rest]]) =>
+    `${kind}: ${first?.label ?? ''}${first?.detail ? ` (${first.detail})` : ''}${rest.length > 0 ? `, and ${rest.length} more` : ''}`)
 }
 
 /** An alert has a cause if its machine had a growing defect or a failing sensor when it was raised (a day's grace after). */
