@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
-import { demoPlantTruth, demoPlantConfigSchema, type DemoPlantConfig, type DemoPlantTruth } from '../../edge/connectors/demo-plant/index.ts'
+import { demoPlantConfigSchema, demoPlantTruth } from '../../edge/connectors/demo-plant/index.ts'
 import type { Platform } from '../platform.ts'
 import { createApiClient } from '../cli/api-client.ts'
-import type { DemoClients } from './clients.ts'
+import type { Demo } from './context.ts'
 import type { Narrator } from './narrator.ts'
 import { answerAlert } from './steps/answer-alert.ts'
 import { checkDrift } from './steps/check-drift.ts'
@@ -15,19 +15,6 @@ import { shipPlant } from './steps/ship-plant.ts'
 import { train } from './steps/train.ts'
 import { summarise, type DemoReport } from './summary.ts'
 import { startWebhookReceiver } from './webhook-receiver.ts'
-
-/** What the steps share: the running platform, the people, and what has been found so far. */
-export interface Demo {
-  readonly platform: Platform
-  readonly narrator: Narrator
-  readonly people: DemoClients
-  readonly plant: DemoPlantConfig
-  readonly truth: DemoPlantTruth
-  readonly bufferDirectory: string
-  readonly hooks: Awaited<ReturnType<typeof startWebhookReceiver>>
-  /** Until here the plant is healthy and the first model is trained on it. */
-  readonly trainedThroughUs: number
-}
 
 export interface DemoOptions { readonly platform: Platform; readonly narrator: Narrator; readonly dataDir: string; readonly seed: number; readonly days: number }
 

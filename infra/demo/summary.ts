@@ -1,6 +1,6 @@
 import { isoToMicros } from '../../registry/domain/contract/time.ts'
 import { formatTable } from '../cli/print.ts'
-import type { Demo } from './demo.ts'
+import type { Demo } from './context.ts'
 import type { AlertView } from './steps/answer-alert.ts'
 import type { Replayed } from './steps/replay.ts'
 import type { Trained } from './steps/train.ts'

@@ -3,11 +3,13 @@ import type { AddressInfo } from 'node:net'
 
 export interface ReceivedHook { type: string; signature: string | null; body: string; at: number }
 
+export interface WebhookReceiver { readonly url: string; readonly received: ReceivedHook[]; stop(): Promise<void> }
+
 /**
  * The maintenance team's end of a webhook: a real HTTP server on loopback that keeps what it was sent, so that the
  * demo can show that a page left the platform.
  */
-export async function startWebhookReceiver(): Promise<{ url: string; received: ReceivedHook[]; stop(): Promise<void> }> {
+export async function startWebhookReceiver(): Promise<WebhookReceiver> {
   const received: ReceivedHook[] = []
   const server: Server = createServer((request, response) => {
     const chunks: Buffer[] = []

@@ -1,4 +1,4 @@
-import type { Demo } from '../demo.ts'
+import type { Demo } from '../context.ts'
 import { waitFor } from '../wait.ts'
 
 export interface AlertView { id: string; asset: string; rule: string; severity: string; state: string; scoreId: string; raisedAt: string; failureMode: string | null; escalationLevel: number; workOrder: { number: string } | null; release: string }

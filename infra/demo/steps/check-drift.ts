@@ -1,5 +1,5 @@
 import { demoFamily } from '../definitions.ts'
-import type { Demo } from '../demo.ts'
+import type { Demo } from '../context.ts'
 import { runOperation } from '../operation.ts'
 import { waitFor } from '../wait.ts'
 import { promote } from './promote.ts'

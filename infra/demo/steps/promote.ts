@@ -1,5 +1,5 @@
 import { CliError, type ApiClient } from '../../cli/api-client.ts'
-import type { Demo } from '../demo.ts'
+import type { Demo } from '../context.ts'
 import { waitFor } from '../wait.ts'
 
 interface GateView { id: string; state: string; requestedBy: string; release: string; evidenceDigest: string | null; evidenceCommit: number | null; requiredApprovals: number }

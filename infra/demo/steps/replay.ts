@@ -1,4 +1,4 @@
-import type { Demo } from '../demo.ts'
+import type { Demo } from '../context.ts'
 
 export interface Replayed { readonly class: string; readonly scoreId: string }
 

@@ -1,5 +1,5 @@
 import { demoFamily } from '../definitions.ts'
-import type { Demo } from '../demo.ts'
+import type { Demo } from '../context.ts'
 
 /** The former release again, by one call that can be repeated without a second effect. */
 export async function rollBack({ people, narrator, plant, platform }: Demo, former: string, current: string): Promise<{ release: string }> {

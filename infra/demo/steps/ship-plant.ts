@@ -1,7 +1,7 @@
 import pino from 'pino'
 import { runDemoPlant } from '../../../edge/run-demo-plant.ts'
 import { microsToIso } from '../../../registry/domain/contract/time.ts'
-import type { Demo } from '../demo.ts'
+import type { Demo } from '../context.ts'
 import { waitFor } from '../wait.ts'
 
 /** Runs the gateway until plant time `throughUs`, then waits until the platform has closed every window of it. */

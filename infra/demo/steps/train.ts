@@ -1,7 +1,7 @@
 import { runOperation } from '../operation.ts'
 import { demoFamily, demoPolicy } from '../definitions.ts'
 import { microsToIso } from '../../../registry/domain/contract/time.ts'
-import type { Demo } from '../demo.ts'
+import type { Demo } from '../context.ts'
 
 export interface Trained { readonly release: string; readonly gate: string; readonly model: string }
 
