@@ -58,7 +58,8 @@ export function createAutoencoderModel({ standardiser, inputClip, layers }: Fitt
     for (let from = 0; from < n; from += SCORING_BATCH) {
       const to = Math.min(n, from + SCORING_BATCH)
       const part = networkInputs(rows.subarray(from * width, to * width), inputClip)
-      out.set(tf.tidy(() => forward(tf.tensor2d(part, [to - from, width]), held).dataSync<'float32'>()), from * width)
+      // Nothing is returned from tidy: it would look for tensors in every element of an array.
+      tf.tidy(() => { out.set(forward(tf.tensor2d(part, [to - from, width]), held).dataSync<'float32'>(), from * width) })
     }
     return out
   }

@@ -1,6 +1,6 @@
 import { computeFeatures } from '../../registry/domain/features/compute.ts'
 import { occupiedEnds } from '../../registry/domain/windows/due.ts'
-import { assembleWindow, nextReadingUs, type KnownReadings, type RoleTag } from '../../registry/domain/windows/window-readings.ts'
+import { assembleWindow, knownWithin, nextReadingUs, type KnownReadings, type RoleTag } from '../../registry/domain/windows/window-readings.ts'
 import type { CommittedBatch } from '../../registry/store/asset-lanes.ts'
 import type { FeatureWindow } from '../../registry/store/feature-windows.ts'
 import type { KnownFeatureSet } from './definitions.ts'
@@ -14,9 +14,11 @@ export async function computeDueWindows(
   const windows: FeatureWindow[] = []
   for (const range of plan.ranges) {
     const cause = batches.get(range.commitNumber) as CommittedBatch
-    const ends = occupiedEnds(plan.set.set, range, (fromUs) => nextReadingUs(plan.tags, known, range.commitNumber, fromUs))
+    const { windowUs, hopUs } = plan.set.set
+    const near = knownWithin(plan.tags, known, range.afterUs + hopUs - windowUs, range.throughUs)
+    const ends = occupiedEnds(plan.set.set, range, (fromUs) => nextReadingUs(plan.tags, near, range.commitNumber, fromUs))
     for (const endUs of ends) {
-      const features = computeWindow(plan.set, plan.tags, known, range.commitNumber, endUs)
+      const features = computeWindow(plan.set, plan.tags, near, range.commitNumber, endUs)
       if (features !== undefined) {
         windows.push({
           ...features, assetRef: plan.lane.assetRef, lane: plan.lane.lane, revision: 0, mode: cause.mode, traceId: cause.traceId,

@@ -44,7 +44,7 @@ async function runGateway(address: MqttConnection, startUs: number): Promise<voi
   const directory = await mkdtemp(path.join(tmpdir(), 'twinward-bench-edge-'))
   const buffer = await openLmdbBuffer({ directory })
   try {
-    const gateway = createGateway({ site: benchSite, gateway: gatewayOf('edge'), buffer, sources: [steadySource(startUs)], mqtt: address, log: pino({ level: 'silent' }) })
+    const gateway = createGateway({ site: benchSite, gateway: gatewayOf('edge'), buffer, sources: [steadySource(startUs)], mqtt: address, cut: { rows: 50_000 }, log: pino({ level: 'silent' }) })
     await gateway.run(new AbortController().signal)
   } finally {
     await buffer.close()

@@ -39,7 +39,7 @@ export async function demandWindows(pool: Pool, { fleet, throughUs }: BatchStrea
   throw new Error(`Fleet ${fleet} has rows in ${table} up to ${rows[0]?.through ?? 'never'} only, not to ${throughUs}: what was timed is not the whole path.`)
 }
 
-async function settled(pool: Pool, batches: readonly Publication[], everyMs = 20): Promise<void> {
+async function settled(pool: Pool, batches: readonly Publication[], everyMs = 40): Promise<void> {
   const last = batches.at(-1)
   const deadline = Date.now() + 300_000
   while (last && Date.now() < deadline) {

@@ -18,8 +18,8 @@ export async function inSite<T>(pool: Pool, site: string, work: (tx: Tx) => Prom
     const client = await pool.connect()
     let broken: Error | undefined
     try {
-      await client.query('begin')
-      await client.query("select set_config('twinward.site', $1, true)", [site])
+      // One round trip for both: a transaction of one short statement would spend most of its time on the way.
+      await client.query(`begin; select set_config('twinward.site', ${client.escapeLiteral(site)}, true)`)
       const tx: Tx = { client, site, query: client.query.bind<Client['query']>(client) }
       const result = await work(tx)
       await client.query('commit')

@@ -19,9 +19,9 @@ export function mergeWithRevisions(
   const pieces: Piece[] = []
   for (const chunk of chunks) {
     if (chunk.commitNumber > asOfCommit) continue
-    const run = sliceRun(chunk, lowerBound(chunk.timesUs, span.fromUs), lowerBound(chunk.timesUs, span.toUs))
-    const n = run.timesUs.length
-    if (n > 0) pieces.push({ chunk, run, first: run.timesUs[0]!, last: run.timesUs[n - 1]! })
+    const from = lowerBound(chunk.timesUs, span.fromUs)
+    const to = lowerBound(chunk.timesUs, span.toUs)
+    if (from < to) pieces.push({ chunk, run: sliceRun(chunk, from, to), first: chunk.timesUs[from]!, last: chunk.timesUs[to - 1]! })
   }
   pieces.sort((a, b) => a.first - b.first)
   const apart = pieces.every((piece, i) => i === 0 || piece.first > pieces[i - 1]!.last)

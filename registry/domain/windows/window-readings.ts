@@ -20,6 +20,21 @@ export interface KnownReadings {
   readonly waveforms: ReadonlyMap<number, readonly StoredWaveform[]>
 }
 
+/**
+ * Of what is known of some tags only what touches [fromUs, toUs), unchanged. Windows are computed one after another, each
+ * with a look at every chunk: from a long backlog they see only those near them.
+ */
+export function knownWithin(roleTags: readonly RoleTag[], known: KnownReadings, fromUs: number, toUs: number): KnownReadings {
+  const chunks = new Map<number, readonly StoredChunk[]>()
+  const waveforms = new Map<number, readonly StoredWaveform[]>()
+  for (const { tagRef } of roleTags) {
+    chunks.set(tagRef, (known.chunks.get(tagRef) ?? []).filter(({ timesUs }) =>
+      (timesUs[0] as number) < toUs && (timesUs[timesUs.length - 1] as number) >= fromUs))
+    waveforms.set(tagRef, (known.waveforms.get(tagRef) ?? []).filter((wave) => wave.startUs < toUs && endOf(wave) > fromUs))
+  }
+  return { chunks, waveforms }
+}
+
 export interface AssembledWindow {
   readonly input: WindowInput
   /** Source time of the newest reading in the window and landing time of the newest batch that gave one; −Infinity when empty. */

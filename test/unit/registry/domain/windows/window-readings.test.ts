@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { computeFeatures } from '../../../../../registry/domain/features/compute.ts'
 import { featureSetSchema } from '../../../../../registry/domain/features/feature-set.ts'
 import type { StoredChunk, StoredWaveform } from '../../../../../registry/domain/ingest/chunk.ts'
-import { assembleWindow, nextReadingUs, type KnownReadings, type RoleTag } from '../../../../../registry/domain/windows/window-readings.ts'
+import { assembleWindow, knownWithin, nextReadingUs, type KnownReadings, type RoleTag } from '../../../../../registry/domain/windows/window-readings.ts'
 
 const tag = (tagRef: number, role: string, given: Partial<RoleTag> = {}): RoleTag =>
   ({ tagRef, tagKey: `p/${tagRef}`, role, kind: 'scalar', fromUs: -Infinity, toUs: Infinity, ...given })
@@ -78,4 +78,20 @@ test('the next reading is the first known one at or after an instant', () => {
       const times = parts.filter(({ commit }) => commit <= asOf).flatMap((p) => p.times).filter((t) => t >= from).sort((x, y) => x - y)
       assert.equal(nextReadingUs([1, 2, 3].map((ref) => tag(ref, 'a')), known(chunks), asOf, from), times[0])
     }))
+})
+
+test('what lies near an interval is all that its windows need', () => {
+  const chunks = fc.array(fc.record({
+    times: fc.uniqueArray(fc.nat(200), { minLength: 1, maxLength: 8 }), revision: fc.nat(2), commitNumber: fc.integer({ min: 1, max: 3 }),
+  }), { maxLength: 12 })
+  fc.assert(fc.property(chunks, fc.nat(150), fc.integer({ min: 1, max: 60 }), fc.integer({ min: 1, max: 3 }), (given, fromUs, length, asOf) => {
+    const all = known(given.map(({ times, ...facts }) => {
+      const sorted = [...times].sort((a, b) => a - b)
+      return chunk(1, sorted, sorted.map((t) => t + facts.revision / 10), facts)
+    }))
+    const near = knownWithin([tag(1, 'a')], all, fromUs, fromUs + length)
+    assert.deepEqual(assembleWindow([tag(1, 'a')], near, asOf, fromUs, fromUs + length), assembleWindow([tag(1, 'a')], all, asOf, fromUs, fromUs + length))
+    const next = nextReadingUs([tag(1, 'a')], all, asOf, fromUs)
+    if (next !== undefined && next < fromUs + length) assert.equal(nextReadingUs([tag(1, 'a')], near, asOf, fromUs), next)
+  }))
 })
