@@ -10,14 +10,14 @@ const retry = { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval
 const { storeBatches } = proxyActivities<ReturnType<typeof createIngestActivities>>({
   taskQueue: taskQueues.ingest,
   startToCloseTimeout: '5 minutes',
-  heartbeatTimeout: '60s',
+  heartbeatTimeout: '20s',
   retry,
 })
 
 const { closeWindows } = proxyActivities<WindowActivities>({
   taskQueue: taskQueues.ingest,
   startToCloseTimeout: '15 minutes',
-  heartbeatTimeout: '60s',
+  heartbeatTimeout: '20s',
   retry,
 })
 

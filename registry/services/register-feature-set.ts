@@ -6,6 +6,7 @@ import { featureSetDigest, featureSetSchema } from '../domain/features/feature-s
 import { recordAudit } from '../store/audit.ts'
 import { getFamily } from '../store/families.ts'
 import { findFeatureSet, insertFeatureSet, type StoredFeatureSet } from '../store/feature-sets.ts'
+import { reopenWindows } from '../store/reopen-windows.ts'
 import { inSite } from '../store/transaction.ts'
 import type { ServiceContext } from './context.ts'
 
@@ -13,8 +14,8 @@ export const registerFeatureSetInput = z.object({ site: slugSchema, family: slug
 export type RegisterFeatureSetInput = z.infer<typeof registerFeatureSetInput>
 
 /**
- * Publishes a version of a feature set; from then on the family's windows are measured by it. The same definition again
- * changes nothing. Refuses (`already_exists`) another definition under a published name and version.
+ * Publishes a version of a feature set: the family's windows are measured by it from then on, and those of its stored
+ * history too, so that a model can be trained on what came before. The same definition again changes nothing. Refuses (`already_exists`) another definition under a published name and version.
  */
 export async function registerFeatureSet(
   ctx: ServiceContext, actor: Actor, input: RegisterFeatureSetInput,
@@ -33,9 +34,10 @@ export async function registerFeatureSet(
       })
     }
     if (made) {
+      const reopened = await reopenWindows(tx, input.site, family)
       await recordAudit(tx, {
         actor, verb: 'register-feature-set', subject: `feature-set/${definition.name}/${definition.version}`,
-        detail: { family, digest, features: definition.features.length },
+        detail: { family, digest, features: definition.features.length, reopenedBatches: reopened },
       })
     }
     return { ...stored, made }

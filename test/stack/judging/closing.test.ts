@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, describe, it } from 'node:test'
-import { createJudgingSite, S, series, T0, testFeatureSet, type BatchDraft, type JudgingSite } from '../../helpers/judging.ts'
+import { featureSetSchema } from '../../../registry/domain/features/feature-set.ts'
+import { registerFeatureSet } from '../../../registry/services/register-feature-set.ts'
+import { admin, createJudgingSite, S, series, T0, testFeatureSet, type BatchDraft, type JudgingSite } from '../../helpers/judging.ts'
 
 const open: JudgingSite[] = []
 after(async () => { for (const site of open) await site.drop() })
@@ -94,6 +96,30 @@ describe('closing windows', () => {
     assert.equal(serviced.scores, plain.scores, 'every window is scored all the same')
     assert.ok(serviced.suppressed > 0)
     assert.equal((await alertsWith([90, 95])).alerts, 1, 'a stop at another time suppresses nothing here')
+  })
+
+  it('measures history that came before its feature set, as if the set had been there from the start', async () => {
+    const later = { ...testFeatureSet, version: 2 }
+    const commits = async (site: JudgingSite) => [await site.commit(batch(0, 12)), await site.commit(batch(12, 23)), await site.commit(batch(23, 41))]
+    const measured = (site: JudgingSite) => site.asOwner(
+      `select window_end, commit_number, feature_values from feature_window join feature_set using (feature_set_ref)
+       where version = 2 order by window_end`)
+
+    const site = await siteFor()
+    const ids = await commits(site)
+    await site.close(...ids)
+    assert.equal((await measured(site)).length, 0)
+    await registerFeatureSet(site.ctx, admin, { site: site.site, family: site.family, definition: featureSetSchema.parse(later) })
+    assert.equal((await site.asOwner('select 1 from raw_batch where windows_closed_at is null')).length, 3, 'the dispatcher will find them')
+    const before = await windowsOf(site)
+    await site.close(...ids)
+    const made = await measured(site)
+    assert.equal((await windowsOf(site)).length, before.length + made.length, 'nothing was measured twice')
+
+    const fromTheStart = await siteFor({ featureSet: later })
+    await fromTheStart.close(...await commits(fromTheStart))
+    assert.ok(made.length > 0)
+    assert.deepEqual(made, await measured(fromTheStart))
   })
 
   it('waits for the slowest source, but not for an idle one', async () => {

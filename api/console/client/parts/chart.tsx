@@ -78,14 +78,16 @@ function drawOver(plot: uPlot, levels: readonly Level[], marks: readonly Mark[])
     ctx.strokeStyle = ctx.fillStyle = token(level.kind === 'raise' ? '--high' : '--ink-soft')
     ctx.setLineDash([6 * devicePixelRatio, 4 * devicePixelRatio])
     line(ctx, bbox.left, y, bbox.left + bbox.width, y)
-    ctx.fillText(level.label, bbox.left + 6 * devicePixelRatio, y - 4 * devicePixelRatio)
+    // A level at the top of the plot is named below its line, or the name would be cut off.
+    const above = y - bbox.top > 16 * devicePixelRatio
+    ctx.fillText(level.label, bbox.left + 6 * devicePixelRatio, y + (above ? -4 : 13) * devicePixelRatio)
   }
   for (const mark of marks) {
     const x = plot.valToPos(mark.at, 'x', true)
     ctx.strokeStyle = ctx.fillStyle = token(mark.kind === 'alert' ? '--urgent' : '--accent')
     ctx.setLineDash([])
     line(ctx, x, bbox.top, x, bbox.top + bbox.height)
-    ctx.fillText(mark.label, x + 4 * devicePixelRatio, bbox.top + 12 * devicePixelRatio)
+    ctx.fillText(mark.label, x + 4 * devicePixelRatio, bbox.top + 36 * devicePixelRatio)
   }
   ctx.restore()
 }
