@@ -1,5 +1,7 @@
 import { Client, Connection } from '@temporalio/client'
 import { msToTs } from '@temporalio/common/lib/time.js'
+import { pino } from 'pino'
+import { logTemporalTo } from '../temporal-log.ts'
 import { connectWorkers, createWorkers } from '../temporal.ts'
 import type { TemporalConnection } from '../config.ts'
 import { taskQueues } from '../../workflows/ids.ts'
@@ -17,6 +19,7 @@ export async function medianRunMs(client: Client, query: string): Promise<number
  * must not take its tasks): the cost of orchestration alone.
  */
 export async function emptyRunMs(temporal: TemporalConnection, count: number): Promise<number> {
+  logTemporalTo(pino({ level: 'silent' }))
   const namespace = 'bench-empty'
   const control = await Connection.connect({ address: temporal.address })
   await control.workflowService.registerNamespace({ namespace, workflowExecutionRetentionPeriod: msToTs('1 day') })
@@ -32,9 +35,10 @@ export async function emptyRunMs(temporal: TemporalConnection, count: number): P
     const times: number[] = []
     for (let i = -3; i < count; i++) {
       const input: IngestBatchInput = { site: 'bench', gateway: 'nobody', epoch: '0'.repeat(16), batchIds: ['0'], traceId: '0'.repeat(32) }
-      const started = performance.now()
-      await client.workflow.execute(workflowTypes.ingestBatch, { taskQueue: taskQueues.main, workflowId: `empty-${i}-${Date.now()}`, args: [input] })
-      if (i >= 0) times.push(performance.now() - started)
+      const run = await client.workflow.start(workflowTypes.ingestBatch, { taskQueue: taskQueues.main, workflowId: `empty-${i}-${Date.now()}`, args: [input] })
+      await run.result()
+      const { startTime, closeTime } = await run.describe()
+      if (i >= 0 && closeTime) times.push(closeTime.getTime() - startTime.getTime())
       await new Promise((resolve) => setTimeout(resolve, 100))
     }
     return median(times)

@@ -159,10 +159,12 @@ begin
         if to_regclass(child) is null then
           execute format('create table if not exists %I partition of %I for values from (%L) to (%L)', child, parent,
                          month::timestamp at time zone 'UTC', (month + interval '1 month')::timestamp at time zone 'UTC');
+          -- Statistics of array elements would have every ANALYZE read and count millions of readings; no query uses them.
           if parent = 'reading_chunk' then
-            execute format('alter table %I alter column vals set storage external, alter column raws set storage external, alter column times set storage external', child);
+            execute format('alter table %I alter column vals set storage external, alter column raws set storage external, alter column times set storage external, '
+                           'alter column vals set statistics 0, alter column raws set statistics 0, alter column times set statistics 0, alter column quals set statistics 0', child);
           else
-            execute format('alter table %I alter column samples set storage external', child);
+            execute format('alter table %I alter column samples set storage external, alter column samples set statistics 0', child);
           end if;
         end if;
       end if;
