@@ -19,13 +19,11 @@ export interface DemoReport {
   readonly replayClass: string
   readonly rolledBackTo: string
   readonly lineage: readonly string[]
-  readonly seconds: number
 }
 
 interface Findings { acknowledged: number; first: Trained; alert: AlertView; drift: { verdict: string; release: string }; replayed: Replayed; rolledBack: { release: string } }
 interface Lineage { nodes: { id: string; kind: string; label: string; detail: string | null; level: number }[] }
 
-const started = Date.now()
 const DAY_US = 86_400e6
 
 /** The table at the end, from the platform's own answers held against what really happened in the plant. */
@@ -40,7 +38,6 @@ export async function summarise({ people, narrator, plant, truth }: Demo, found:
     leadTimeHours: Math.round((truth.bearing.failureUs - isoToMicros(found.alert.raisedAt)) / 3.6e9 * 10) / 10,
     release: found.first.release, driftVerdict: found.drift.verdict, replayClass: found.replayed.class, rolledBackTo: found.rolledBack.release,
     lineage: byKind(lineage.nodes),
-    seconds: Math.round((Date.now() - started) / 1000),
   }
   const rows: [string, string][] = [
     ['readings in', report.readings.toLocaleString('en')],

@@ -5,7 +5,7 @@ import type { Demo } from '../context.ts'
 import { waitFor } from '../wait.ts'
 
 /** Runs the gateway until plant time `throughUs`, then waits until the platform has closed every window of it. */
-export async function shipPlant({ platform, narrator, people, plant, truth, bufferDirectory }: Demo, throughUs: number): Promise<{ acknowledged: number }> {
+export async function shipPlant({ platform, narrator, people, plant, bufferDirectory }: Demo, throughUs: number): Promise<{ acknowledged: number }> {
   const report = await runDemoPlant({
     config: plant, throughUs, bufferDirectory, mqtt: platform.connections.mqtt, log: pino({ level: 'silent' }),
     onProgress: (progress) => narrator.progress(`plant time ${microsToIso(progress.throughUs).slice(0, 10)}, ${progress.acknowledged} rows acknowledged, ${progress.waiting} in the buffer`),
@@ -19,6 +19,5 @@ export async function shipPlant({ platform, narrator, people, plant, truth, buff
   narrator.say(`${report.acknowledged.toLocaleString('en')} rows in ${report.batches} batches, each acknowledged once it was safe in MinIO and PostgreSQL.`)
   narrator.say(`So far ${totals.readings.toLocaleString('en')} readings, ${totals.windows.toLocaleString('en')} windows, ${totals.scores.toLocaleString('en')} scores; ${totals.quarantined} rows quarantined.`)
   narrator.look(`${platform.url}  (fleet), ${platform.connections.temporal.uiUrl ?? ''}  (workflows)`)
-  void truth
   return { acknowledged: report.acknowledged }
 }
