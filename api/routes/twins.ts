@@ -6,7 +6,7 @@ import { pageInput } from '../../registry/services/read/page.ts'
 import { getTwin, listTwins, twinTrend } from '../../registry/services/read/twins.ts'
 import { endpoint } from '../endpoint.ts'
 import { pageOf } from '../pagination.ts'
-import { assetId, inMicros, qualitySchema, rangeQuery, wholeNumber } from './common.ts'
+import { assetId, inMicros, laneSchema, qualitySchema, rangeQuery, wholeNumber } from './common.ts'
 
 const summary = {
   site: z.string(),
@@ -24,6 +24,7 @@ const summary = {
   confidence: z.number().nullable().describe('Probability that a normal window scores lower'),
   scoreId: z.string().nullable(),
   scoredAt: z.string().nullable().describe('End of the newest scored window, in event time'),
+  lane: laneSchema.nullable().describe('backfill: known from imported history alone'),
   severity: severitySchema.nullable().describe('Worst open alert'),
   openAlerts: z.number().int(),
   trend: z.array(z.number().nullable()).describe('Confidence of the newest 48 windows, oldest first'),

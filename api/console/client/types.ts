@@ -22,6 +22,8 @@ export interface TwinSummary {
   health: number | null
   confidence: number | null
   scoredAt: string | null
+  /** `backfill`: known from imported history alone. */
+  lane: 'live' | 'backfill' | null
   /** Worst open alert, if any. */
   severity: Severity | null
   openAlerts: number

@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
 import { openContext } from '../context.ts'
 
-interface Gate { id: string; kind: string; release: string; state: string; evidenceDigest: string | null; requestedBy: string; expiresAt: string }
+interface Gate { id: string; kind: string; release: string; state: string; evidenceDigest: string | null; requestedBy: string; expiresAt: string; approvals: number; requiredApprovals: number }
+interface GateDetail extends Gate { reason: string; evidenceCommit: number | null; evidence: unknown; decisions: { actor: string; verdict: string; at: string; comment: string }[] }
 
 export function addGovernanceCommands(program: Command): void {
   const gates = program.command('gates').description('promotions and policy changes waiting for approval')
@@ -9,8 +10,19 @@ export function addGovernanceCommands(program: Command): void {
     .action(async (options: { all?: boolean }, command: Command) => {
       const { api, print, site } = await openContext(command)
       const page = await api.get<{ items: Gate[] }>('/v1/gates', { site, ...(options.all ? {} : { state: 'open' }) })
-      print.table(page.items.map((gate) => ({ ...gate })), ['id', 'kind', 'release', 'state', 'requestedBy', 'expiresAt'])
+      print.table(page.items.map((gate) => ({ ...gate, approvals: `${gate.approvals} of ${gate.requiredApprovals}` })), ['id', 'kind', 'release', 'replaces', 'state', 'approvals', 'requestedBy', 'expiresAt'])
       print.document(page)
+    })
+  gates.command('show <gate>').description('what is asked, the decisions so far, and the evidence with the digest that a decision binds to')
+    .action(async (id: string, _options: unknown, command: Command) => {
+      const { api, print, site } = await openContext(command)
+      const gate = await api.get<GateDetail>(`/v1/gates/${encodeURIComponent(id)}`, { site })
+      print.line(`${gate.release}: ${gate.state}, ${gate.approvals} of ${gate.requiredApprovals} approvals. ${gate.reason}`)
+      for (const { actor, verdict, at, comment } of gate.decisions) print.line(`  ${at}  ${actor}: ${verdict}  ${comment}`)
+      print.line(JSON.stringify(gate.evidence, null, 2))
+      print.line(`Evidence as of commit ${String(gate.evidenceCommit)}, digest ${String(gate.evidenceDigest)}`)
+      if (gate.state === 'open') print.line(`Decide with: twinward gates approve ${id} --evidence ${String(gate.evidenceDigest)} --key-file YOUR-KEY`)
+      print.document(gate)
     })
   for (const verdict of ['approve', 'reject'] as const) {
     gates.command(`${verdict} <gate>`).description(`${verdict} on the evidence as it stands`)

@@ -51,7 +51,7 @@ async function importCsv(files: string[], options: CsvOptions, command: Command)
   describePlan(print, plan)
   if (options.dryRun) {
     print.document({ plan: { rows: plan.rows, badRows: plan.badRows, readings: plan.readings, firstUs: plan.firstUs, lastUs: plan.lastUs, problems: plan.problems } })
-    if (plan.badRows > 0) process.exitCode = 1
+    if (plan.badRows > 0 && !options.skipBadRows) process.exitCode = 1
     return
   }
   const mqtt = findMqtt(config)
@@ -73,7 +73,7 @@ async function importCsv(files: string[], options: CsvOptions, command: Command)
 function describePlan(print: Printer, plan: ImportPlan): void {
   print.line(`${plan.files.length} files, ${plan.rows} rows, ${plan.readings} readings for ${plan.map.site.id}/${plan.map.asset.id}`)
   for (const problem of plan.problems.slice(0, 20)) print.line(`  ${describeProblem(problem)}`)
-  if (plan.badRows > 0) print.line(`  ${plan.badRows} bad rows in all`)
+  if (plan.badRows > 0) print.line(`  ${plan.badRows} bad rows in all; --skip-bad-rows leaves them out`)
 }
 
 function showProgress(print: Printer, { phase, file, bytesDone, bytesTotal, readings, acknowledged, trouble }: ImportProgress): void {

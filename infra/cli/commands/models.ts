@@ -27,7 +27,9 @@ export function addModelCommands(program: Command): void {
       const context = await openContext(command)
       const operation = await runOperation(context, { kind: 'retrain-model', family, reason: 'requested on the command line', promote: options.promote === true,
         ...(options.from === undefined ? {} : { from: options.from }), ...(options.to === undefined ? {} : { to: options.to }) })
-      context.print.line(`Trained: ${JSON.stringify(operation.result)}`)
+      const { chosen, release, gate } = operation.result as { chosen: string; release: string | null; gate: string | null }
+      context.print.line(`Trained. ${chosen} was chosen${release === null ? '; the family has no policy yet, so there is no release' : ` and bound into ${release}`}.`)
+      if (gate !== null) context.print.line(`It waits for approval: twinward gates show ${gate}`)
       context.print.document(operation)
     })
 

@@ -1,4 +1,5 @@
 import type { Decision } from '../../domain/policy/decide.ts'
+import type { Lane } from '../../domain/contract/batch.ts'
 import type { Severity } from '../../domain/contract/scored-event.ts'
 import { timestampToUs, usToTimestamp } from '../../store/sql-time.ts'
 import type { Tx } from '../../store/transaction.ts'
@@ -22,23 +23,30 @@ export interface TwinRow {
   readonly decision: Decision | null
   readonly release_ref: number | null
   readonly window_end_us: string | null
+  readonly lane: Lane | null
   readonly open_alerts: number
   readonly severity: Severity | null
 }
 
-/** Assets that stand now, each with its newest champion score of the live lane and what is open about it, by site and id. */
+/**
+ * Assets that stand now, each with what is open about it, by site and id, and its newest champion
+ * score: of the live lane, else (a machine known from imported history alone) of the backfill lane.
+ */
 export async function twinRows(
   tx: Tx, filter: { family?: string | undefined; asset?: string | undefined }, after: readonly (string | number | null)[], limit: number,
 ): Promise<TwinRow[]> {
   const { rows } = await tx.query<TwinRow>(
     `select a.site_id, a.asset_ref, a.asset_id, v.name, v.class, v.family_id, v.line_id, v.owner_id, v.business,
-            s.score_id, s.score, s.confidence, s.contributions, s.decision, s.release_ref, ${timestampToUs('s.window_end')} as window_end_us,
+            s.score_id, s.score, s.confidence, s.contributions, s.decision, s.release_ref, s.lane, ${timestampToUs('s.window_end')} as window_end_us,
             al.open_alerts, al.severity
      from asset a
      join asset_version v on v.asset_ref = a.asset_ref and v.valid @> now()
      left join lateral (
-       select * from score
-       where asset_ref = a.asset_ref and role = 'champion' and lane = 'live' order by window_end desc, revision desc limit 1
+       select * from (
+         (select * from score where asset_ref = a.asset_ref and role = 'champion' and lane = 'live' order by window_end desc, revision desc limit 1)
+         union all
+         (select * from score where asset_ref = a.asset_ref and role = 'champion' and lane = 'backfill' order by window_end desc, revision desc limit 1)
+       ) as newest limit 1
      ) s on true
      cross join lateral (
        select count(*)::integer as open_alerts,
@@ -60,7 +68,7 @@ export async function newestConfidences(tx: Tx, assetRefs: readonly number[], co
        select confidence from (
          select distinct on (window_end) window_end, confidence from (
            select window_end, revision, confidence from score
-           where asset_ref = a.asset_ref and role = 'champion' and lane = 'live' order by window_end desc, revision desc limit $2::int * 2
+           where asset_ref = a.asset_ref and role = 'champion' order by window_end desc, revision desc limit $2::int * 2
          ) as newest order by window_end desc, revision desc limit $2
        ) as windows order by window_end
      ) as confidences
@@ -80,7 +88,7 @@ export interface ScoreBucket {
   readonly scoreMax: number | null
 }
 
-/** Champion scores of an asset's live lane in equal intervals of event time; the newest revision of a window counts. */
+/** Champion scores of an asset, live and imported, in equal intervals of event time; the newest revision of a window counts. */
 export async function scoreBuckets(tx: Tx, assetRef: number, fromUs: number, toUs: number, bucketUs: number): Promise<ScoreBucket[]> {
   const { rows } = await tx.query<{
     start_us: string; windows: number; c_med: number | null; c_max: number | null; s_min: number | null; s_med: number | null; s_max: number | null
@@ -91,7 +99,7 @@ export async function scoreBuckets(tx: Tx, assetRef: number, fromUs: number, toU
      from (
        select distinct on (window_end) (${timestampToUs('window_end')} - $2::bigint) / $4::bigint as bucket, score, confidence
        from score
-       where asset_ref = $1 and role = 'champion' and lane = 'live'
+       where asset_ref = $1 and role = 'champion'
          and window_end >= ${usToTimestamp('$2')} and window_end < ${usToTimestamp('$3')}
        order by window_end, revision desc
      ) as windows

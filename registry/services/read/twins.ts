@@ -1,4 +1,5 @@
 import { demand, type Actor } from '../../domain/access/rights.ts'
+import type { Lane } from '../../domain/contract/batch.ts'
 import { qualityLevel, type QualityLevel } from '../../domain/contract/quality.ts'
 import type { Severity } from '../../domain/contract/scored-event.ts'
 import { microsToIso } from '../../domain/contract/time.ts'
@@ -27,6 +28,8 @@ export interface TwinSummary {
   readonly confidence: number | null
   readonly scoreId: string | null
   readonly scoredAt: string | null
+  /** `backfill`: known from imported history alone, nothing live was scored yet. */
+  readonly lane: Lane | null
   readonly severity: Severity | null
   readonly openAlerts: number
   readonly trend: readonly (number | null)[]
@@ -163,7 +166,7 @@ function summaryOf(row: TwinRow, releases: ReadonlyMap<number, ReleaseDefinition
     health: row.decision ? healthOf(ruleCloseness(rules, row.decision)) : null,
     score: row.score, confidence: row.confidence, scoreId: row.score_id,
     scoredAt: row.window_end_us === null ? null : microsToIso(Number(row.window_end_us)),
-    severity: row.severity, openAlerts: row.open_alerts, trend: sparks.get(row.asset_ref) ?? [],
+    lane: row.lane, severity: row.severity, openAlerts: row.open_alerts, trend: sparks.get(row.asset_ref) ?? [],
   }
 }
 

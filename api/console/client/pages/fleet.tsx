@@ -35,7 +35,7 @@ function TwinCard({ twin }: { twin: TwinSummary }) {
         <div><span class="health">{twin.health === null ? '–' : Math.round(twin.health)}</span> <span class="soft">health</span></div>
         <Sparkline values={twin.trend} />
       </div>
-      <footer>{twin.scoredAt ? <>Scored through <When at={twin.scoredAt} /></> : 'Not scored yet: no release is in force'}</footer>
+      <footer>{twin.scoredAt ? <>Scored through <When at={twin.scoredAt} />{twin.lane === 'backfill' && ' (imported history)'}</> : 'Not scored yet: no release is in force'}</footer>
     </a>
   )
 }
