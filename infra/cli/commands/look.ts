@@ -35,7 +35,7 @@ export function addLookCommands(program: Command): void {
       })
   }
 
-  program.command('scores <asset>').description('newest scores of a machine; `replay <id>` computes one again')
+  program.command('scores <asset>').description('scores of a machine by the end of their windows, oldest first; `replay <id>` computes one again')
     .option('--from <instant>', 'windows that end after (RFC 3339)').option('--to <instant>', '… and before').option('--limit <n>', 'how many at the most', '50')
     .action(async (asset: string, options: { from?: string; to?: string; limit: string }, command: Command) => {
       const { api, print, site } = await openContext(command)
