@@ -43,7 +43,10 @@ describe('supervisor', () => {
     await supervisor.stop('one')
     assert.equal(processIdentity(noted.pid), undefined)
     assert.equal(existsSync(path.join(dir, 'one.pid')), false)
-    assert.match(readFileSync(path.join(dir, 'one.log'), 'utf8'), /hello/)
+    // The process has ended; what it wrote may still be on its way through the pipe.
+    const log = () => readFileSync(path.join(dir, 'one.log'), 'utf8')
+    for (let i = 0; i < 500 && log() === ''; i++) await new Promise((resolve) => setTimeout(resolve, 10))
+    assert.match(log(), /hello/)
     assert.equal(supervisor.status()[0]?.state, 'stopped')
   })
 
