@@ -14,9 +14,22 @@ export interface Source {
    * from `outlet.position(key)`, which is exactly as far as what it delivered is safe.
    */
   run(outlet: Outlet, signal: AbortSignal): Promise<void>
+  /** What the connector knows of its machine's side; cheap, asked for every few seconds. */
+  health?(): SourceHealth
+}
+
+export interface SourceHealth {
+  /** `degraded`: some of it is silent or refused, the rest comes. */
+  readonly state: 'starting' | 'ok' | 'degraded' | 'down'
+  /** For a person: what is wrong, where, and what to do; null when all is well. */
+  readonly detail: string | null
+  /** Counts since start, by a name in snake case (`requests`, `exceptions`, `malformed`). */
+  readonly counters: Readonly<Record<string, number>>
 }
 
 export interface Delivery {
+  /** Of these blocks; the source's own unless told. What a server remembered of an outage is `backfill`. */
+  readonly mode?: Mode
   readonly blocks: readonly Block[]
   /** All of this source up to here (inclusive) was delivered before this: what its first batches can promise. */
   readonly completeBeforeUs?: number
