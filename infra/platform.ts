@@ -4,6 +4,7 @@ import { migrate } from '../registry/store/migrate.ts'
 import type { ChildSpec } from './child-process.ts'
 import { connectionsToEnv, variableNames, type Config, type Connections } from './config.ts'
 import { buildConsole } from './dev/build-console.ts'
+import { lockDataFolder } from './dev/data-folder.ts'
 import { freePort, isFree, PortTakenError } from './dev/ports.ts'
 import { startStack, type Stack } from './dev/stack.ts'
 import { tsxArgs } from './node-child.ts'
@@ -61,12 +62,17 @@ export interface Platform {
  */
 export async function startPlatform(options: PlatformOptions): Promise<Platform> {
   const { config, log, processes = platformProcesses, signal } = options
-  const port = await choosePort(config)
+  // Before the port is looked at: on the same folder it is the running platform that has it.
+  const lock = lockDataFolder(config.dataDir)
+  const port = await choosePort(config).catch((error: unknown) => {
+    lock.release()
+    throw error
+  })
   const url = `http://${reachableHost(config.host)}:${port}`
   let publisher: StatusPublisher | undefined
   const onChange = () => { publisher?.touch() }
 
-  const stack = await startStack({ dataDir: config.dataDir, config, log, onChange, ...(signal && { signal }) })
+  const stack = await startStack({ dataDir: config.dataDir, config, lock, log, onChange, ...(signal && { signal }) })
   const supervisor = createSupervisor({ log, onChange })
   const stop = once(async () => {
     await supervisor.stopAll()

@@ -4,6 +4,7 @@ import path from 'node:path'
 import { Command, InvalidArgumentError } from 'commander'
 import { loadConfig } from '../config.ts'
 import { runDemo } from '../demo/demo.ts'
+import { lockDataFolder } from '../dev/data-folder.ts'
 import { createNarrator } from '../demo/narrator.ts'
 import { startPlatform } from '../platform.ts'
 import { stopOnSignal } from '../stop-on-signal.ts'
@@ -29,7 +30,10 @@ async function main(): Promise<void> {
   const narrator = createNarrator(process.stdout)
   const abort = new AbortController()
   narrator.step('The platform: PostgreSQL, Temporal, MinIO, MQTT broker, landing, keeper, worker, trainer, API')
+  // Refuses while another demo runs in it.
+  const lock = lockDataFolder(config.dataDir)
   await rm(config.dataDir, { recursive: true, force: true })
+  lock.release()
   const starting = startPlatform({ config, log: (line) => narrator.progress(line), signal: abort.signal })
   stopOnSignal(async () => {
     abort.abort()

@@ -1,5 +1,6 @@
 /** `npm start`: runs the platform until it is told to stop. */
 import { loadConfig } from '../config.ts'
+import { greeting } from '../greeting.ts'
 import { startPlatform } from '../platform.ts'
 import { stopOnSignal } from '../stop-on-signal.ts'
 
@@ -22,13 +23,10 @@ async function main(): Promise<void> {
     if (abort.signal.aborted) return new Promise<never>(() => {})
     throw error
   })
-  const webUi = platform.connections.temporal.uiUrl
-  print('Twinward is up.')
-  print(`  Console       ${platform.url}`)
-  if (webUi !== undefined) print(`  Temporal      ${webUi}`)
-  print(`  Admin key in  ${platform.adminKeyFile}`)
-  print(`  Logs in       ${config.dataDir}/logs`)
-  print('  Stop with Ctrl-C.')
+  const lines = greeting({
+    url: platform.url, adminKeyFile: platform.adminKeyFile, dataDir: config.dataDir, workflowsUrl: platform.connections.temporal.uiUrl,
+  })
+  for (const line of lines) print(line)
 }
 
 try {

@@ -1,10 +1,9 @@
 import { readdirSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { loadConfig, type Config, type Connections } from '../config.ts'
 import { stopRemembered } from '../pid-file.ts'
-import { tryLock } from '../setup/process-lock.mjs'
 import { createSupervisor, type ChildStatus, type Supervisor } from '../supervisor.ts'
+import { lockDataFolder, type DataFolderLock } from './data-folder.ts'
 import { embeddedMinio } from './minio.ts'
 import { embeddedMqtt } from './mqtt.ts'
 import type { EmbeddedServer, Part, PartName, PartPlaces } from './part.ts'
@@ -18,6 +17,8 @@ export interface StackOptions {
   dataDir: string
   /** Says which servers are somebody else's; the environment's, unless told. */
   config?: Config
+  /** Where the caller has taken the data folder already; the stack frees it either way. */
+  lock?: DataFolderLock
   /** Short lines for people. */
   log?: (line: string) => void
   /** Told whenever a server's state changes. */
@@ -50,12 +51,7 @@ export interface Stack {
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const { dataDir, config = loadConfig(), log = () => {}, onChange = () => {}, signal } = options
-  await mkdir(dataDir, { recursive: true, mode: 0o700 })
-  const lock = tryLock(path.join(dataDir, 'lock'))
-  if (!lock.release) {
-    throw new Error(`The data folder ${dataDir} is in use by another Twinward (process ${lock.owner ?? 'unknown'}). `
-      + 'Stop that one, or set TWINWARD_DATA_DIR to another folder.')
-  }
+  const lock = options.lock ?? lockDataFolder(dataDir)
   const supervisor = createSupervisor({ log, onChange })
   const giveUp = () => { void supervisor.stopAll() }
   signal?.addEventListener('abort', giveUp)

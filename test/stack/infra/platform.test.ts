@@ -82,9 +82,16 @@ describe('platform', () => {
   })
 
   it('refuses a second one on the same data folder', async () => {
-    const config = loadConfig({ TWINWARD_DATA_DIR: dir, TWINWARD_PORT: '0' })
-    await assert.rejects(startPlatform({ config, log: () => {}, processes: [] }),
-      new RegExp(`in use by another Twinward \\(process ${process.pid}\\)`))
+    // The port is the running one's too: that is not what one wants to hear about.
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    try {
+      const config = loadConfig({ TWINWARD_DATA_DIR: dir, TWINWARD_PORT: String((server.address() as AddressInfo).port) })
+      await assert.rejects(startPlatform({ config, log: () => {}, processes: [] }),
+        new RegExp(`already running, at ${(platform as Platform).url}, pid ${process.pid}, on the data folder ${dir}`))
+    } finally {
+      server.close()
+    }
   })
 
   it('refuses a port that is taken, naming the variable', async () => {
@@ -93,6 +100,8 @@ describe('platform', () => {
     const { port } = server.address() as AddressInfo
     try {
       const config = loadConfig({ TWINWARD_DATA_DIR: path.join(dir, 'other'), TWINWARD_PORT: String(port) })
+      await assert.rejects(startPlatform({ config, log: () => {}, processes: [] }), /Set TWINWARD_PORT/)
+      // It gave the folder back: asked again, it names the port again.
       await assert.rejects(startPlatform({ config, log: () => {}, processes: [] }), /Set TWINWARD_PORT/)
     } finally {
       server.close()
