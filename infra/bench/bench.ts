@@ -1,6 +1,7 @@
 /**
  * `npm run bench`: every figure from one run on a fixed workload, on a platform of its own. Compare ratios, not rates:
- * both sides of a ratio were measured on the same machine in the same minutes.
+ * both sides of a ratio were measured on the same machine in the same minutes. `--grow N` fills the platform to N million
+ * readings instead and says round by round what a million costs.
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -12,6 +13,7 @@ import { loadConfig } from '../config.ts'
 import { startPlatform, type Platform } from '../platform.ts'
 import { copyRowsPerSec } from './copy-baseline.ts'
 import { gatewayRate, wholePathRate } from './gateway.ts'
+import { grow, growthLine, type GrowthStep } from './grow.ts'
 import { demandWindows, latencies, platformRound } from './ingest.ts'
 import { putReleaseInForce, registerFleets } from './platform-setup.ts'
 import { createPublisher } from './publisher.ts'
@@ -20,6 +22,8 @@ import { emptyRunMs, median, medianRunMs, quantile } from './workflow-cost.ts'
 import { createStream, type Publication } from './workload.ts'
 
 const json = process.argv.includes('--json')
+const growTo = process.argv.includes('--grow') ? Number(process.argv[process.argv.indexOf('--grow') + 1]) : undefined
+if (growTo !== undefined && !(growTo > 0)) throw new Error('--grow takes a number of millions, e.g. --grow 30')
 const say = (text: string) => { (json ? process.stderr : process.stdout).write(`${text}\n`) }
 const round = (value: number) => Math.round(value)
 const ratio = (value: number) => Math.round(value * 1000) / 1000
@@ -100,14 +104,32 @@ async function measure(platform: Platform): Promise<Record<string, Record<string
 /** Of pairs measured in the same minute, not of the medians of each. */
 const medianRatio = (above: readonly number[], below: readonly number[]): number => median(above.map((value, i) => value / (below[i] ?? Number.NaN)))
 
+/** Rounds of the large batches alone, each with its CPU time by process. */
+async function measureGrowth(platform: Platform, millions: number): Promise<GrowthStep[]> {
+  const { database, mqtt } = platform.connections
+  const pool = createPool(database.url, { max: 2, applicationName: 'twinward-bench' })
+  const publisher = await createPublisher(mqtt)
+  const admin = createApiClient(platform.url, (await readFile(platform.adminKeyFile, 'utf8')).trim())
+  try {
+    const stream = createStream('large', Math.floor(Date.now() / 86_400_000 - 30) * DAY_US)
+    await registerFleets(admin)
+    await platformRound(pool, publisher, Array.from({ length: 8 }, () => stream.readings(LARGE)))
+    await putReleaseInForce(admin)
+    return await grow({ dataDir, migrationUrl: database.migrationUrl, pool, publisher, stream }, millions, (step) => { say(growthLine(step)) })
+  } finally {
+    await publisher.end()
+    await pool.end()
+  }
+}
+
 const dataDir = await mkdtemp(path.join(tmpdir(), 'twinward-bench-'))
 let platform: Platform | undefined
 try {
   platform = await startPlatform({ config: { ...loadConfig(), dataDir, port: 0 }, log: () => undefined })
   say('The platform is up.')
-  const figures = await measure(platform)
+  const figures = growTo === undefined ? await measure(platform) : { growth: await measureGrowth(platform, growTo) }
   if (json) process.stdout.write(`${JSON.stringify(figures)}\n`)
-  else for (const [group, values] of Object.entries(figures)) for (const [name, value] of Object.entries(values)) say(`  ${`${group}.${name}`.padEnd(32)} ${value.toLocaleString('en')}`)
+  else if (!('growth' in figures)) for (const [group, values] of Object.entries(figures)) for (const [name, value] of Object.entries(values)) say(`  ${`${group}.${name}`.padEnd(32)} ${value.toLocaleString('en')}`)
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
   process.exitCode = 1
