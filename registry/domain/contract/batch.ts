@@ -73,5 +73,8 @@ export const topics = {
   batch: (site: string, gateway: string) => `twinward/v1/${site}/gateways/${gateway}/batches`,
   allBatches: 'twinward/v1/+/gateways/+/batches',
   acknowledgement: (site: string, gateway: string) => `twinward/v1/${site}/gateways/${gateway}/acks`,
+  report: (site: string, gateway: string) => `twinward/v1/${site}/gateways/${gateway}/reports`,
+  allReports: 'twinward/v1/+/gateways/+/reports',
+  reply: (site: string, gateway: string) => `twinward/v1/${site}/gateways/${gateway}/replies`,
   events: (site: string, type: string) => `twinward/v1/${site}/events/${type}`,
 } as const

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { batchHeaderExample, batchHeaderSchema, laneOf } from '../../../../../registry/domain/contract/batch.ts'
+import { gatewayReplyExample, gatewayReplySchema, gatewayReportExample, gatewayReportSchema } from '../../../../../registry/domain/contract/gateway-report.ts'
 import { assetImportExample, assetImportSchema } from '../../../../../registry/domain/contract/hierarchy.ts'
 import { maintenanceEventExample, maintenanceEventSchema } from '../../../../../registry/domain/contract/maintenance.ts'
 import { qualityCode, qualityLevel, qualityReasons, qualityReasonsOf, type QualityLevel, type QualityReason } from '../../../../../registry/domain/contract/quality.ts'
@@ -16,6 +17,8 @@ const contract = [
   ['asset import', assetImportSchema, assetImportExample],
   ['maintenance event', maintenanceEventSchema, maintenanceEventExample],
   ['scored event', scoredEventSchema, scoredEventExample],
+  ['gateway report', gatewayReportSchema, gatewayReportExample],
+  ['gateway reply', gatewayReplySchema, gatewayReplyExample],
 ] as const
 
 for (const [name, schema, example] of contract) {

@@ -1,0 +1,133 @@
+import { z } from 'zod'
+import { CONTRACT_VERSION, microsSchema, sha256Schema, slugSchema, tagKeySchema } from './primitives.ts'
+
+/**
+ * What is missing, or came by another way than it should have, and why.
+ * `wan`: no connection to the platform (what was measured meanwhile comes later, as long as the buffer holds it) ·
+ * `source_silent`: the machine's side said nothing · `buffer_full`: not taken, dropped or thinned out for want of room ·
+ * `quarantined`: the platform set it aside · `clock`: the gateway's clock jumped or was not to be trusted ·
+ * `damaged`: the buffer's file was damaged · `disk`: the disk was full or read-only.
+ */
+export const gapCauseSchema = z.enum(['wan', 'source_silent', 'buffer_full', 'quarantined', 'clock', 'damaged', 'disk'])
+export type GapCause = z.infer<typeof gapCauseSchema>
+
+/** One entry of the gap ledger. The same id again with a higher revision is the same gap, further on. */
+export const gapSchema = z
+  .object({
+    id: z.string().min(1).max(80).describe('Unique on the gateway for ever'),
+    revision: z.number().int().min(1),
+    cause: gapCauseSchema,
+    tag: tagKeySchema.nullable().describe('null: all that the source, or the whole gateway, reads'),
+    source: z.string().min(1).max(63).nullable().describe('Connector; null: the whole gateway'),
+    fromUs: microsSchema.describe('Source time of the first reading concerned, as well as it is known'),
+    toUs: microsSchema.nullable().describe('null while it goes on'),
+    lost: z.number().int().min(0).nullable().describe('Readings that will never come; null: not known'),
+    detail: z.string().max(500).nullable(),
+  })
+  .meta({ id: 'Gap' })
+export type Gap = z.infer<typeof gapSchema>
+
+/** An order of the platform to a gateway, given in the reply to a report until the gateway says that it is done. */
+export const gatewayCommandSchema = z
+  .object({
+    id: z.string().min(1).max(80),
+    kind: z.literal('recall').describe('Ship what the raw store still holds of these tags and this period, as backfill'),
+    tags: z.array(tagKeySchema).min(1).max(1000),
+    fromUs: microsSchema,
+    toUs: microsSchema.describe('Inclusive'),
+  })
+  .meta({ id: 'GatewayCommand' })
+export type GatewayCommand = z.infer<typeof gatewayCommandSchema>
+
+export const commandOutcomeSchema = z
+  .object({
+    id: z.string().min(1).max(80),
+    state: z.enum(['accepted', 'done', 'refused']),
+    rows: z.number().int().min(0).describe('Readings and waveforms shipped for it so far'),
+    detail: z.string().max(500).nullable(),
+  })
+  .meta({ id: 'CommandOutcome' })
+export type CommandOutcome = z.infer<typeof commandOutcomeSchema>
+
+export const connectorStatusSchema = z.object({
+  id: z.string().min(1).max(63),
+  type: z.string().min(1).max(63),
+  state: z.enum(['starting', 'ok', 'degraded', 'down']),
+  detail: z.string().max(500).nullable(),
+  lastReadingUs: microsSchema.nullable(),
+  counters: z.record(z.string(), z.number()),
+})
+export type ConnectorStatus = z.infer<typeof connectorStatusSchema>
+
+/** How a gateway is, as it says itself. */
+export const gatewayStatusSchema = z
+  .object({
+    state: z.enum(['ok', 'degraded']),
+    problems: z.array(z.string().max(500)).max(20).describe('Each names what is wrong and what to do'),
+    buffer: z.object({
+      rows: z.number(), bytes: z.number(), capBytes: z.number(), archiveBytes: z.number(),
+      oldestUs: microsSchema.nullable().describe('Gateway time of the oldest entry that has not left'),
+      diskFreeBytes: z.number().nullable(),
+      lostRows: z.number(),
+    }),
+    rate: z.object({ inPerSec: z.number(), acknowledgedPerSec: z.number() }),
+    clock: z.object({
+      state: z.enum(['ok', 'unsure']), skewUs: z.number().nullable().describe('Gateway minus platform; null before the first reply'), jumps: z.number(),
+    }),
+    connectors: z.array(connectorStatusSchema).max(1000),
+  })
+  .meta({ id: 'GatewayStatus' })
+export type GatewayStatus = z.infer<typeof gatewayStatusSchema>
+
+/**
+ * What a gateway tells beside its batches, every few seconds and after each connection: how it is, what it lost and why,
+ * the tag maps it normalises by, what became of its orders. All of it may be told again: ids and revisions make that
+ * harmless. JSON over MQTT, QoS 1; the platform's reply says what it has kept.
+ */
+export const gatewayReportSchema = z
+  .object({
+    contract: z.literal(CONTRACT_VERSION),
+    site: slugSchema,
+    gateway: slugSchema,
+    epoch: z.string().regex(/^[0-9a-f]{16}$/),
+    sentUs: microsSchema.describe('Gateway clock'),
+    version: z.string().max(100).describe('Of the gateway software'),
+    startedUs: microsSchema,
+    status: gatewayStatusSchema,
+    gaps: z.array(gapSchema).max(500),
+    mappings: z.array(z.object({ digest: sha256Schema, document: z.record(z.string(), z.unknown()) })).max(20).describe('Tag maps the platform has not confirmed yet'),
+    commands: z.array(commandOutcomeSchema).max(100),
+  })
+  .meta({ id: 'GatewayReport' })
+export type GatewayReport = z.infer<typeof gatewayReportSchema>
+
+export const gatewayReplySchema = z
+  .object({
+    sentUs: microsSchema.describe('Of the report this answers'),
+    receivedUs: microsSchema.describe('Platform clock'),
+    gaps: z.array(z.object({ id: z.string(), revision: z.number().int() })).describe('Kept'),
+    mappings: z.array(sha256Schema).describe('Kept'),
+    commands: z.array(gatewayCommandSchema).max(100).describe('Orders that are not done yet'),
+    problem: z.string().nullable().describe('Why nothing was kept'),
+  })
+  .meta({ id: 'GatewayReply' })
+export type GatewayReply = z.infer<typeof gatewayReplySchema>
+
+export const gatewayReportExample: GatewayReport = {
+  contract: CONTRACT_VERSION, site: 'hamburg', gateway: 'gw-1', epoch: '9f2c64b01d7a33e8',
+  sentUs: 1_772_366_401_250_000, version: '0.1.0', startedUs: 1_772_300_000_000_000,
+  status: {
+    state: 'degraded', problems: ['plc-7: no answer from 10.0.0.7:4840; check its power and cable'],
+    buffer: { rows: 1200, bytes: 48_000, capBytes: 2_147_483_648, archiveBytes: 9_000_000, oldestUs: 1_772_366_400_900_000, diskFreeBytes: 8_000_000_000, lostRows: 0 },
+    rate: { inPerSec: 100, acknowledgedPerSec: 100 },
+    clock: { state: 'ok', skewUs: 1_400, jumps: 0 },
+    connectors: [{ id: 'plc-7', type: 'opcua', state: 'down', detail: 'no answer', lastReadingUs: 1_772_366_390_000_000, counters: { reconnects: 3 } }],
+  },
+  gaps: [{ id: '9f2c64b01d7a33e8-1', revision: 1, cause: 'source_silent', tag: 'pump-1/motor-temp', source: 'plc-7', fromUs: 1_772_366_390_000_000, toUs: null, lost: null, detail: null }],
+  mappings: [], commands: [],
+}
+
+export const gatewayReplyExample: GatewayReply = {
+  sentUs: 1_772_366_401_250_000, receivedUs: 1_772_366_401_260_000, gaps: [{ id: '9f2c64b01d7a33e8-1', revision: 1 }], mappings: [],
+  commands: [{ id: 'c-1', kind: 'recall', tags: ['pump-3/vibration-de'], fromUs: 1_772_280_000_000_000, toUs: 1_772_366_399_999_999 }], problem: null,
+}
