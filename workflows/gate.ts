@@ -55,7 +55,8 @@ export async function waitForGate(input: GateInput): Promise<GateResult> {
       await condition(allHandlersFinished)
       await continueAsNew<typeof waitForGate>(input)
     }
-    await condition(() => changed, Math.max(LEAST_WAIT_MS, standing.expiresAtUs / 1000 - Date.now()))
+    // Decisions that are refused change nothing, yet they make the history longer: it is looked at while waiting.
+    await condition(() => changed || workflowInfo().continueAsNewSuggested, Math.max(LEAST_WAIT_MS, standing.expiresAtUs / 1000 - Date.now()))
   }
 }
 
