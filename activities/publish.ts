@@ -1,6 +1,6 @@
 import type { MqttClient } from 'mqtt'
 import { topics } from '../registry/domain/contract/batch.ts'
-import type { BusEvent } from '../registry/store/outbox.ts'
+import type { BusEvent } from '../registry/domain/contract/bus-event.ts'
 
 export interface Publisher { publish(event: BusEvent): Promise<void> }
 

@@ -2,7 +2,7 @@ import { lookup as dnsLookup, type LookupAddress } from 'node:dns'
 import http from 'node:http'
 import https from 'node:https'
 import { isIP, type LookupFunction } from 'node:net'
-import type { BusEvent } from '../../registry/store/outbox.ts'
+import type { BusEvent } from '../../registry/domain/contract/bus-event.ts'
 import { mayBeCalled } from './receiver-address.ts'
 import { signatureHeader } from './signature.ts'
 

@@ -1,3 +1,4 @@
+import type { BusEvent } from '../domain/contract/bus-event.ts'
 import { microsToIso } from '../domain/contract/time.ts'
 import type { Tx } from './transaction.ts'
 import { writingSite } from './writing-site.ts'
@@ -22,17 +23,6 @@ export type OutboxMessage =
 
 export interface WorkflowStart { readonly type: string; readonly taskQueue: string; readonly input: unknown }
 export interface WorkflowSignal { readonly signal: string; readonly args: readonly unknown[] }
-
-/** An event on the bus and in a webhook's body. Small: ids and a few facts, never readings. */
-export interface BusEvent {
-  /** Stays the same when the event is delivered again: receivers drop what they have seen. */
-  readonly id: string
-  readonly type: string
-  readonly site: string
-  /** RFC 3339 in UTC. */
-  readonly at: string
-  readonly data: unknown
-}
 
 /** Adds a row to the outbox and wakes the relay at commit. A repeated dedupe key is left as it is. */
 export async function enqueue(tx: Tx, message: OutboxMessage): Promise<void> {

@@ -1,5 +1,6 @@
+import type { BusEvent } from '../domain/contract/bus-event.ts'
 import type { ScoredEvent } from '../domain/contract/scored-event.ts'
-import { OUTBOX_CHANNEL, type BusEvent } from './outbox.ts'
+import { OUTBOX_CHANNEL } from './outbox.ts'
 import type { Tx } from './transaction.ts'
 
 /** What one closing did, for whoever counts; the windows themselves are read through the API. */

@@ -27,7 +27,7 @@ import { createPool, type Pool } from '../../registry/store/pool.ts'
 import { usToTimestamp } from '../../registry/store/sql-time.ts'
 import { inSite } from '../../registry/store/transaction.ts'
 import { createMemoryObjectStore } from './memory-object-store.ts'
-import { freshDatabase, useStack } from './stack.ts'
+import { freshDatabase, useStack, type TestDatabase } from './stack.ts'
 
 export const S = 1_000_000
 /** A full hour, so that windows of any sensible hop lie on it. */
@@ -53,6 +53,7 @@ export interface JudgingSite {
   readonly family: string
   readonly ctx: ServiceContext
   readonly pool: Pool
+  readonly database: TestDatabase
   readonly objects: ReturnType<typeof createMemoryObjectStore>
   readonly windows: WindowActivities
   readonly errors: string[]
@@ -85,12 +86,12 @@ export const testPolicy: PolicyInput = {
 }
 
 /** A site with `assets` pumps of one family, each with a vibration and a temperature, and a feature set for them. */
-export async function createJudgingSite(options: { assets?: number; kind?: 'plant' | 'simulation'; featureSet?: FeatureSetInput; extraRoles?: string[] } = {}): Promise<JudgingSite> {
+export async function createJudgingSite(options: { site?: string; assets?: number; kind?: 'plant' | 'simulation'; featureSet?: FeatureSetInput; extraRoles?: string[] } = {}): Promise<JudgingSite> {
   const database = await freshDatabase(await useStack())
   const pool = createPool(database.url, { max: 4 })
   const objects = createMemoryObjectStore()
   const ctx: ServiceContext = { pool, objects, nowUs: () => Date.now() * 1000 }
-  const site = 'plant-1'
+  const site = options.site ?? 'plant-1'
   const family = 'pumps'
   const assets = Array.from({ length: options.assets ?? 1 }, (_, i) => `pump-${i + 1}`)
   const roles = ['vibration', 'temperature', ...(options.extraRoles ?? [])]
@@ -127,7 +128,7 @@ export async function createJudgingSite(options: { assets?: number; kind?: 'plan
   let policies = 0
   let models = 0
   return {
-    site, family, ctx, pool, objects, windows, errors, asOwner, newWorker,
+    site, family, ctx, pool, database, objects, windows, errors, asOwner, newWorker,
     async commit({ gateway = 'gw-1', epoch = '00000000000000aa', mode = options.kind === 'simulation' ? 'simulation' : 'live', series, waveforms = [], completeThroughUs, receivedUs, landedOnly }) {
       const key = `${gateway}/${epoch}`
       const sequence = (sequences.get(key) ?? 0) + 1
