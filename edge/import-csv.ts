@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import { canonicalDigest } from '../registry/domain/canonical.ts'
 import { assetImportSchema, type AssetImport } from '../registry/domain/contract/hierarchy.ts'
 import { slugSchema } from '../registry/domain/contract/primitives.ts'
+import { counted } from '../registry/domain/counted.ts'
 import { refuse } from '../registry/domain/errors.ts'
 import { openLmdbBuffer } from './buffer/lmdb-buffer.ts'
 import { parseCsvMap, type CsvMap } from './connectors/csv/map.ts'
@@ -84,6 +85,9 @@ export interface ImportReport {
 
 export const importGateway = 'import'
 
+/** More are counted than told. */
+export const LISTED_PROBLEMS = 20
+
 /** Reads a map file; refuses (`not_found`, `invalid`) with file, line and cure. */
 export async function readCsvMap(file: string): Promise<CsvMap> {
   const text = await readFile(file, 'utf8').catch(() => refuse('not_found', `the map ${file} cannot be read; check the path`, { file }))
@@ -130,7 +134,7 @@ export async function planImport(options: PlanOptions): Promise<ImportPlan> {
  */
 export async function runImport(options: ImportOptions): Promise<ImportReport> {
   const { plan, log, mqtt, onProgress, skipBadRows = false, gateway = importGateway, signal = new AbortController().signal } = options
-  if (plan.badRows > 0 && !skipBadRows) refuseBadRows(plan)
+  if (!skipBadRows) demandGoodRows(plan)
   const { map } = plan
   const buffer = await openLmdbBuffer({ directory: path.join(options.bufferRoot, map.site.id, map.asset.id) })
   try {
@@ -221,10 +225,13 @@ function withOverrides(map: CsvMap, { site, asset }: Pick<PlanOptions, 'site' | 
   }
 }
 
-function refuseBadRows(plan: ImportPlan): never {
-  const listed = plan.problems.slice(0, 20).map(describeProblem)
-  const more = plan.badRows > listed.length ? [`… ${plan.badRows} bad rows of ${plan.rows} in all`] : []
-  return refuse('unprocessable', [...listed, ...more, 'Nothing was imported. Correct the rows, or leave them out with --skip-bad-rows.'].join('\n'), {
-    badRows: plan.badRows, rows: plan.rows, problems: plan.problems.slice(0, 20),
-  })
+/** Refuses (`unprocessable`) a plan with bad rows, listing the first of them; whoever registers first asks this before. */
+export function demandGoodRows(plan: ImportPlan): void {
+  if (plan.badRows === 0) return
+  const listed = plan.problems.slice(0, LISTED_PROBLEMS).map(describeProblem)
+  const more = plan.problems.length > listed.length ? ['…'] : []
+  refuse('unprocessable', [
+    ...listed, ...more,
+    `${counted(plan.badRows, 'bad row')} of ${plan.rows}; nothing was imported. Correct ${plan.badRows === 1 ? 'it' : 'them'}, or leave ${plan.badRows === 1 ? 'it' : 'them'} out with --skip-bad-rows.`,
+  ].join('\n'), { badRows: plan.badRows, rows: plan.rows, problems: plan.problems })
 }

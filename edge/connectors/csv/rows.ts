@@ -45,7 +45,9 @@ export function readCsv(file: string, map: CsvMap): CsvReading {
     bytes += chunk.length
   })
   const parser = parse({
-    delimiter: map.delimiter, bom: true, relax_column_count: true, skip_empty_lines: true, encoding: map.encoding, max_record_size: 1_000_000,
+    delimiter: map.delimiter, bom: true, relax_column_count: true, skip_empty_lines: true, encoding: map.encoding,
+    // All of them, in each row anew: joined histories mix them, and a parser that learns the first would glue rows together.
+    record_delimiter: ['\r\n', '\n', '\r'], max_record_size: 1_000_000,
     // Its types know only records of strings; what comes out is what this returns.
     on_record: (record: string[], { lines }) => ({ record, line: lines }) as unknown as string[],
   })
@@ -120,8 +122,10 @@ function checkHeader(file: string, map: CsvMap, names: readonly string[]): void 
     if (found === 0) problems.push(`${file}:1: there is no column "${column}"; the file has ${names.map((name) => `"${name}"`).join(', ')}. Correct the name in the map.`)
     if (found > 1) problems.push(`${file}:1: column "${column}" is there ${found} times; rename all but one`)
   }
-  for (const name of new Set(names)) {
-    if (!wanted.includes(name) && !map.ignore.includes(name)) problems.push(`${file}:1: column "${name}" is neither mapped nor ignored; add it to tags or to ignore in the map`)
+  const unknown = [...new Set(names)].filter((name) => !wanted.includes(name) && !map.ignore.includes(name)).map((name) => `"${name}"`)
+  if (unknown.length > 0) {
+    problems.push(`${file}:1: ${unknown.length === 1 ? 'column' : 'columns'} ${unknown.join(', ')} ${unknown.length === 1 ? 'is' : 'are'} neither mapped nor ignored; `
+      + `add ${unknown.length === 1 ? 'it' : 'them'} to tags or to ignore in the map`)
   }
   if (problems.length > 0) refuse('invalid', problems.join('\n'), { file, line: 1, problems })
 }

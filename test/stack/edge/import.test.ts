@@ -98,7 +98,7 @@ test('bad rows hold everything back; with leave to skip them the good ones ship'
     const lines = csvText(100).split('\n')
     lines[50] = 'noon,1,2,3'
     const csv = file('bad.csv', lines.join('\n'))
-    await assert.rejects(importFiles(directory, broker, map, [csv]), { code: 'unprocessable', message: /bad\.csv:51: column "time"[^]*Nothing was imported/ })
+    await assert.rejects(importFiles(directory, broker, map, [csv]), { code: 'unprocessable', message: /bad\.csv:51: column "time"[^]*1 bad row of 100; nothing was imported/ })
     assert.equal(receiver.batches.size, 0)
     const report = await importFiles(directory, broker, map, [csv], true)
     assert.deepEqual([report.status, report.readings, report.skippedRows], ['imported', 297, 1])

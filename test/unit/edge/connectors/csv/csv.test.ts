@@ -6,8 +6,9 @@ import { after, suite, test } from 'node:test'
 import { parseCsvMap, type CsvMap } from '../../../../../edge/connectors/csv/map.ts'
 import { describeProblem } from '../../../../../edge/connectors/csv/problem.ts'
 import { readCsv, type CsvRow } from '../../../../../edge/connectors/csv/rows.ts'
-import { assetImportFromMap, planImport, readCsvMap } from '../../../../../edge/import-csv.ts'
+import { assetImportFromMap, demandGoodRows, planImport, readCsvMap } from '../../../../../edge/import-csv.ts'
 import { qualityReasonsOf } from '../../../../../registry/domain/contract/quality.ts'
+import { DomainError } from '../../../../../registry/domain/errors.ts'
 
 const directory = mkdtempSync(path.join(os.tmpdir(), 'twinward-csv-'))
 after(() => { rmSync(directory, { recursive: true }) })
@@ -84,6 +85,24 @@ suite('rows', () => {
     assert.deepEqual([...row.raw], [1.5, -2.5])
   })
 
+  for (const [what, text] of [
+    ['Windows first, then Unix', 'when;T;P\r\n2026-01-01 00:00:00;1;2\r\nyesterday;1;2\n2026-01-01 00:00:02;warm;2\n2026-01-01 00:00:03;1\r\n2026-01-01 00:00:04;1;2\n'],
+    ['Unix first, then Windows', 'when;T;P\n2026-01-01 00:00:00;1;2\nyesterday;1;2\r\n2026-01-01 00:00:02;warm;2\r\n2026-01-01 00:00:03;1\n2026-01-01 00:00:04;1;2\r\n'],
+    ['old Macintosh among them', 'when;T;P\r2026-01-01 00:00:00;1;2\nyesterday;1;2\r2026-01-01 00:00:02;warm;2\r\n2026-01-01 00:00:03;1\n2026-01-01 00:00:04;1;2'],
+  ] as const) {
+    test(`end where their line ends, whichever way it ends: ${what}`, async () => {
+      const { problems, badRows, rows } = await planOf(text)
+      assert.deepEqual([rows, badRows], [5, 3])
+      assert.deepEqual(problems.map(({ line, column }) => [line, column]), [[3, 'when'], [4, 'T'], [5, null]])
+    })
+  }
+
+  test('end alike in UTF-16', async () => {
+    const text = Buffer.from('when;T;P\r\n2026-01-01 00:00:00;1;2\n2026-01-01 00:00:01;warm;2\r\n', 'utf16le')
+    const { badRows, rows } = await planOf(text, { encoding: 'utf16le' })
+    assert.deepEqual([rows, badRows], [2, 1])
+  })
+
   test('of the future are mistakes of zone or format', async () => {
     const { problems } = await planOf('when;T;P\n2999-01-01 00:00:00;1;2\n')
     assert.match(problems[0]?.message ?? '', /lies in the future/)
@@ -96,6 +115,7 @@ suite('files that cannot be read are refused whole', () => {
     ['one without rows', 'when;T;P\n', /:2: the file has a header and no rows/],
     ['one with another delimiter', 'when,T,P\n2026-01-01 00:00:00,1,2\n', /seems to use ",": set delimiter in the map/],
     ['one without a mapped column', 'when;T;Q\n2026-01-01 00:00:00;1;2\n', /:1: there is no column "P"; the file has "when", "T", "Q"[^]*:1: column "Q" is neither mapped nor ignored/],
+    ['one with columns that the map does not know, told once', 'when;T;P;anomaly;changepoint\n2026-01-01 00:00:00;1;2;0;0\n', /^[^\n]*:1: columns "anomaly", "changepoint" are neither mapped nor ignored; add them to tags or to ignore in the map$/],
     ['one with a doubled column', 'when;T;P;P\n2026-01-01 00:00:00;1;2;3\n', /column "P" is there 2 times/],
     ['one with an unclosed quote', 'when;T;P\n2026-01-01 00:00:00;"1;2\n', /:\d+: Quote Not Closed/],
   ] as const) {
@@ -106,6 +126,23 @@ suite('files that cannot be read are refused whole', () => {
     const twins = [fileOf('when;T;P\n2026-01-01 00:00:00;1;2\n'), fileOf('when;T;P\n2026-01-01 00:00:00;1;2\n')]
     await assert.rejects(planImport({ map, files: twins }), { code: 'invalid', message: /have the same content/ })
   })
+})
+
+test('columns that the map ignores are no matter', async () => {
+  const { problems, readings } = await planOf('when;T;P;anomaly;changepoint\n2026-01-01 00:00:00;1;2;0;0\n', { ignore: ['anomaly', 'changepoint'] })
+  assert.deepEqual([problems, readings], [[], 2])
+})
+
+test('a plan with bad rows is refused with the list of them, all counted, and problems to read by program', async () => {
+  const plan = await planOf(`when;T;P\n${'yesterday;warm;2\n'.repeat(30)}`)
+  assert.throws(() => demandGoodRows(plan), (error: unknown) => {
+    assert.ok(error instanceof DomainError)
+    assert.equal(error.message.split('\n').length, 22)
+    assert.match(error.message, /\n…\n30 bad rows of 30; nothing was imported\. /)
+    assert.deepEqual(error.details, { badRows: 30, rows: 30, problems: plan.problems })
+    return true
+  })
+  demandGoodRows(await planOf('when;T;P\n2026-01-01 00:00:00;1;2\n'))
 })
 
 test('a plan orders files by their first row and knows how far rows stray', async () => {
