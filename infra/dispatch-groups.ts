@@ -3,6 +3,12 @@ import type { WaitingBatch } from '../registry/store/waiting-batches.ts'
 /** What one workflow takes: enough to make its fixed cost small, and a bound on the worker's memory. */
 export const groupLimits = { batches: 64, rows: 800_000 } as const
 
+/**
+ * Groups of one buffer under way at once: the next is stored while the windows of the one before are closed. For less
+ * than `rows` that does not pay: few readings in a workflow of their own cost more than they gain by not waiting.
+ */
+export const overlap = { groups: 2, rows: 200_000 } as const
+
 /** How long a missing batch of a sequence is waited for, in micros of wall time. */
 export const GAP_PATIENCE_US = 60_000_000
 
@@ -18,9 +24,10 @@ export const bufferKey = ({ site, gateway, epoch }: WaitingBatch): string => `${
 /**
  * The next group of each gateway buffer: batches in unbroken sequence, so that decisions do not depend on the order of
  * arrival. A gap holds a buffer back until the batch behind it has waited {@link GAP_PATIENCE_US}. `waiting` is ordered
- * by buffer and sequence.
+ * by buffer and sequence. Behind a group that is under way another one may go once the former's batches are committed:
+ * see {@link overlap}.
  */
-export function nextGroups(waiting: readonly WaitingBatch[], nowUs: number): Group[] {
+export function nextGroups(waiting: readonly WaitingBatch[], nowUs: number, underWay: readonly Group[] = [], overlapRows: number = overlap.rows): Group[] {
   const byBuffer = new Map<string, WaitingBatch[]>()
   for (const batch of waiting) {
     const list = byBuffer.get(bufferKey(batch))
@@ -28,8 +35,12 @@ export function nextGroups(waiting: readonly WaitingBatch[], nowUs: number): Gro
     else byBuffer.set(bufferKey(batch), [batch])
   }
   const groups: Group[] = []
-  for (const [key, list] of byBuffer) {
-    const first = list[0]!
+  for (const [key, all] of byBuffer) {
+    const before = underWay.filter((group) => group.key === key)
+    const taken = new Set(before.flatMap(({ batches }) => batches.map(({ batchId }) => batchId)))
+    const list = all.filter(({ batchId }) => !taken.has(batchId))
+    const first = list[0]
+    if (first === undefined || before.length >= overlap.groups || all.some(({ batchId, stored }) => taken.has(batchId) && !stored)) continue
     if (!first.follows && nowUs - first.receivedUs < GAP_PATIENCE_US) continue
     let rows = 0
     const batches: WaitingBatch[] = []
@@ -38,6 +49,7 @@ export function nextGroups(waiting: readonly WaitingBatch[], nowUs: number): Gro
       batches.push(batch)
       rows += batch.rowCount
     }
+    if (before.length > 0 && rows < overlapRows) continue
     groups.push({ key, batches, passedGap: !first.follows })
   }
   // Longest waiting first, so that busy gateways cannot keep the others out when there is room for a few only.

@@ -6,7 +6,7 @@ import { ALL_SITES, inSite } from '../registry/store/transaction.ts'
 import { readWaitingBatches } from '../registry/store/waiting-batches.ts'
 import { taskQueues, workflowIds } from '../workflows/ids.ts'
 import { workflowTypes, type IngestBatchInput } from '../workflows/messages.ts'
-import { groupLimits, nextGroups, type Group } from './dispatch-groups.ts'
+import { groupLimits, nextGroups, overlap, type Group } from './dispatch-groups.ts'
 import { createListener } from './pg-listener.ts'
 
 export interface Dispatcher {
@@ -24,6 +24,8 @@ export interface DispatcherOptions {
   readonly pollMs?: number
   /** Workflows under way at once, over all gateways. */
   readonly maxInFlight?: number
+  /** Fewest readings of a group that is stored while the windows of the one before are closed. */
+  readonly overlapRows?: number
 }
 
 const FIRST_WAIT_MS = 1000
@@ -31,12 +33,12 @@ const LONGEST_WAIT_MS = 60_000
 
 /**
  * Starts `ingestBatch` for every batch without an outcome: those that just landed, and again any whose workflow ended
- * without one or was lost with Temporal's database. One workflow at a time for each gateway buffer, so that its batches
- * are stored in their order.
+ * without one or was lost with Temporal's database. The batches of a gateway buffer are stored in their order: its next
+ * workflow starts when those of the one before are committed, at the earliest.
  */
-export function createDispatcher({ pool, client, log, nowUs = () => Date.now() * 1000, pollMs = 1000, maxInFlight = 8 }: DispatcherOptions): Dispatcher {
-  /** By buffer: what is under way, and after failures how long to wait. */
-  const inFlight = new Map<string, Promise<void>>()
+export function createDispatcher({ pool, client, log, nowUs = () => Date.now() * 1000, pollMs = 1000, maxInFlight = 8, overlapRows = overlap.rows }: DispatcherOptions): Dispatcher {
+  const inFlight = new Map<Group, Promise<void>>()
+  /** By buffer: after failures how long to wait. */
   const failures = new Map<string, { count: number; notBefore: number }>()
   /** First batch of the last group that ended well: it should not come again. */
   const done = new Map<string, string>()
@@ -67,14 +69,16 @@ export function createDispatcher({ pool, client, log, nowUs = () => Date.now() *
 
   async function look(): Promise<void> {
     if (inFlight.size >= maxInFlight) return
-    const waiting = await inSite(pool, ALL_SITES, (tx) => readWaitingBatches(tx, groupLimits.batches))
-    for (const group of nextGroups(waiting, nowUs())) {
+    // A group that ends while we look may still stand there as waiting; its end makes us look again.
+    const underWay = [...inFlight.keys()]
+    const waiting = await inSite(pool, ALL_SITES, (tx) => readWaitingBatches(tx, overlap.groups * groupLimits.batches))
+    for (const group of nextGroups(waiting, nowUs(), underWay, overlapRows)) {
       if (!running || inFlight.size >= maxInFlight) return
-      if (inFlight.has(group.key) || (failures.get(group.key)?.notBefore ?? 0) > Date.now()) continue
+      if ((failures.get(group.key)?.notBefore ?? 0) > Date.now()) continue
       if (group.passedGap) {
         log.warn({ buffer: group.key, sequence: group.batches[0]!.sequence }, 'batches before this one are missing and no longer waited for')
       }
-      inFlight.set(group.key, ingest(group))
+      inFlight.set(group, ingest(group))
     }
   }
 
@@ -105,7 +109,7 @@ export function createDispatcher({ pool, client, log, nowUs = () => Date.now() *
       failures.set(group.key, { count, notBefore: Date.now() + wait })
       log.warn({ err: error, workflowId, tries: count, waitMs: wait }, 'ingest did not end well; it is started again')
     } finally {
-      inFlight.delete(group.key)
+      inFlight.delete(group)
       wake()
     }
   }

@@ -21,7 +21,7 @@ interface Scene {
   /** Groups in the order in which their windows were closed. */
   readonly closed: string[][]
   readonly land: (...sequences: number[]) => Promise<void>
-  readonly dispatch: () => Dispatcher
+  readonly dispatch: (overlapRows?: number) => Dispatcher
   /** Runs a worker until the end of the test. */
   readonly work: (closeWindows?: (input: CloseWindowsInput) => Promise<void>) => Promise<void>
   readonly until: (what: () => boolean | Promise<boolean>) => Promise<void>
@@ -49,8 +49,8 @@ const using = (body: (scene: Scene) => Promise<void>) => async (): Promise<void>
           assert.equal((await plant.land(readingsBatch(rows, { sequence }))).status, 'stored')
         }
       },
-      dispatch() {
-        const dispatcher = createDispatcher({ pool: plant.pool, client, log, nowUs: () => clock.us, pollMs: 100 })
+      dispatch(overlapRows = 1_000_000) {
+        const dispatcher = createDispatcher({ pool: plant.pool, client, log, nowUs: () => clock.us, pollMs: 100, overlapRows })
         dispatcher.start()
         ends.push(() => dispatcher.stop())
         return dispatcher
@@ -126,6 +126,29 @@ describe('the dispatcher', () => {
     clock.us += GAP_PATIENCE_US
     await until(async () => (await committed()).length === 5)
     assert.deepEqual(await committed(), [1, 2, 3, 4, 7])
+  }))
+
+  it('stores the next group while windows close, and no further one', using(async ({ plant, land, dispatch, work, until, committed, closed }) => {
+    let open: () => void = () => undefined
+    const gate = new Promise<void>((resolve) => { open = resolve })
+    await work(() => gate)
+    dispatch(20)
+    await land(1)
+    const stored = async (): Promise<number[]> =>
+      (await plant.rows<{ sequence: number }>("select sequence::int from raw_batch where state = 'committed' order by commit_number")).map((row) => row.sequence)
+    await until(async () => (await stored()).length === 1)
+    await land(2)
+    await sleep(300)
+    assert.deepEqual(await stored(), [1], 'ten readings are too few to go on by themselves')
+    await land(3)
+    await until(async () => (await stored()).length === 3)
+    await land(4, 5)
+    await sleep(300)
+    assert.deepEqual(await stored(), [1, 2, 3], 'two groups are under way')
+    open()
+    await until(async () => (await committed()).length === 5)
+    assert.deepEqual(await committed(), [1, 2, 3, 4, 5])
+    assert.deepEqual(closed.map((group) => group.length).sort(), [1, 2, 2])
   }))
 
   it('starts again what was lost, and what ended without an outcome', using(async ({ client, land, dispatch, work, until, committed }) => {
