@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import http from 'node:http'
 import https from 'node:https'
+import { finished } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'minio'
 import { DomainError, refuse } from '../domain/errors.ts'
@@ -76,9 +77,13 @@ export function createMinioStore(options: MinioOptions): ObjectStore {
         })
       }
     },
-    async put(kind, key, bytes, contentType = 'application/octet-stream') {
+    async put(kind, key, bytes, contentType = 'application/octet-stream', sha256) {
       const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-      await tried(`take ${bucketOf(kind)}/${key}`, () => client.putObject(bucketOf(kind), key, body, body.length, { 'Content-Type': contentType }))
+      const digest = sha256 ?? sha256Of(body)
+      await tried(`take ${bucketOf(kind)}/${key}`, async () => {
+        if (secure) await client.putObject(bucketOf(kind), key, body, body.length, { 'Content-Type': contentType })
+        else await putSigned(client, bucketOf(kind), key, body, contentType, digest)
+      })
     },
     async get(kind, key, expectSha256) {
       const place = `${bucketOf(kind)}/${key}`
@@ -92,7 +97,7 @@ export function createMinioStore(options: MinioOptions): ObjectStore {
           throw error
         }
       })
-      const digest = expectSha256 === undefined ? undefined : createHash('sha256').update(bytes).digest('hex')
+      const digest = expectSha256 === undefined ? undefined : sha256Of(bytes)
       if (digest !== expectSha256) {
         refuse('digest_mismatch', `Object ${place} has digest ${digest}, not ${expectSha256}: it was changed or damaged. Restore it from a backup.`, { bucket: kind, key, digest, expected: expectSha256 })
       }
@@ -116,6 +121,20 @@ export function createMinioStore(options: MinioOptions): ObjectStore {
     },
   }
 }
+
+/**
+ * One PUT over http whose digest is signed, so that the server checks what arrives. The client's own `putObject` does the
+ * same, but takes SHA-256 and MD5 of every body first: a fifth of the landing's CPU, where the digest is known already.
+ */
+async function putSigned(client: Client, bucketName: string, objectName: string, body: Buffer, contentType: string, sha256: string): Promise<void> {
+  const response = await client.makeRequestStreamAsync(
+    { method: 'PUT', bucketName, objectName, headers: { 'Content-Type': contentType, 'Content-Length': String(body.length) } }, body, sha256, [200], '')
+  // The connection is free for the next request when the answer was read.
+  response.resume()
+  await finished(response)
+}
+
+const sha256Of = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 
 function codeOf(error: unknown): string {
   const code = (error as { code?: unknown } | null)?.code

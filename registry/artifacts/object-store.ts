@@ -8,8 +8,8 @@ export type BucketKind = 'raw' | 'models' | 'datasets' | 'ledger'
 export interface ObjectStore {
   /** Makes missing buckets; `models`, `datasets` and `ledger` with object lock. Safe to run twice. */
   ensureBuckets(): Promise<void>
-  /** Resolves only when the store has confirmed the write. */
-  put(bucket: BucketKind, key: string, bytes: Uint8Array, contentType?: string): Promise<void>
+  /** Resolves only when the store has confirmed the write. `sha256`: hex, for callers that have it already. */
+  put(bucket: BucketKind, key: string, bytes: Uint8Array, contentType?: string, sha256?: string): Promise<void>
   /** Refuses (`not_found`) a missing key; (`digest_mismatch`) when `expectSha256` is given and the bytes differ. */
   get(bucket: BucketKind, key: string, expectSha256?: string): Promise<Uint8Array>
   exists(bucket: BucketKind, key: string): Promise<boolean>

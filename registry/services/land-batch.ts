@@ -39,7 +39,7 @@ export async function landBatch(ctx: ServiceContext, actor: Actor, input: LandBa
   if (header instanceof DomainError) return quarantineUnread(ctx, arrival, { code: header.code, reason: header.message })
 
   const objectKey = `${header.site}/${header.gateway}/${header.epoch}/${String(header.sequence).padStart(12, '0')}-${arrival.digest.slice(0, 12)}.arrow`
-  await ctx.objects.put('raw', objectKey, input.bytes, 'application/vnd.apache.arrow.stream')
+  await ctx.objects.put('raw', objectKey, input.bytes, 'application/vnd.apache.arrow.stream', arrival.digest)
   const landed = await inSite(ctx.pool, input.site, (tx) => record(tx, arrival, header, objectKey))
   if (landed === 'no_site') {
     return quarantineUnread(ctx, arrival, { code: 'not_found', reason: `There is no site ${input.site}; make it, then send the batch again.` }, header)
