@@ -1,7 +1,6 @@
 import { announce } from '../registry/store/outbox.ts'
 import { endOperation, type OperationOutcome } from '../registry/store/operations.ts'
 import { inSite } from '../registry/store/transaction.ts'
-import { forkFit } from './models/fork-fit.ts'
 import type { TrainingDeps, TrainingRun } from './training/deps.ts'
 import {
   makeRelease, registerModels, requestGate, type GateResult, type ModelName, type RegisterInput, type RegisterResult, type ReleaseResult,
@@ -20,10 +19,7 @@ export interface TrainingActivities {
   finishRetraining(input: TrainingRun & { readonly outcome: OperationOutcome }): Promise<void>
 }
 
-export type TrainingActivityDeps = Omit<TrainingDeps, 'fit'> & Partial<Pick<TrainingDeps, 'fit'>>
-
-export function createTrainingActivities(given: TrainingActivityDeps): TrainingActivities {
-  const deps: TrainingDeps = { ...given, fit: given.fit ?? forkFit }
+export function createTrainingActivities(deps: TrainingDeps): TrainingActivities {
   return {
     snapshotDataset: (input) => snapshotDataset(deps, input),
     trainModels: (input) => trainModels(deps, input),

@@ -29,6 +29,8 @@ export interface ApiServerOptions {
   readonly port: number
   readonly log: Logger
   readonly metricsOpen?: boolean
+  /** The built console; without it there is none. */
+  readonly consoleDir?: string
   /** Hold answers against their schemas: for tests. */
   readonly checkAnswers?: boolean
 }
@@ -58,7 +60,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     const admin = await ensureAdminKey(ctx, dataDir)
     if (admin.outcome === 'does-not-work') log.warn(`the key in ${admin.file} does not work any more; delete the file and restart to get another`)
     else log.info(`admin key ${admin.outcome === 'made' ? 'written to' : 'is in'} ${admin.file}`)
-    const consoleHandler = await consoleFiles(path.join(root, 'dist', 'console'))
+    const consoleHandler = options.consoleDir === undefined ? undefined : await consoleFiles(options.consoleDir)
     const app = createApp({
       ctx, log, version,
       authenticator: { byKey: (key) => authenticate(ctx, key), byKeyDigest: (digest) => authenticateDigest(ctx, digest) },

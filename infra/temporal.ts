@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { Client, Connection, type TLSConfig } from '@temporalio/client'
 import { NativeConnection, Worker, type ActivityInterceptorsFactory, type WorkerOptions } from '@temporalio/worker'
+import { workflowBundle, type WorkflowBundle } from './build/workflows.ts'
 import type { TemporalConnection } from './config.ts'
 import { refusals } from './temporal-refusals.ts'
-import { workflowBundle, type WorkflowBundle } from './workflow-bundle.ts'
 
 /** A client with its connection, for whoever starts, signals or asks workflows. Close it when done. */
 export interface TemporalClient {

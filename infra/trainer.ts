@@ -1,9 +1,11 @@
 import type { Logger } from 'pino'
+import { createForkFit } from '../activities/models/fork-fit.ts'
 import { createTrainingActivities } from '../activities/train.ts'
 import { createMinioStore } from '../registry/artifacts/minio.ts'
 import { createPool } from '../registry/store/pool.ts'
 import { taskQueues } from '../workflows/ids.ts'
 import type { Connections } from './config.ts'
+import { nodeProgram } from './node-child.ts'
 import { connectWorkers, createWorkers } from './temporal.ts'
 
 export interface Trainer {
@@ -31,7 +33,9 @@ export async function startTrainer({ connections, log }: { connections: Connecti
       taskQueue: taskQueues.training,
       workflows: false,
       maxConcurrentActivities: CONCURRENT_STEPS,
-      activities: createTrainingActivities({ pool, objects, nowUs: () => Date.now() * 1000 }),
+      activities: createTrainingActivities({
+        pool, objects, nowUs: () => Date.now() * 1000, fit: createForkFit(nodeProgram('activities/models/fit-process.ts')),
+      }),
     }],
   })
   log.info(`the trainer serves ${taskQueues.training}`)

@@ -13,10 +13,10 @@ import { sitesWithRevisionsDue } from '../registry/store/late-windows.ts'
 import { createPool, type Pool } from '../registry/store/pool.ts'
 import { ALL_SITES, inSite } from '../registry/store/transaction.ts'
 import { taskQueues } from '../workflows/ids.ts'
+import type { WorkflowBundle } from './build/workflows.ts'
 import type { Connections } from './config.ts'
 import { periodic, runLoops, type Loop } from './keeper/loop.ts'
 import { connectWorkers, createWorkers, type WorkerSpec } from './temporal.ts'
-import type { WorkflowBundle } from './workflow-bundle.ts'
 
 export interface WorkerOptions {
   readonly connections: Connections

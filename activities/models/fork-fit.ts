@@ -1,13 +1,17 @@
 import { fork } from 'node:child_process'
-import { createRequire } from 'node:module'
-import { fileURLToPath, pathToFileURL } from 'node:url'
 import { DomainError, errorStatus, type ErrorCode } from '../../registry/domain/errors.ts'
 import type { FitJob, FitProgress, FitResult } from './fit-job.ts'
 import type { FitReply, FitRequest } from './fit-messages.ts'
 
-export interface ForkFitHooks {
+/** `fit-process` as a child `node` runs it. */
+export interface FitProgram {
+  readonly file: string
+  readonly execArgv: readonly string[]
+}
+
+export interface FitHooks {
   onProgress?: (progress: FitProgress) => void
-  /** Aborting kills the process; `forkFit` rejects with the signal's reason. */
+  /** Aborting kills the process; the fit rejects with the signal's reason. */
   signal?: AbortSignal
   /** Told the process's id when it runs. */
   onStart?: (pid: number) => void
@@ -17,15 +21,18 @@ export interface ForkFitHooks {
 const PASSED_ON = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'LD_LIBRARY_PATH', 'TF_ENABLE_ONEDNN_OPTS', 'OMP_NUM_THREADS', 'TF_NUM_INTRAOP_THREADS'] as const
 const STDERR_KEPT = 4_000
 
+/** Runs a fit; refusals are DomainErrors. */
+export type Fit = (job: FitJob, hooks?: FitHooks) => Promise<FitResult>
+
 /**
- * Runs a fit in a process of its own. Refusals come back as the DomainErrors they were; a process that dies gives an
+ * Runs each fit in a process of its own. Refusals come back as the DomainErrors they were; a process that dies gives an
  * error with its signal or exit code and the end of what it said.
  */
-export function forkFit(job: FitJob, hooks: ForkFitHooks = {}): Promise<FitResult> {
-  return new Promise((resolve, reject) => {
+export function createForkFit({ file, execArgv }: FitProgram): Fit {
+  return (job, hooks = {}) => new Promise((resolve, reject) => {
     hooks.signal?.throwIfAborted()
-    const child = fork(fileURLToPath(new URL('./fit-process.ts', import.meta.url)), {
-      execArgv: ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href],
+    const child = fork(file, {
+      execArgv: [...execArgv],
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       env: Object.fromEntries(PASSED_ON.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]))),

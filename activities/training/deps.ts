@@ -1,11 +1,10 @@
 import type { Actor } from '../../registry/domain/access/rights.ts'
 import type { ServiceContext } from '../../registry/services/context.ts'
-import type { forkFit } from '../models/fork-fit.ts'
+import type { Fit } from '../models/fork-fit.ts'
 
 /** What training needs of the world. */
 export interface TrainingDeps extends ServiceContext {
-  /** Runs a fit; `forkFit` outside tests. */
-  readonly fit: typeof forkFit
+  readonly fit: Fit
 }
 
 /** One training run: every step carries it, and registers under its operation's id. */

@@ -1,4 +1,4 @@
-/** The API process: serves /v1 and the console until it is told to stop. */
+/** The API process: serves /v1, and the console that its argument names the folder of, until it is told to stop. */
 import { pino } from 'pino'
 import { startApiServer } from '../api-server.ts'
 import { ConfigError, connectionsOf, loadConfig } from '../config.ts'
@@ -7,9 +7,11 @@ import { stopOnSignal } from '../stop-on-signal.ts'
 
 async function main(): Promise<void> {
   const config = loadConfig()
+  const consoleDir = process.argv[2]
   const log = pino({ level: config.logLevel, base: { part: 'api' } })
   const starting = startApiServer({
     connections: connectionsOf(config), dataDir: config.dataDir, host: config.host, port: config.port, log, metricsOpen: config.metricsOpen,
+    ...(consoleDir !== undefined && { consoleDir }),
   })
   stopOnSignal(async () => { await (await starting.catch(() => undefined))?.stop() })
   const { address } = await starting

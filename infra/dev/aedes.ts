@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { MqttConnection } from '../config.ts'
-import { tsxArgs } from '../node-child.ts'
+import { childArgs } from '../node-child.ts'
 import { packageDir } from '../setup/paths.mjs'
 import { maxMessageBytes, maxQueuedMessages } from './mqtt-limits.ts'
 import type { EmbeddedServer, PartPlaces } from './part.ts'
@@ -21,7 +20,7 @@ export function aedesBroker(port: number, secrets: Secrets, places: PartPlaces):
     spec: {
       name: 'mqtt',
       command: process.execPath,
-      args: [...tsxArgs(), fileURLToPath(new URL('./aedes-broker.ts', import.meta.url))],
+      args: childArgs('infra/dev/aedes-broker.ts'),
       env: plainEnv({
         MQTT_BROKER_PORT: String(port),
         MQTT_BROKER_USERNAME: secrets.mqttUser,

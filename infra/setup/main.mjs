@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { bundlePrograms, programIn, programOf } from '../build/programs.mjs'
 import { installPackages, lockDigest, packagesReady, postgresReady, preparePostgres } from './npm-packages.mjs'
 import { cacheDir, manifestFile, platformKey, readManifest, root } from './paths.mjs'
 import { createProgress } from './progress.mjs'
@@ -22,7 +23,9 @@ export async function main(argv) {
     process.stderr.write(`\nSet-up failed: ${error.message}\n`)
     process.exit(1)
   }
-  if (file) handOver(file, args)
+  const program = file && programOf(file)
+  if (program) await becomeProgram(program, args)
+  else if (file) handOver(file, args)
 }
 
 /** Everything after `--run FILE` belongs to that file. */
@@ -113,7 +116,21 @@ function combine(errors) {
   return other ?? new SetupError(errors.map((error) => error.message).join('\n\n'), errors.flatMap((error) => error.tail))
 }
 
-/** Runs the file in a process of its own, with this one as a thin wrapper around it. */
+/** Runs one of our programs, bundled, in this very process. */
+async function becomeProgram(source, args) {
+  const bundle = await bundlePrograms().catch((error) => {
+    process.stderr.write(`${error.message}\n`)
+    process.exit(1)
+  })
+  const program = programIn(bundle, source)
+  process.removeAllListeners('SIGINT')
+  process.removeAllListeners('SIGTERM')
+  process.argv = [process.execPath, program, ...args]
+  process.setSourceMapsEnabled(true)
+  await import(pathToFileURL(program).href)
+}
+
+/** Runs any other file in a process of its own, with this one as a thin wrapper around it. */
 function handOver(file, args) {
   process.removeAllListeners('SIGINT')
   process.removeAllListeners('SIGTERM')

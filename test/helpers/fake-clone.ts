@@ -40,7 +40,7 @@ export function createFakeClone(context: TestContext): FakeClone {
     writeFileSync(file, text)
   }
 
-  cpSync(path.join(root, 'infra', 'setup'), path.join(dir, 'infra', 'setup'), { recursive: true })
+  for (const folder of ['setup', 'build']) cpSync(path.join(root, 'infra', folder), path.join(dir, 'infra', folder), { recursive: true })
   cpSync(path.join(root, 'infra', 'setup.mjs'), path.join(dir, 'infra', 'setup.mjs'))
   // Nobody listens there: as on a network that blocks the official downloads.
   const pins = path.join(dir, 'infra', 'setup', 'versions.mjs')

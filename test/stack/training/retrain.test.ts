@@ -4,9 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Client, Connection, WorkflowFailedError } from '@temporalio/client'
 import { NativeConnection } from '@temporalio/worker'
 import { createTrainingActivities } from '../../../activities/train.ts'
-import { forkFit, type ForkFitHooks } from '../../../activities/models/fork-fit.ts'
+import { createForkFit, type FitHooks } from '../../../activities/models/fork-fit.ts'
 import type { FitJob } from '../../../activities/models/fit-job.ts'
 import { loadModel } from '../../../activities/models/load-model.ts'
+import { nodeProgram } from '../../../infra/node-child.ts'
 import { createWorkers, type Workers } from '../../../infra/temporal.ts'
 import { retrainModel, retrainModelInput } from '../../../registry/services/retrain-model.ts'
 import { inSite } from '../../../registry/store/transaction.ts'
@@ -27,8 +28,10 @@ let client: Client
 let workers: Workers
 let running: Promise<void>
 
+const forkFit = createForkFit(nodeProgram('activities/models/fit-process.ts'))
+
 /** The real fit, with fewer epochs. */
-function shortFit(job: FitJob, hooks: ForkFitHooks = {}) {
+function shortFit(job: FitJob, hooks: FitHooks = {}) {
   fits++
   return forkFit({ ...job, options: { epochs: 15, patience: 5 } }, { ...hooks, onStart: (pid) => onFit(pid) })
 }

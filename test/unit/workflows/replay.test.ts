@@ -3,7 +3,7 @@ import { readFileSync, readdirSync } from 'node:fs'
 import path from 'node:path'
 import { before, describe, it } from 'node:test'
 import { Worker } from '@temporalio/worker'
-import { workflowBundle, type WorkflowBundle } from '../../../infra/workflow-bundle.ts'
+import { workflowBundle, type WorkflowBundle } from '../../../infra/build/workflows.ts'
 import { workflowTypes } from '../../../workflows/messages.ts'
 
 /*

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, it } from 'node:test'
+import { root } from '../../../../infra/setup/paths.mjs'
 import { minio } from '../../../../infra/setup/versions.mjs'
 import { createFakeClone, type FakeClone } from '../../../helpers/fake-clone.ts'
 
@@ -136,6 +137,27 @@ describe('set-up', { skip: process.platform === 'win32' ? 'its stand-ins are she
       running.kill('SIGTERM')
       const { code, stdout } = await running.ended
       assert.deepEqual([code, stdout], [3, 'up\nstopping\n'])
+    })
+
+    it('runs a program of ours bundled, without another process around it', async (t) => {
+      const clone = await ready(t, '')
+      symlinkSync(path.join(root, 'node_modules', 'esbuild'), path.join(clone.dir, 'node_modules', 'esbuild'))
+      for (const file of ['infra/bin/one.ts', 'activities/models/fit-process.ts', 'infra/dev/aedes-broker.ts']) {
+        mkdirSync(path.dirname(path.join(clone.dir, file)), { recursive: true })
+        writeFileSync(path.join(clone.dir, file), '')
+      }
+      const program = path.join(clone.dir, 'infra/bin/one.ts')
+      writeFileSync(program, `const told: string[] = process.argv.slice(2)
+        console.log(process.pid, JSON.stringify(told))
+        throw new Error('on purpose')`)
+      const running = clone.start(['--run', 'infra/bin/one.ts', '--quiet', 'a b'])
+      const { code, stdout, stderr } = await running.ended
+      assert.deepEqual([code, stdout], [1, `${running.pid} ["--quiet","a b"]\n`])
+      assert.ok(stderr.includes(`${program}:3`), stderr)
+      writeFileSync(program, 'const = 1')
+      const wrong = await clone.run(['--run', 'infra/bin/one.ts'])
+      assert.deepEqual([wrong.code, wrong.stdout], [1, ''])
+      assert.match(wrong.stderr, /infra\/bin\/one\.ts:1:6/)
     })
 
     it('needs a file', async (t) => {
