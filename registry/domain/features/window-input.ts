@@ -67,6 +67,7 @@ export function selectScalars(
     accepted++
   }
   if (accepted === 0) return { present, timesUs: timesUs.subarray(0, 0), values: values.subarray(0, 0) }
+  if (sorted && accepted === n) return { present, timesUs, values }
   if (sorted && last - first + 1 === accepted) {
     return { present, timesUs: timesUs.subarray(first, last + 1), values: values.subarray(first, last + 1) }
   }

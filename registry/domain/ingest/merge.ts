@@ -9,7 +9,28 @@ interface Piece { readonly chunk: StoredChunk; readonly run: Run; readonly first
  * newest revision. Chunks may come in any order. In the usual case nothing overlaps, and this is a concatenation.
  */
 export function mergeChunks(chunks: readonly StoredChunk[], span: Span, asOfCommit: number): MergedRun {
-  return mergeWithRevisions(chunks, span, asOfCommit).run
+  return fromOneChunk(chunks, span, asOfCommit) ?? mergeWithRevisions(chunks, span, asOfCommit).run
+}
+
+/** The case of nearly every window: all that was known of the span stands in one chunk. Views of it, no sorting, no lists. */
+function fromOneChunk(chunks: readonly StoredChunk[], span: Span, asOfCommit: number): MergedRun | undefined {
+  let only: StoredChunk | undefined
+  let from = 0
+  let to = 0
+  for (const chunk of chunks) {
+    const { timesUs } = chunk
+    if (chunk.commitNumber > asOfCommit || timesUs[0]! >= span.toUs || timesUs[timesUs.length - 1]! < span.fromUs) continue
+    const first = lowerBound(timesUs, span.fromUs)
+    const past = lowerBound(timesUs, span.toUs)
+    if (first === past) continue
+    if (only !== undefined) return undefined
+    only = chunk
+    from = first
+    to = past
+  }
+  if (only === undefined) return undefined
+  const { timesUs, values, raws, quality } = sliceRun(only, from, to)
+  return { timesUs, values, raws, quality, commitNumber: only.commitNumber, receivedUs: only.receivedUs }
 }
 
 /** The same with the revision each reading comes from; null: all from revision 0. */
