@@ -1,0 +1,42 @@
+import type { Counters } from './counters.ts'
+import type { Answer, ReadRequest } from './pdu.ts'
+
+/** Asks one line. Every read resolves, whatever comes over the wire or does not. */
+export interface ModbusClient {
+  read(request: ReadRequest): Promise<Answer | Closed>
+  close(): void
+}
+
+export interface Closed { readonly kind: 'closed'; readonly why: string }
+
+export interface ClientOptions {
+  readonly timeoutMs: number
+  /** Rest between an answer and the next request. */
+  readonly pauseMs: number
+  /** Requests that may be under way at once, where the framing can tell their answers apart. */
+  readonly inFlight: number
+  readonly counters: Counters
+  readonly nowUs: () => number
+  /** The line ended, or what came over it cannot be followed any more; told once, before open reads resolve. */
+  readonly onLost: (why: string) => void
+}
+
+/** Turns for `n` at a time, first come first served. `take` resolves with the function that gives the turn back. */
+export function createTurns(n: number): () => Promise<() => void> {
+  let free = n
+  const waiting: (() => void)[] = []
+  const giveBack = () => {
+    const next = waiting.shift()
+    if (next) next()
+    else free += 1
+  }
+  return async () => {
+    if (free > 0) free -= 1
+    else await new Promise<void>((resolve) => { waiting.push(resolve) })
+    let given = false
+    return () => {
+      if (!given) giveBack()
+      given = true
+    }
+  }
+}
