@@ -5,6 +5,7 @@ import { microsToIso } from '../domain/contract/time.ts'
 import { refuse } from '../domain/errors.ts'
 import { assignmentByRequest, currentAssignment, findRelease, formerAssignment, lockSeat, switchAssignment, type Seat } from '../store/assignments.ts'
 import { recordAudit } from '../store/audit.ts'
+import { getFamily } from '../store/families.ts'
 import { appendLedger } from '../store/ledger.ts'
 import { announce } from '../store/outbox.ts'
 import { inSite } from '../store/transaction.ts'
@@ -26,7 +27,8 @@ export interface RolledBack { readonly assignment: string; readonly release: str
 
 /**
  * Assigns the former champion again, at once and without a gate: it was approved before. Rolling back a roll back puts
- * the newer release in force again. Refuses (`conflict`) when there is nothing to go back to.
+ * the newer release in force again. Refuses (`not_found`) an unknown family and (`conflict`) when there is
+ * nothing to go back to.
  */
 export async function rollBack(ctx: ServiceContext, actor: Actor, input: RollBackInput): Promise<RolledBack> {
   demand(actor, 'release.roll-back', input.site)
@@ -39,11 +41,12 @@ export async function rollBack(ctx: ServiceContext, actor: Actor, input: RollBac
       if (done.family !== family) refuse('idempotency_conflict', `request ${requestId} was used for family ${done.family}; send a new id`, { requestId })
       return { assignment: done.assignmentId, release: done.release, replaced: null, since: microsToIso(done.fromUs), repeated: true }
     }
+    await getFamily(tx, site, family)
     const current = await currentAssignment(tx, seat)
     const former = await formerAssignment(tx, seat, input.to)
     if (!current || !former) {
       return refuse('conflict', input.to === undefined
-        ? `${family} has no former champion to go back to`
+        ? current ? `${family} has no former champion to go back to: ${current.release} is its first` : `${family} has no champion yet, so there is none to go back to`
         : `${input.to} was never champion of ${family}; ask for its promotion instead`, { family })
     }
     if (former.releaseRef === current.releaseRef) refuse('conflict', `${current.release} is champion already`, { release: current.release })

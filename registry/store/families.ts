@@ -16,13 +16,20 @@ const toFamily = (row: Row): FamilyRow => ({
   id: row.family_id, name: row.name, owner: row.owner_id, drift: row.drift, governance: familyGovernanceSchema.parse(row.governance),
 })
 
-/** Refuses (`not_found`) an unknown family. */
+/** Refuses (`not_found`) an unknown family, naming those there are. */
 export async function getFamily(tx: Tx, site: string, family: string): Promise<FamilyRow> {
   const { rows } = await tx.query<Row>(
     'select family_id, name, owner_id, governance, drift from family where site_id = $1 and family_id = $2', [site, family],
   )
-  return rows[0] ? toFamily(rows[0]) : refuse('not_found', `site ${site} has no asset family ${family}; make it first (POST /v1/families)`, { family })
+  if (rows[0]) return toFamily(rows[0])
+  const { rows: known } = await tx.query<{ family_id: string }>('select family_id from family where site_id = $1 order by family_id', [site])
+  const families = known.map((row) => row.family_id)
+  return refuse('not_found', `site ${site} has no asset family ${family}; ${families.length === 0 ? 'it has none yet: make it first (POST /v1/families)'
+    : `it has ${families.slice(0, NAMED).join(', ')}${families.length > NAMED ? ` and ${families.length - NAMED} more (GET /v1/families)` : ''}`}`, { family, families })
 }
+
+/** More of them would make no message. */
+const NAMED = 10
 
 export async function listFamilyRows(tx: Tx, site: string): Promise<FamilyRow[]> {
   const { rows } = await tx.query<Row>('select family_id, name, owner_id, governance, drift from family where site_id = $1 order by family_id', [site])

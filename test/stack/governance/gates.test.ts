@@ -178,6 +178,8 @@ describe('gates', () => {
     assert.equal(back.release, newer)
     assert.equal(await plant.champion(), newer)
     await assert.rejects(rollBack(plant.ctx, plant.people.vera, { ...input, requestId: newKey() }), code('forbidden'))
+    await assert.rejects(rollBack(plant.ctx, plant.people.rita, { ...input, family: 'pumpz', requestId: newKey() }),
+      { code: 'not_found', message: new RegExp(`has no asset family pumpz; it has ${plant.family}`) })
     await assert.rejects(rollBack(plant.ctx, plant.people.rita, { ...input, to: 'pumps-r999', requestId: newKey() }), code('conflict'))
   })
 
