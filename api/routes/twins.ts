@@ -60,6 +60,7 @@ const twinSchema = z
       value: z.number().nullable(),
       quality: qualitySchema.nullable(),
       at: z.string().nullable(),
+      firstAt: z.string().nullable().describe('Its oldest reading'),
     })).describe('Newest reading of each tag'),
   })
   .meta({ id: 'Twin' })

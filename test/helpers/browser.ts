@@ -24,11 +24,11 @@ export interface TestBrowser {
   close(): Promise<void>
 }
 
-/** With a profile of its own, and nothing that calls home. */
-export async function openBrowser(executablePath: string): Promise<TestBrowser> {
+/** With a profile of its own, in one time zone, and nothing that calls home. */
+export async function openBrowser(executablePath: string, timezoneId = 'UTC'): Promise<TestBrowser> {
   const profile = await mkdtemp(path.join(tmpdir(), 'twinward-browser-'))
   const context = await chromium.launchPersistentContext(profile, {
-    executablePath, headless: true, viewport: { width: 1280, height: 900 }, timezoneId: 'UTC', locale: 'en-GB',
+    executablePath, headless: true, viewport: { width: 1280, height: 900 }, timezoneId, locale: 'en-GB',
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
   })
   return {

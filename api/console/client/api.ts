@@ -1,3 +1,5 @@
+import type { Page } from './types.ts'
+
 /** Calls to the same origin. The session cookie travels by itself; no key is ever held by the page. */
 export class ApiError extends Error {
   readonly status: number
@@ -6,6 +8,9 @@ export class ApiError extends Error {
     this.status = status
   }
 }
+
+/** Fired on the window when the platform no longer knows who asks. */
+export const SIGNED_OUT = 'twinward-signed-out'
 
 export type Query = Record<string, string | number | undefined | null>
 
@@ -24,9 +29,22 @@ async function call<T>(method: string, path: string, query: Query = {}, body?: u
     const problem = JSON.parse(text) as { detail?: string; title?: string }
     detail = problem.detail ?? problem.title ?? detail
   } catch { /* not a problem document */ }
+  // A session that ran out shows at the first answer; whoever asks for one learns it from the answer itself.
+  if (response.status === 401 && path !== '/v1/session' && path !== '/v1/me') dispatchEvent(new Event(SIGNED_OUT))
   throw new ApiError(response.status, detail)
 }
 
 export const get = <T>(path: string, query?: Query): Promise<T> => call<T>('GET', path, query)
+/** A list page by page, up to `pages` of them, as one. */
+export async function getPages<T>(path: string, query: Query, pages: number): Promise<Page<T>> {
+  const all: Page<T> = { items: [], nextCursor: null }
+  for (let page = 0; page < pages; page++) {
+    const next = await get<Page<T>>(path, { ...query, cursor: all.nextCursor })
+    all.items.push(...next.items)
+    all.nextCursor = next.nextCursor
+    if (next.nextCursor === null) break
+  }
+  return all
+}
 export const post = <T>(path: string, body: unknown = {}, query?: Query): Promise<T> => call<T>('POST', path, query, body)
 export const remove = <T>(path: string): Promise<T> => call<T>('DELETE', path)

@@ -1,8 +1,10 @@
 import 'uplot/dist/uPlot.min.css'
-import './styles.css'
-import { render } from 'preact'
-import { useState } from 'preact/hooks'
-import { get, remove } from './api.ts'
+import './styles/base.css'
+import './styles/parts.css'
+import './styles/pages.css'
+import { render, type JSX } from 'preact'
+import { useEffect, useState } from 'preact/hooks'
+import { get, getPages, remove, SIGNED_OUT } from './api.ts'
 import { AlertPage } from './pages/alert.tsx'
 import { AlertsPage } from './pages/alerts.tsx'
 import { FleetPage } from './pages/fleet.tsx'
@@ -11,52 +13,72 @@ import { GatesPage } from './pages/gates.tsx'
 import { LedgerPage } from './pages/ledger.tsx'
 import { LoginPage } from './pages/login.tsx'
 import { TwinPage } from './pages/twin.tsx'
-import { useLocation } from './router.ts'
+import { Notice } from './parts/bits.tsx'
+import { ZoneButton } from './parts/zone.tsx'
+import { useLocation, usePageTitle } from './router.ts'
+import { isUnanswered } from './text/alerts.ts'
 import type { Me, Page, GateRow, AlertRow } from './types.ts'
-import { useData } from './use-data.ts'
+import { forgetData, useData, type Loaded } from './use-data.ts'
 
-const routes: { pattern: RegExp; page: (params: string[], url: URL, me: Me) => preact.JSX.Element }[] = [
-  { pattern: /^\/$/, page: (_params, url) => <FleetPage site={url.searchParams.get('site')} /> },
-  { pattern: /^\/twins\/([^/]+)\/([^/]+)$/, page: ([site = '', asset = '']) => <TwinPage site={site} asset={asset} /> },
-  { pattern: /^\/gates$/, page: () => <GatesPage /> },
-  { pattern: /^\/gates\/([^/]+)$/, page: ([id = ''], _url, me) => <GatePage id={id} me={me} /> },
-  { pattern: /^\/alerts$/, page: () => <AlertsPage /> },
-  { pattern: /^\/alerts\/([^/]+)$/, page: ([id = '']) => <AlertPage id={id} /> },
-  { pattern: /^\/ledger$/, page: () => <LedgerPage /> },
+/** What every page may ask: who reads, where they are, and what is open. */
+interface Around { url: URL; me: Me; alerts: Loaded<Page<AlertRow>>; gatesForMe: number }
+
+const routes: { pattern: RegExp; page: (params: string[], around: Around) => JSX.Element }[] = [
+  { pattern: /^\/$/, page: (_params, { url, alerts, gatesForMe }) => <FleetPage url={url} alerts={alerts} gatesForMe={gatesForMe} /> },
+  { pattern: /^\/twins\/([^/]+)\/([^/]+)$/, page: ([site = '', asset = ''], { url }) => <TwinPage key={`${site}/${asset}`} site={site} asset={asset} url={url} /> },
+  { pattern: /^\/gates$/, page: (_params, { url, me }) => <GatesPage url={url} me={me} /> },
+  { pattern: /^\/gates\/([^/]+)$/, page: ([id = ''], { me }) => <GatePage key={id} id={id} me={me} /> },
+  { pattern: /^\/alerts$/, page: (_params, { url, me }) => <AlertsPage url={url} me={me} /> },
+  { pattern: /^\/alerts\/([^/]+)$/, page: ([id = '']) => <AlertPage key={id} id={id} /> },
+  { pattern: /^\/ledger$/, page: (_params, { me }) => <LedgerPage me={me} /> },
 ]
 
 function App() {
   const [session, setSession] = useState(0)
   const me = useData(() => get<Me>('/v1/me'), `me${session}`, 60_000)
-  if (me.error?.status === 401) return <LoginPage onDone={() => setSession(session + 1)} />
-  if (!me.data) return me.error ? <main><p class="notice" role="alert">{me.error.message}</p></main> : null
-  return <Shell me={me.data} onLeave={() => void remove('/v1/session').finally(() => setSession(session + 1))} />
+  const again = () => { forgetData(); setSession((old) => old + 1) }
+  useEffect(() => {
+    addEventListener(SIGNED_OUT, again)
+    return () => removeEventListener(SIGNED_OUT, again)
+  }, [])
+  if (me.error?.status === 401) return <LoginPage onDone={again} />
+  if (!me.data) return <main>{me.error ? <Notice error={me.error} /> : <p class="loading" role="status">Loading…</p>}</main>
+  return <Shell me={me.data} onLeave={() => void remove('/v1/session').finally(again)} />
 }
 
 function Shell({ me, onLeave }: { me: Me; onLeave: () => void }) {
   const url = useLocation()
   const gates = useData(() => get<Page<GateRow>>('/v1/gates', { state: 'open', waitingForMe: 'true', limit: 100 }), 'nav-gates', 10_000)
-  const alerts = useData(() => get<Page<AlertRow>>('/v1/alerts', { state: 'unacknowledged', limit: 100 }), 'nav-alerts', 10_000)
-  const link = (href: string, label: string, count = 0) => {
+  const alerts = useData(() => getPages<AlertRow>('/v1/alerts', { state: 'open', limit: 500 }, 4), 'nav-alerts', 5_000)
+  const unanswered = (alerts.data?.items ?? []).filter(isUnanswered).length
+  const link = (href: string, label: string, count = 0, what = '') => {
     const here = href === '/' ? url.pathname === '/' || url.pathname.startsWith('/twins') : url.pathname.startsWith(href)
-    return <a href={href} aria-current={here ? 'page' : undefined}>{label}{count > 0 && <span class="count">{count}</span>}</a>
+    return <a href={href} aria-current={here ? 'page' : undefined}>{label}{count > 0 && <span class="count" title={`${count} ${what}`}>{count}</span>}</a>
   }
   const match = routes.map((route) => ({ route, found: route.pattern.exec(url.pathname) })).find(({ found }) => found)
   return (
     <>
+      <a class="skip" href="#main" data-plain>Skip to the page</a>
       <div class="top">
         <a class="brand" href="/"><img src="/assets/icon.svg" alt="" />Twinward</a>
         <nav aria-label="Main">
           {link('/', 'Fleet')}
-          {link('/alerts', 'Alerts', alerts.data?.items.length)}
-          {link('/gates', 'Gates', gates.data?.items.length)}
+          {link('/alerts', 'Alerts', unanswered, 'unanswered')}
+          {link('/gates', 'Gates', gates.data?.items.length, 'waiting for you')}
           {link('/ledger', 'Ledger')}
         </nav>
-        <span class="who" title={me.roles.join(', ')}>{me.name ?? me.id} · <a href="/" onClick={(event) => { event.preventDefault(); onLeave() }}>Leave</a></span>
+        <div class="who"><ZoneButton /><span title={me.roles.join(', ')}>{me.name ?? me.id}</span><button type="button" class="quiet" onClick={onLeave}>Sign out</button></div>
       </div>
-      <main>{match ? match.route.page((match.found ?? []).slice(1).map(decodeURIComponent), url, me) : <p class="empty">There is no page here. <a href="/">Back to the fleet</a></p>}</main>
+      <main id="main" tabIndex={-1}>
+        {match ? match.route.page((match.found ?? []).slice(1).map(decodeURIComponent), { url, me, alerts, gatesForMe: gates.data?.items.length ?? 0 }) : <NoPage />}
+      </main>
     </>
   )
+}
+
+function NoPage() {
+  usePageTitle('No such page')
+  return <section class="panel lost"><h1>There is no page here</h1><p>The address may be mistyped, or from another version.</p><p><a class="button" href="/">Back to the fleet</a></p></section>
 }
 
 const root = document.getElementById('app')

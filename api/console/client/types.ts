@@ -5,6 +5,8 @@
 import type { GateEvidence } from './parts/evidence.tsx'
 
 export interface Page<T> { items: T[]; nextCursor: string | null }
+/** GET /v1/twins/{asset}/trend */
+export interface Trend extends Page<TrendPoint> { bucketUs: number }
 
 export interface Me { id: string; name?: string; roles: string[]; sites: string[] | '*' }
 
@@ -32,8 +34,9 @@ export interface TwinSummary {
 }
 
 export interface Twin extends TwinSummary {
+  scoreId: string | null
   release: string | null
-  tags: { tag: string; role: string; kind: 'scalar' | 'waveform'; unit: string; value: number | null; quality: 'good' | 'uncertain' | 'bad' | null; at: string | null }[]
+  tags: { tag: string; role: string; kind: 'scalar' | 'waveform'; unit: string; value: number | null; quality: 'good' | 'uncertain' | 'bad' | null; at: string | null; firstAt: string | null }[]
   questions: { drifting: string; howFast: string; failureMode: string; whatToDo: string }
   rules: { id: string; signal: string; raiseAt: number; clearAt: number; value: number | null; state: string }[]
   drivers: { feature: string; share: number }[]
@@ -52,6 +55,10 @@ export interface AlertRow {
   scoreId: string
   raisedAt: string
   clearedAt: string | null
+  /** From here on wall time. */
+  createdAt: string
+  acknowledgeBy: string | null
+  overdueAt: string | null
   acknowledgedAt: string | null
   acknowledgedBy: string | null
   escalationLevel: number
@@ -66,11 +73,11 @@ export interface AlertDetail extends AlertRow {
   feedback: { verdict: string; note: string; by: string; at: string }[]
 }
 
-/** GET /v1/twins/{asset}/trend: the champion's scores in equal intervals of event time, oldest first. */
+/** The champion's scores in equal intervals of event time, oldest first. */
 export interface TrendPoint { from: string; windows: number; confidence: { median: number | null; max: number | null } }
 
 /** GET /v1/readings?tag&from&to&points: columns of equal length; min/max buckets when downsampled. */
-export interface ReadingSeries { tag: string; unit: string; times: string[]; values: (number | null)[]; low?: (number | null)[]; high?: (number | null)[] }
+export interface ReadingSeries { tag: string; unit: string; bucketUs?: number; times: string[]; values: (number | null)[]; low?: (number | null)[]; high?: (number | null)[] }
 
 export interface GateRow {
   id: string
@@ -87,6 +94,9 @@ export interface GateRow {
   author: string
   requestedAt: string
   expiresAt: string
+  closedAt: string | null
+  closedBecause: string | null
+  waitingForMe: boolean
   evidenceDigest: string | null
   requiredApprovals: number
   approvals: number
@@ -96,11 +106,11 @@ export interface GateRow {
 export interface GateDetail extends GateRow {
   evidence: GateEvidence | null
   evidenceCommit: number | null
-  rules: Record<string, unknown>
+  rules: { roles?: string[]; ownerMustApprove?: boolean }
   decisions: { actor: string; verdict: 'approve' | 'reject'; comment: string; at: string }[]
 }
 
-export interface LedgerRow { sequence: number | null; recordedAt: string; kind: string; subject: string; actor: string; hash: string | null; body: Record<string, unknown> }
+export interface LedgerRow { id: string; site: string; sequence: number | null; recordedAt: string; kind: string; subject: string; actor: string; hash: string | null; body: Record<string, unknown> }
 
 /** GET /v1/lineage?alert= or ?score=: from decision down to raw batches; `level` orders the drawing. */
 export interface Lineage {

@@ -1,4 +1,4 @@
-import { microsToIso } from '../contract/time.ts'
+import { isoToMicros, microsToIso } from '../contract/time.ts'
 import type { Decision } from '../policy/decide.ts'
 import type { RuleCloseness } from './health.ts'
 import type { Trend } from './trend.ts'
@@ -42,8 +42,8 @@ function drifting({ trend }: TwinFacts): string {
   switch (trend.verdict) {
     case 'insufficient_data': return `Too early to say: ${trend.points === 1 ? '1 interval was' : `${trend.points} intervals were`} scored in the last week, 8 are needed.`
     case 'steady': return 'No: over the last week it stayed as unusual as it was.'
-    case 'rising': return `Yes: over the last week it became steadily more unusual (Mann–Kendall p = ${figure(trend.pValue)}).`
-    case 'falling': return `No: over the last week it came back towards normal (Mann–Kendall p = ${figure(trend.pValue)}).`
+    case 'rising': return `Yes: over the last week it became steadily more unusual (Mann–Kendall ${probability(trend.pValue)}).`
+    case 'falling': return `No: over the last week it came back towards normal (Mann–Kendall ${probability(trend.pValue)}).`
   }
 }
 
@@ -59,13 +59,13 @@ function howFast({ trend, reachesUs, newestUs }: TwinFacts): string {
 function failureMode({ closeness, drivers, decision }: TwinFacts): string {
   const nearest = closeness.find((rule) => rule.failureMode !== null)
   const mode = decision?.failureMode ?? (nearest && nearest.closeness >= NEAR ? nearest.failureMode : null)
-  const because = drivers.slice(0, 3).map(({ feature, share }) => `${feature} ${Math.round(share * 100)} %`).join(', ')
+  const because = drivers.filter(({ share }) => share >= 0.01).slice(0, 3).map(({ feature, share }) => `${feature} ${Math.round(share * 100)} %`).join(', ')
   if (mode === null) return 'None stands out.'
   return `${mode}${because === '' ? '' : `: the score is driven by ${because}`}.`
 }
 
 function whatToDo({ decision, closeness, openAlerts, reachesUs, newestUs, nextPlannedStop }: TwinFacts): string {
-  const stop = nextPlannedStop === null ? '' : ` The next planned stop is ${nextPlannedStop.slice(0, 16).replace('T', ' ')}.`
+  const stop = nextPlannedStop === null ? '' : ` The next planned stop is ${microsToIso(isoToMicros(nextPlannedStop)).slice(0, 16).replace('T', ' ')} UTC.`
   if (decision?.recommendedAction) return `${decision.recommendedAction}${stop}`
   if (openAlerts > 0) return `Close what is open: ${openAlerts} ${openAlerts === 1 ? 'alert waits' : 'alerts wait'} for feedback.${stop}`
   const nearest = closeness[0]
@@ -74,4 +74,5 @@ function whatToDo({ decision, closeness, openAlerts, reachesUs, newestUs, nextPl
   return 'Nothing now.'
 }
 
+const probability = (p: number): string => (p < 0.001 ? 'p < 0.001' : `p = ${figure(p)}`)
 const figure = (value: number): string => (value !== 0 && value < 0.001 ? value.toExponential(0) : String(Number(value.toPrecision(2))))

@@ -2,9 +2,11 @@ import { z } from 'zod'
 import { demand, type Actor } from '../../domain/access/rights.ts'
 import { slugSchema } from '../../domain/contract/primitives.ts'
 import { microsToIso } from '../../domain/contract/time.ts'
+import { counted } from '../../domain/counted.ts'
 import { refuse } from '../../domain/errors.ts'
 import { mergeChunks } from '../../domain/ingest/merge.ts'
 import type { Decision } from '../../domain/policy/decide.ts'
+import { describeDecision } from '../../domain/policy/describe-decision.ts'
 import { batchRecords, findAlertRoot, releaseRecord, type AlertRoot, type BatchRecord } from '../../store/lineage-records.ts'
 import { placesOf } from '../../store/releases-in-force.ts'
 import { readReplayRecord, type ReplayRecord } from '../../store/replay-records.ts'
@@ -85,10 +87,8 @@ function judgement(graph: Graph, record: ReplayRecord, alert: AlertRoot | undefi
     detail: `raised for ${microsToIso(alert.raisedUs)}, ${alert.state}`,
   })
   const decision = score.decision as Decision | null
-  const rule = decision?.rules.find(({ ruleId }) => ruleId === (alert?.ruleId ?? decision.fired))
   const decided = decision === null ? undefined : graph.add({
-    id: `decision/${score.scoreId}`, kind: 'decision', level: 1, label: rule === undefined ? 'no rule in force' : `${rule.ruleId} ${rule.transition ?? rule.state}`,
-    detail: rule === undefined ? null : `${release.policy.rules.find(({ id }) => id === rule.ruleId)?.signal ?? 'signal'} ${figure(rule.value)}, raises at ${rule.raiseAt}, since ${microsToIso(rule.sinceUs)}`,
+    id: `decision/${score.scoreId}`, kind: 'decision', level: 1, ...describeDecision(decision, release.policy.rules, alert?.ruleId),
   }, top)
   graph.add({
     id: scoreNode(record), kind: 'score', level: 2, label: `score ${figure(score.score)}, confidence ${figure(score.confidence)}`,
@@ -112,14 +112,14 @@ async function readingsSide(tx: Tx, graph: Graph, { window, tags, readings }: Re
     if (n > 0) {
       const id = graph.add({
         id: `readings/${tag.tagKey}`, kind: 'readings', level: 4, label: tag.tagKey,
-        detail: `${n} readings, ${microsToIso(run.timesUs[0] as number)} – ${microsToIso(run.timesUs[n - 1] as number)}`,
+        detail: `${counted(n, 'reading')}, ${microsToIso(run.timesUs[0] as number)} – ${microsToIso(run.timesUs[n - 1] as number)}`,
       }, above)
       for (const { batchId } of chunks) note(batchId, id)
     }
     if (waves.length > 0) {
       const id = graph.add({
         id: `waveforms/${tag.tagKey}`, kind: 'waveforms', level: 4, label: tag.tagKey,
-        detail: `${waves.length} recordings, ${waves.reduce((sum, { samples }) => sum + samples.length, 0)} samples`,
+        detail: `${counted(waves.length, 'recording')}, ${counted(waves.reduce((sum, { samples }) => sum + samples.length, 0), 'sample')}`,
       }, above)
       for (const { batchId } of waves) note(batchId, id)
     }
@@ -129,7 +129,7 @@ async function readingsSide(tx: Tx, graph: Graph, { window, tags, readings }: Re
   const more = batches.slice(NAMED_BATCHES)
   if (more.length === 0) return
   for (const node of new Set(more.flatMap(({ batchId }) => usedBy.get(batchId) ?? []))) {
-    graph.add({ id: 'batch/more', kind: 'batch', level: 5, label: `${more.length} more batches`, detail: `commits ${more[0]?.commitNumber} – ${more.at(-1)?.commitNumber}` }, node)
+    graph.add({ id: 'batch/more', kind: 'batch', level: 5, label: counted(more.length, 'more batch', 'more batches'), detail: `commits ${more[0]?.commitNumber} – ${more.at(-1)?.commitNumber}` }, node)
   }
 }
 
@@ -151,13 +151,13 @@ async function releaseSide(tx: Tx, graph: Graph, record: ReplayRecord): Promise<
   }, above)
   graph.add({
     id: `feature-set/${featureSet.set.name}/${featureSet.set.version}`, kind: 'feature-set', level: 4, label: `${featureSet.set.name}@${featureSet.set.version}`,
-    detail: `${featureSet.set.features.length} features, sha256 ${featureSet.digest}`,
+    detail: `${counted(featureSet.set.features.length, 'feature')}, sha256 ${featureSet.digest}`,
   }, above)
   graph.add({
     id: `policy/${parts.policy.version}`, kind: 'policy', level: 4, label: `${release.policy.name} v${parts.policy.version}`, detail: `sha256 ${parts.policy.digest}`,
   }, above)
   graph.add({
-    id: `dataset/${parts.dataset.datasetId}`, kind: 'dataset', level: 5, label: `${parts.dataset.rowCount} windows as of commit ${parts.dataset.commitNumber}`,
+    id: `dataset/${parts.dataset.datasetId}`, kind: 'dataset', level: 5, label: `${counted(parts.dataset.rowCount, 'window')} as of commit ${parts.dataset.commitNumber}`,
     detail: `sha256 ${parts.dataset.digest}`,
   }, model)
   if (parts.assignment === null) return

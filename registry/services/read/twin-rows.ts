@@ -120,15 +120,19 @@ export interface TwinTagRow {
   readonly value: number | null
   readonly quality: number | null
   readonly at_us: string | null
+  readonly first_us: string | null
 }
 
 /** Chunks looked at for a tag's newest reading: those of interleaved batches may begin later and still end earlier. */
 const NEWEST_CHUNKS = 8
 
-/** The asset's tags as they are measured now, each with its newest reading, or the time of its newest waveform. */
+/** The asset's tags as they are measured now, each with its newest reading (or the time of its newest waveform), and since when it has any. */
 export async function newestReadings(tx: Tx, assetRef: number): Promise<TwinTagRow[]> {
   const { rows } = await tx.query<TwinTagRow>(
-    `select t.tag_key, t.kind, v.role, v.canonical_unit, r.value, r.quality, ${timestampToUs('coalesce(r.at, w.at)')} as at_us
+    `select t.tag_key, t.kind, v.role, v.canonical_unit, r.value, r.quality, ${timestampToUs('coalesce(r.at, w.at)')} as at_us,
+            ${timestampToUs(`coalesce(
+              (select t_min from reading_chunk where t.kind = 'scalar' and tag_ref = t.tag_ref order by t_min limit 1),
+              (select t_start from waveform where t.kind = 'waveform' and tag_ref = t.tag_ref order by t_start limit 1))`)} as first_us
      from tag t
      join tag_version v on v.tag_ref = t.tag_ref and v.valid @> now()
      left join lateral (

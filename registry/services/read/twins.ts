@@ -12,6 +12,7 @@ import { releaseDefinitions, type ReleaseDefinition } from '../../store/judging-
 import { inSite, type Tx } from '../../store/transaction.ts'
 import type { ServiceContext } from '../context.ts'
 import { decodeCursor, toPage, type Page, type PageInput } from './page.ts'
+import { isoOrNull } from './rows.ts'
 import { newestConfidences, newestReadings, scoreBuckets, twinRows, type TwinRow } from './twin-rows.ts'
 
 export interface TwinSummary {
@@ -43,6 +44,8 @@ export interface TwinTag {
   readonly value: number | null
   readonly quality: QualityLevel | null
   readonly at: string | null
+  /** Its oldest reading. */
+  readonly firstAt: string | null
 }
 
 export interface Twin extends TwinSummary {
@@ -107,7 +110,7 @@ export async function getTwin(ctx: ServiceContext, actor: Actor, input: { site: 
         tag: tag.tag_key, role: tag.role, kind: tag.kind, unit: tag.canonical_unit,
         value: tag.value === null || Number.isNaN(tag.value) ? null : tag.value,
         quality: tag.quality === null ? null : qualityLevel(tag.quality),
-        at: tag.at_us === null ? null : microsToIso(Number(tag.at_us)),
+        at: isoOrNull(tag.at_us), firstAt: isoOrNull(tag.first_us),
       })),
     }
   })

@@ -44,10 +44,14 @@ describe('the console in a browser', { skip }, () => {
     await page.getByRole('button', { name: 'Sign in' }).click()
   }
   const signOut = async () => {
-    await page.getByText('Leave', { exact: true }).click()
+    await page.getByRole('button', { name: 'Sign out' }).click()
     await page.getByLabel('API key').waitFor()
   }
-  /** A page that does not fit scrolls sideways; tables may, within their frame. */
+  /** Parts of tables and lists that stick out of the frame they stand in. */
+  const cutOff = () => page.evaluate(() => [...document.querySelectorAll('main table, main td, main th, main dl, main .badge')]
+    .filter((part) => part.getBoundingClientRect().right > (part.closest('.panel, .card, .now, main')?.getBoundingClientRect().right ?? innerWidth) + 1)
+    .map((part) => part.textContent.slice(0, 80)))
+  /** A page that does not fit scrolls sideways. */
   const overflow = () => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
 
   before(async () => {
@@ -116,6 +120,16 @@ describe('the console in a browser', { skip }, () => {
     await picture('fleet')
   })
 
+  it('says at one glance which machine needs somebody now, in the tab’s title too', async () => {
+    const now = page.getByRole('region', { name: 'Needs you now' })
+    assert.match(await now.innerText(), /1 machine needs you now[^]*mill-1: Inspect the drive-end bearing\.[^]*wear, unanswered; called (just now|\d+ min ago)/)
+    await page.waitForFunction(() => document.title === '(1) Fleet · Twinward')
+    await now.getByRole('link').click()
+    await page.getByRole('heading', { level: 1, name: 'wear' }).waitFor()
+    await page.goBack()
+    await page.getByRole('heading', { level: 1, name: 'Fleet' }).waitFor()
+  })
+
   it('shows a twin: what it answers, its plots and its alert', async () => {
     await page.locator('.card').first().click()
     await page.getByRole('heading', { level: 1, name: 'mill-1' }).waitFor()
@@ -127,7 +141,57 @@ describe('the console in a browser', { skip }, () => {
       assert.ok(text.includes(expected), `${expected} in:\n${text}`)
     }
     for (const canvas of await page.locator('canvas').all()) assert.ok(await isPainted(canvas), 'a plot is empty')
+    const rule = page.getByRole('table', { name: 'Rules' }).getByRole('row').filter({ hasText: 'vibration-mean' })
+    assert.match(await rule.innerText(), /wear[^]*in force/)
     await picture('twin')
+  })
+
+  it('looks closer where the mouse is drawn across a plot, keeps that in the address, and comes out again', async () => {
+    const plot = page.locator('.u-over').first()
+    const box = await plot.boundingBox()
+    assert.ok(box)
+    await page.mouse.move(box.x + box.width * 0.5, box.y + 40)
+    await page.mouse.down()
+    await page.mouse.move(box.x + box.width * 0.8, box.y + 40, { steps: 4 })
+    await page.mouse.up()
+    await page.waitForURL(/from=\d+&to=\d+/)
+    await page.locator('canvas').nth(1).waitFor()
+    await page.getByRole('button', { name: 'Zoom out' }).click()
+    await page.waitForURL((url) => !url.searchParams.has('from'))
+  })
+
+  it('tells times by the day when it is not today, with how long ago and the exact moment', async () => {
+    const [row] = await on.sql<{ raised: Date }>('select raised_at as raised from alert')
+    const raised = page.getByRole('table', { name: 'Alerts' }).locator('time').first()
+    assert.equal(await raised.getAttribute('datetime'), row?.raised.toISOString())
+    assert.match(await raised.innerText(), /^(\d+ \w{3} )?\d\d:\d\d · (just now|\d+ (min|h) ago)$/)
+    assert.match(await raised.getAttribute('title') ?? '', /^\w{3} \d+ \w{3} \d{4} \d\d:\d\d:\d\d UTC, /)
+  })
+
+  it('says what is wrong with an address that leads nowhere, and the way back', async () => {
+    await visit('/nowhere', 'There is no page here')
+    await page.getByRole('link', { name: 'Back to the fleet' }).click()
+    await page.getByRole('heading', { level: 1, name: 'Fleet' }).waitFor()
+  })
+
+  it('names the reader’s zone, and tells all times in UTC on request', async () => {
+    assert.ok(executable)
+    const far = await openBrowser(executable, 'Asia/Kolkata')
+    try {
+      const other = await far.context.newPage()
+      await other.goto(on.platform.url)
+      await other.getByLabel('API key').fill(keys.rita)
+      await other.getByRole('button', { name: 'Sign in' }).click()
+      const raised = other.locator('.card time').first()
+      const clock = async () => /\d\d:\d\d/.exec(await raised.innerText())?.[0]
+      const ms = Date.parse(await raised.getAttribute('datetime') ?? '')
+      assert.equal(await clock(), new Date(ms + 330 * 60_000).toISOString().slice(11, 16))
+      await other.getByRole('button', { name: 'UTC+05:30' }).click()
+      await other.getByRole('button', { name: 'UTC', exact: true }).waitFor()
+      assert.equal(await clock(), new Date(ms).toISOString().slice(11, 16))
+    } finally {
+      await far.close()
+    }
   })
 
   it('acknowledges an alert by a click', async () => {
@@ -168,9 +232,21 @@ describe('the console in a browser', { skip }, () => {
         await visit(address, heading)
         await picture(`${width}-${address.split('/').filter((part) => !/^[0-9a-f]{8}-/.test(part)).join('-') || 'fleet'}${/[0-9a-f]{8}-/.test(address) ? '-one' : ''}`)
         assert.ok(await overflow() <= 0, `${address} is ${await overflow()} px too wide`)
+        assert.deepEqual(await cutOff(), [], `cut off at ${address}`)
       }
     })
   }
+
+  it('names the site of each row of the ledger to a key that covers several', async () => {
+    await page.setViewportSize({ width: 1280, height: 844 })
+    await visit('/ledger', 'Ledger')
+    assert.equal(await page.getByRole('columnheader', { name: 'Site' }).count(), 0, 'Rita’s key covers one site')
+    await signOut()
+    await signIn(on.adminKey)
+    await visit('/ledger', 'Ledger')
+    const sites = await page.locator('td[data-head="Site"]').allInnerTexts()
+    assert.deepEqual([...new Set(sites)].sort(), [site, 'whole fleet'].sort())
+  })
 
   it('had nothing to complain about', () => { assert.deepEqual(complaints, []) })
 })

@@ -126,4 +126,14 @@ describe('lineage', () => {
     assert.equal(byScore.nodes.length, nodes.length - 1)
     await assert.rejects(readLineage(site.ctx, admin, { site: site.site, score: '999999' }), { code: 'not_found' })
   })
+
+  it('says of a score whose rule waits out its delay that the rule is pending', async () => {
+    const { site } = await wornSite()
+    const [pending] = await site.asOwner<{ score_id: string }>("select score_id from score where decision @@ '$.rules[*].state == \"pending\"' order by score_id limit 1")
+    assert.ok(pending, 'a window was scored while the rule waited')
+    const { nodes } = await readLineage(site.ctx, admin, { site: site.site, score: pending.score_id })
+    const decision = nodes.find(({ kind }) => kind === 'decision')
+    assert.match(decision?.label ?? '', / pending, not raised$/)
+    assert.match(decision?.detail ?? '', /held since .*, raises if it still holds at /)
+  })
 })

@@ -1,31 +1,43 @@
-import { useState } from 'preact/hooks'
-import { get } from '../api.ts'
-import { Badge, Empty, Notice, When } from '../parts/bits.tsx'
-import type { GateRow, Page } from '../types.ts'
+import { getPages } from '../api.ts'
+import { Badge, Empty, Notice, Tabs, When } from '../parts/bits.tsx'
+import { More, usePages } from '../parts/more.tsx'
+import { Table } from '../parts/table.tsx'
+import { setParams, usePageTitle } from '../router.ts'
+import { coversSeveral } from '../text/sites.ts'
+import type { GateRow, Me } from '../types.ts'
 import { useData } from '../use-data.ts'
 
-export function GatesPage() {
-  const [all, setAll] = useState(false)
-  const { data, error } = useData(() => get<Page<GateRow>>('/v1/gates', { limit: 200, state: all ? undefined : 'open' }), `gates${String(all)}`)
+const KINDS: Readonly<Record<GateRow['kind'], string>> = { 'promote-model': 'model', 'approve-policy': 'policy' }
+
+/** Promotions and policy changes; those that wait come first. */
+export function GatesPage({ url, me }: { url: URL; me: Me }) {
+  usePageTitle('Gates')
+  const shown = url.searchParams.get('show') === 'all' ? 'all' : 'waiting'
+  const pages = usePages(shown)
+  const { data, error, at } = useData(() => getPages<GateRow>('/v1/gates', { limit: 100, state: shown === 'all' ? undefined : 'open' }, pages.count), `gates ${shown} ${pages.count}`)
   return (
     <>
       <div class="head"><h1>Gates</h1>
-        <div class="tabs" role="group" aria-label="Which gates"><button aria-pressed={!all} onClick={() => setAll(false)}>waiting</button><button aria-pressed={all} onClick={() => setAll(true)}>all</button></div>
-        <span class="soft">Promotions and policy changes that wait for approval</span>
+        <Tabs label="Which gates" choices={['waiting', 'all']} chosen={shown} onChoose={(choice) => setParams({ show: choice === 'all' ? 'all' : null })} />
+        <span class="soft">A model or policy judges machines only after it was approved here</span>
       </div>
-      <Notice error={error} />
+      <Notice error={error} at={at} />
       <section class="panel panel-wide">
-        {data && data.items.length === 0 ? <Empty>Nothing waits for approval.</Empty> : (
-          <div class="scroll"><table>
-            <thead><tr><th>Release</th><th>Replaces</th><th>What</th><th>State</th><th>Approvals</th><th>Requested by</th><th>Expires</th></tr></thead>
-            <tbody>{data?.items.map((gate) => (
-              <tr key={gate.id}>
-                <td><a href={`/gates/${gate.id}`} class="mono">{gate.release}</a></td><td class="mono">{gate.replaces ?? '–'}</td><td>{gate.kind} → {gate.role}</td>
-                <td><Badge kind={gate.state}>{gate.state}</Badge></td><td>{gate.approvals} of {gate.requiredApprovals}</td><td>{gate.requestedBy}</td><td><When at={gate.expiresAt} /></td>
-              </tr>
-            ))}</tbody>
-          </table></div>
-        )}
+        {!data && !error && <p class="loading" role="status">Loading…</p>}
+        {data && data.items.length === 0 && (shown === 'all'
+          ? <Empty title="No gate so far.">Train a model and ask for it: <code>npm run twinward -- train FAMILY --site SITE --promote</code>.</Empty>
+          : <Empty title="Nothing waits for approval."><button type="button" onClick={() => setParams({ show: 'all' })}>Show decided ones</button></Empty>)}
+        {data && data.items.length > 0 && <Table label="Gates" rows={data.items} keyOf={(gate) => gate.id} columns={[
+          { head: 'Release', main: true, cell: (gate) => <><a href={`/gates/${gate.id}`} class="mono whole">{gate.release}</a> {gate.waitingForMe && <Badge kind="medium">waits for you</Badge>}</> },
+          { head: 'Replaces', kind: 'mono', cell: (gate) => gate.replaces ?? 'nothing' },
+          coversSeveral(me) && { head: 'Site', cell: (gate) => gate.site },
+          { head: 'What', cell: (gate) => `${KINDS[gate.kind]} as ${gate.role}` },
+          { head: 'State', cell: (gate) => <Badge kind={gate.state}>{gate.state}</Badge> },
+          { head: 'Approvals', cell: (gate) => `${gate.approvals} of ${gate.requiredApprovals}` },
+          { head: 'Requested', cell: (gate) => <>{gate.requestedBy}, <When at={gate.requestedAt} ago /></> },
+          { head: shown === 'all' ? 'Decided' : 'Expires', cell: (gate) => (gate.closedAt ? <When at={gate.closedAt} ago /> : <>{shown === 'all' && 'expires '}<When at={gate.expiresAt} ago /></>) },
+        ]} />}
+        <More data={data} onMore={pages.more} />
       </section>
     </>
   )

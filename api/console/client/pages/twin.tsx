@@ -1,129 +1,157 @@
-import { useMemo, useState } from 'preact/hooks'
-import { get, type Query } from '../api.ts'
-import { Badge, Empty, Notice, number, Panel, When } from '../parts/bits.tsx'
-import { Chart, type Mark } from '../parts/chart.tsx'
+import { useMemo } from 'preact/hooks'
+import { get } from '../api.ts'
+import { Badge, counted, Empty, Notice, number, Panel, Tabs, Waiting, When } from '../parts/bits.tsx'
 import { LineageDrawing } from '../parts/lineage.tsx'
-import type { AlertRow, Page, ReadingSeries, TrendPoint, Twin } from '../types.ts'
+import { ReadingPanel } from '../parts/reading-plot.tsx'
+import { ScorePlot } from '../parts/score-plot.tsx'
+import { Table } from '../parts/table.tsx'
+import { firstSpan, rangeOf, spansOf, type Extent, type Span } from '../plot/spans.ts'
+import { setParams, usePageTitle } from '../router.ts'
+import { isUnanswered, stateText } from '../text/alerts.ts'
+import type { AlertRow, Page, Twin } from '../types.ts'
 import { useData } from '../use-data.ts'
 
-/** In days. */
-const SPANS = { hour: 1 / 24, day: 1, week: 7, month: 31, year: 366 } as const
-type Span = keyof typeof SPANS
-const trendOf = (twin: { site: string; asset: string }, query: Query) =>
-  get<Page<TrendPoint>>(`/v1/twins/${encodeURIComponent(twin.asset)}/trend`, { site: twin.site, ...query })
-/** The shortest span that holds everything since `first`: a machine that is new shows its minutes, not an empty month. */
-function spanSince(first: string | undefined, end: string): Span {
-  const days = first === undefined ? SPANS.month : (Date.parse(end) - Date.parse(first)) / 86_400_000
-  return (Object.keys(SPANS) as Span[]).find((span) => SPANS[span] >= days) ?? 'month'
-}
-const seconds = (iso: string) => Date.parse(iso) / 1000
-
-/** One machine: the four questions, its score against the threshold, its readings, its alerts and where they come from. */
-export function TwinPage({ site, asset }: { site: string; asset: string }) {
-  const twin = useData(() => get<Twin>(`/v1/twins/${encodeURIComponent(asset)}`, { site }), `${site}/${asset}`)
-  const history = useData(() => get<Page<AlertRow>>('/v1/alerts', { site, asset, limit: 50 }), `alerts${site}/${asset}`)
-  const oldest = useData(() => trendOf({ site, asset }, { points: 1 }), `oldest${site}/${asset}`, 600_000)
-  const [chosen, setSpan] = useState<Span | null>(null)
-  const end = oldest.data ? twin.data?.scoredAt ?? newest(twin.data) : null
-  const span = chosen ?? spanSince(oldest.data?.items[0]?.from, end ?? '')
-  const from = end ? new Date(Date.parse(end) - SPANS[span] * 86_400_000).toISOString() : null
-  if (!twin.data) return <Notice error={twin.error} />
+/** One machine: the four questions, its score against the threshold, its readings, its rules, its alerts and where they come from. */
+export function TwinPage({ site, asset, url }: { site: string; asset: string; url: URL }) {
+  const twin = useData(() => get<Twin>(`/v1/twins/${encodeURIComponent(asset)}`, { site }), `twin ${site}/${asset}`)
+  const history = useData(() => get<Page<AlertRow>>('/v1/alerts', { site, asset, limit: 50 }), `alerts of ${site}/${asset}`)
+  if (!twin.data) return <Waiting error={twin.error} what="Machine" back={{ href: '/', label: 'Back to the fleet' }} />
   const t = twin.data
-  const alerts = history.data?.items ?? []
+  const alerts = history.data?.items ?? NONE
+  const open = alerts.filter((alert) => alert.state !== 'closed')
+  const unanswered = open.find(isUnanswered)
   return (
     <>
+      <Title name={t.name} />
       <div class="head">
         <div class="trail"><a href="/">Fleet</a> › {t.site} › {t.line}</div>
         <h1>{t.name}</h1>
         {t.severity ? <Badge kind={t.severity}>{t.severity}</Badge> : t.health !== null && <Badge kind="good">no open alert</Badge>}
-        <span class="soft">{t.family} · criticality {t.criticality}{t.release && <> · judged by <span class="mono">{t.release}</span></>}</span>
+        <span class="soft">{t.family} · criticality {t.criticality}{t.release && <> · judged by <span class="mono">{t.release}</span></>}{t.scoredAt && <> · scored through <When at={t.scoredAt} ago /></>}</span>
       </div>
-      <Notice error={twin.error} />
+      <Notice error={twin.error ?? history.error} at={twin.at} />
+      {unanswered && <p class="call" data-level={unanswered.severity}><a class="button" href={`/alerts/${unanswered.id}`}>Answer {unanswered.rule}</a><span>{unanswered.recommendedAction}</span></p>}
       <div class="grid">
-        <Panel title={`Health ${t.health === null ? 'unknown' : Math.round(t.health)}`} wide>
-          <dl class="questions">
-            <div><dt>Is it drifting?</dt><dd>{t.questions.drifting}</dd></div>
-            <div><dt>How fast?</dt><dd>{t.questions.howFast}</dd></div>
-            <div><dt>Which failure mode?</dt><dd>{t.questions.failureMode}</dd></div>
-            <div><dt>What to do?</dt><dd>{t.questions.whatToDo}</dd></div>
-          </dl>
-        </Panel>
-        {from && end ? <ScorePanel twin={t} alerts={alerts} from={from} to={end} span={span} onSpan={setSpan} /> : <Panel title="Score" wide><Empty>Nothing was scored yet.</Empty></Panel>}
-        {from && end && <ReadingPanel twin={t} from={from} to={end} />}
-        <AlertsPanel alerts={alerts} />
-        <LineagePanel site={site} alert={alerts[0]} />
+        <Health twin={t} />
+        <Plots twin={t} alerts={alerts} url={url} />
+        <Rules twin={t} />
+        <Drivers twin={t} />
+        <Alerts alerts={alerts} known={history.data !== undefined} />
+        {alerts[0] ? <Panel title="Where the newest alert comes from" wide><LineageDrawing query={{ alert: alerts[0].id, site }} /></Panel>
+          : t.scoreId && <Panel title="Where the newest score comes from" wide><LineageDrawing query={{ score: t.scoreId, site }} /></Panel>}
       </div>
     </>
   )
 }
+const NONE: AlertRow[] = []
 
-function newest(twin: Twin | undefined): string | null {
-  const times = (twin?.tags ?? []).map((tag) => tag.at).filter((at): at is string => at !== null).sort()
-  return times.at(-1) ?? null
+function Title({ name }: { name: string }) {
+  usePageTitle(name)
+  return null
 }
 
-function ScorePanel({ twin, alerts, from, to, span, onSpan }: { twin: Twin; alerts: AlertRow[]; from: string; to: string; span: Span; onSpan: (span: Span) => void }) {
-  // `to` is the end of the newest window and the query's end is exclusive: one more millisecond takes it in.
-  const until = new Date(Date.parse(to) + 1).toISOString()
-  const { data, error } = useData(() => trendOf(twin, { from, to: until, points: 600 }), `trend${twin.site}${twin.asset}${span}${to}`, 15_000)
-  const rows = data?.items ?? []
-  const times = useMemo(() => rows.map((row) => seconds(row.from)), [data])
-  const series = useMemo(() => [{ label: 'confidence of a fault', color: 'main' as const, values: rows.map((row) => row.confidence.max) }], [data])
-  const marks = useMemo((): Mark[] => alerts.map((alert) => ({ at: seconds(alert.raisedAt), label: alert.rule, kind: 'alert' })), [alerts])
-  const levels = useMemo(() => twin.rules.filter((rule) => rule.signal === 'confidence').map((rule) => ({ value: rule.raiseAt, label: `${rule.id} raises at ${rule.raiseAt}`, kind: 'raise' as const })), [JSON.stringify(twin.rules.map((rule) => rule.raiseAt))])
+function Health({ twin: { health, questions } }: { twin: Twin }) {
+  const level = health === null ? 'unknown' : health >= 75 ? 'good' : health >= 50 ? 'medium' : 'high'
   return (
-    <Panel title="Score against the threshold" wide aside={
-      <div class="tabs" role="group" aria-label="Span">{(Object.keys(SPANS) as Span[]).map((one) => <button key={one} aria-pressed={one === span} onClick={() => onSpan(one)}>{one}</button>)}</div>
-    }>
-      <Notice error={error} />
-      {data && rows.length === 0 && <Empty>No scored window in this span.</Empty>}
-      {rows.length > 0 && <Chart times={times} series={series} levels={levels} marks={marks} height={230} range={[0, 1.05]} label={`Confidence of a fault at ${twin.name}`} />}
-    </Panel>
+    <section class="panel panel-wide vital" data-level={level}>
+      <div class="gauge">
+        <h2>Health</h2>
+        <div class="health">{health === null ? '–' : Math.round(health)}</div>
+        <div class="meter" title="100: nothing comes near a rule; 50: the nearest rule raises; 0: twice that"><span style={{ width: `${health ?? 0}%` }} /></div>
+        <div class="soft">{health === null ? 'not scored yet' : health < 50 ? 'past the level of a rule' : health < 75 ? 'nearing a rule' : 'no rule is near'}</div>
+      </div>
+      <dl class="questions">
+        <div><dt>Is it drifting?</dt><dd>{questions.drifting}</dd></div>
+        <div><dt>How fast?</dt><dd>{questions.howFast}</dd></div>
+        <div><dt>Which failure mode?</dt><dd>{questions.failureMode}</dd></div>
+        <div><dt>What to do?</dt><dd>{questions.whatToDo}</dd></div>
+      </dl>
+    </section>
   )
 }
 
-function ReadingPanel({ twin, from, to }: { twin: Twin; from: string; to: string }) {
-  const scalars = twin.tags.filter((tag) => tag.kind === 'scalar')
-  const [chosen, setChosen] = useState<string | null>(null)
-  const tag = scalars.find((one) => one.tag === chosen) ?? scalars[0]
-  const { data, error } = useData(
-    () => (tag ? get<ReadingSeries>('/v1/readings', { site: twin.site, tag: tag.tag, from, to, points: 600 }) : Promise.resolve(undefined)),
-    `reading${tag?.tag ?? ''}${from}${to}`, 15_000)
-  const times = useMemo(() => (data?.times ?? []).map(seconds), [data])
-  const series = useMemo(() => data ? [
-    ...(data.low && data.high ? [{ label: 'lowest', color: 'muted' as const, values: data.low }, { label: 'highest', color: 'muted' as const, values: data.high }] : []),
-    { label: data.low ? 'mean' : (tag?.role ?? ''), color: 'main' as const, values: data.values },
-  ] : [], [data])
+/** Both plots over the same span of time. */
+function Plots({ twin, alerts, url }: { twin: Twin; alerts: readonly AlertRow[]; url: URL }) {
+  const extent = extentOf(twin)
+  const [from, to] = [Number(url.searchParams.get('from')), Number(url.searchParams.get('to'))]
+  const zoomed = from > 0 && to > from
+  const choices = extent ? spansOf(extent) : []
+  const asked = url.searchParams.get('span') as Span | null
+  const span = asked && choices.includes(asked) ? asked : extent ? firstSpan(extent, twin.lane !== 'backfill') : 'all'
+  const wanted = zoomed ? { from, to } : extent && rangeOf(span, extent)
+  const range = useMemo(() => wanted, [wanted?.from, wanted?.to])
+  const zoom = (start: number, end: number) => setParams({ from: String(Math.floor(start)), to: String(Math.ceil(end)) })
+  const choose = (choice: Span) => setParams({ span: choice, from: null, to: null })
+  if (!range) {
+    return <Panel title="Score against the threshold" wide><Empty title="Nothing was read yet.">A history comes in with <code>npm run twinward -- import --map MAP.yaml --asset {twin.asset} FILES</code>, live data through a gateway.</Empty></Panel>
+  }
   return (
-    <Panel title="Readings" wide aside={
-      <div class="tabs" role="group" aria-label="Tag">{scalars.map((one) => <button key={one.tag} aria-pressed={one.tag === tag?.tag} onClick={() => setChosen(one.tag)}>{one.role.replaceAll('_', ' ')}</button>)}</div>
-    }>
-      <Notice error={error} />
-      {tag && data && times.length > 0 && <Chart times={times} series={series} unit={tag.unit} height={200} label={`${tag.role} of ${twin.name} in ${tag.unit}`} />}
-      {tag && <p class="soft">{tag.tag}{tag.unit === '1' ? '' : ` in ${tag.unit}`}. Newest {number(tag.value)} at <When at={tag.at} /> <Badge kind={tag.quality ?? 'unknown'}>{tag.quality ?? 'none'}</Badge></p>}
-    </Panel>
+    <>
+      <Panel title="Score against the threshold" wide aside={
+        <div class="spans">
+          {zoomed && <button type="button" onClick={() => setParams({ from: null, to: null })}>Zoom out</button>}
+          {choices.length > 1 && <Tabs label="Span" choices={choices} chosen={zoomed ? null : span} onChoose={choose} />}
+        </div>
+      }>
+        {twin.scoredAt ? <ScorePlot twin={twin} alerts={alerts} range={range} onZoom={zoom} />
+          : <Empty title="Nothing was scored yet.">Windows are scored once a release is in force: <code>npm run twinward -- train {twin.family} --site {twin.site} --promote</code>, then approve its gate.</Empty>}
+        <p class="soft under">Each line up is ten times rarer in normal running.<span class="mouse"> Drag across a plot to look closer.</span></p>
+      </Panel>
+      <ReadingPanel twin={twin} range={range} chosen={url.searchParams.get('tag')} onZoom={zoom} />
+    </>
   )
 }
 
-function AlertsPanel({ alerts }: { alerts: AlertRow[] }) {
+/** From the first reading to the newest, or the newest window. */
+function extentOf(twin: Twin): Extent | null {
+  const times = [...twin.tags.flatMap((tag) => [tag.firstAt, tag.at]), twin.scoredAt].flatMap((at) => (at === null ? [] : [Date.parse(at)]))
+  return times.length === 0 ? null : { from: Math.min(...times), to: Math.max(...times) }
+}
+
+const PHASES: Readonly<Record<string, { kind: string; text: string }>> = {
+  normal: { kind: 'good', text: 'normal' }, pending: { kind: 'medium', text: 'pending: waits out its delay' },
+  active: { kind: 'high', text: 'in force' }, clearing: { kind: 'medium', text: 'in force, clearing' },
+}
+
+function Rules({ twin }: { twin: Twin }) {
   return (
-    <Panel title="Alerts" wide>
-      {alerts.length === 0 ? <Empty>None so far.</Empty> : (
-        <div class="scroll"><table>
-          <thead><tr><th>Raised</th><th>Rule</th><th>Severity</th><th>State</th><th>What to do</th></tr></thead>
-          <tbody>{alerts.map((alert) => (
-            <tr key={alert.id}>
-              <td><a href={`/alerts/${alert.id}`}><When at={alert.raisedAt} /></a></td><td>{alert.rule}</td>
-              <td><Badge kind={alert.severity}>{alert.severity}</Badge></td><td><Badge kind={alert.state}>{alert.state}</Badge></td><td>{alert.recommendedAction}</td>
-            </tr>
-          ))}</tbody>
-        </table></div>
+    <Panel title="Rules">
+      {twin.rules.length === 0 ? <Empty title="No rule judges it.">Rules come with the policy of the release in force.</Empty> : (
+        <Table label="Rules" rows={twin.rules} keyOf={(rule) => rule.id} columns={[
+          { head: 'Rule', main: true, cell: (rule) => rule.id },
+          { head: 'Watches', cell: (rule) => rule.signal.replace('feature:', '') },
+          { head: 'Now', kind: 'num', cell: (rule) => (rule.signal === 'confidence' && (rule.value ?? 0) > 0.99999 ? '> 0.99999' : number(rule.value)) },
+          { head: 'Raises at', kind: 'num', cell: (rule) => number(rule.raiseAt) },
+          { head: 'State', cell: (rule) => <Badge kind={PHASES[rule.state]?.kind ?? 'unknown'}>{PHASES[rule.state]?.text ?? rule.state}</Badge> },
+        ]} />
       )}
     </Panel>
   )
 }
 
-function LineagePanel({ site, alert }: { site: string; alert: AlertRow | undefined }) {
-  if (!alert) return null
-  return <Panel title="Where the newest alert comes from" wide><LineageDrawing query={{ alert: alert.id, site }} /></Panel>
+function Drivers({ twin }: { twin: Twin }) {
+  const drivers = twin.drivers.filter(({ share }) => share >= 0.005)
+  return (
+    <Panel title="What the newest score is made of">
+      {drivers.length === 0 ? <Empty title="Nothing was scored yet." /> : (
+        <ul class="bars">{drivers.map(({ feature, share }) => (
+          <li key={feature}><span>{feature}</span><span class="bar"><span style={{ width: `${Math.max(1, share * 100)}%` }} /></span><span class="num">{Math.round(share * 100)} %</span></li>
+        ))}</ul>
+      )}
+    </Panel>
+  )
+}
+
+function Alerts({ alerts, known }: { alerts: readonly AlertRow[]; known: boolean }) {
+  return (
+    <Panel title="Alerts" wide aside={alerts.length > 0 && <span class="soft">{counted(alerts.length, 'episode')}</span>}>
+      {known && alerts.length === 0 && <Empty title="None so far." />}
+      {alerts.length > 0 && <Table label="Alerts" rows={alerts} keyOf={(alert) => alert.id} columns={[
+        { head: 'Alert', main: true, cell: (alert) => <><a class="whole" href={`/alerts/${alert.id}`}>{alert.rule}</a> <Badge kind={alert.severity}>{alert.severity}</Badge></> },
+        { head: 'Raised', cell: (alert) => <When at={alert.raisedAt} ago /> },
+        { head: 'State', cell: (alert) => <Badge kind={alert.state}>{stateText(alert.state)}</Badge> },
+        { head: 'What to do', cell: (alert) => alert.recommendedAction },
+      ]} />}
+    </Panel>
+  )
 }

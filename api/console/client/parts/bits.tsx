@@ -1,12 +1,33 @@
 import type { ComponentChildren } from 'preact'
+import { counted } from '../../../../registry/domain/counted.ts'
 import type { ApiError } from '../api.ts'
+import { now, zone } from '../clock.ts'
+import { usePageTitle } from '../router.ts'
+import { agoText, exactText, momentText } from '../text/time.ts'
+
+export { counted }
 
 export function Badge({ kind, children }: { kind: string; children: ComponentChildren }) {
   return <span class={`badge badge-${kind}`}>{children}</span>
 }
 
-export function Notice({ error }: { error: ApiError | undefined }) {
-  return error ? <p class="notice" role="alert">{error.message}</p> : null
+/** Beside data that could not be refreshed: what went wrong, and how old the figures are. */
+export function Notice({ error, at }: { error: ApiError | undefined; at?: number | undefined }) {
+  if (!error) return null
+  return <p class="notice" role="alert">{error.message}{at !== undefined && <> Shown as of <When at={new Date(at).toISOString()} ago />.</>}</p>
+}
+
+/** Instead of a page: while it loads, and when it cannot be shown. */
+export function Waiting({ error, what, back }: { error: ApiError | undefined; what: string; back: { href: string; label: string } }) {
+  usePageTitle(error ? 'Not shown' : what)
+  if (!error) return <p class="loading" role="status">Loading…</p>
+  return (
+    <section class="panel lost">
+      <h1>{error.status === 404 ? `There is no such ${what.toLowerCase()}` : 'This cannot be shown now'}</h1>
+      <p role="alert">{error.message}</p>
+      <p><a class="button" href={back.href}>{back.label}</a></p>
+    </section>
+  )
 }
 
 export function Panel({ title, aside, children, wide }: { title: string; aside?: ComponentChildren; children: ComponentChildren; wide?: boolean }) {
@@ -18,18 +39,31 @@ export function Panel({ title, aside, children, wide }: { title: string; aside?:
   )
 }
 
-export function Empty({ children }: { children: ComponentChildren }) {
-  return <p class="empty">{children}</p>
+/** Nothing to show: says so, and what comes next. */
+export function Empty({ title, children }: { title: string; children?: ComponentChildren }) {
+  return <div class="empty"><strong>{title}</strong>{children && <div>{children}</div>}</div>
 }
 
-/** A moment, short for the eye and exact on hover. */
-export function When({ at }: { at: string | null | undefined }) {
+/** A choice among few, kept in the page's address. */
+export function Tabs<T extends string>({ label, choices, chosen, onChoose, name = (one) => one }: { label: string; choices: readonly T[]; chosen: T | null; onChoose: (choice: T) => void; name?: (choice: T) => string }) {
+  return <div class="tabs" role="group" aria-label={label}>{choices.map((one) => <button key={one} type="button" aria-pressed={one === chosen} onClick={() => onChoose(one)}>{name(one)}</button>)}</div>
+}
+
+/** A moment, short for the eye and exact on hover; with `ago`, how long ago beside it. */
+export function When({ at, ago }: { at: string | null | undefined; ago?: boolean }) {
+  const nowMs = now.use()
+  const inZone = zone.use()
   if (!at) return <span class="soft">–</span>
-  const date = new Date(at)
-  const days = Math.abs(Date.now() - date.getTime()) / 86_400_000
-  const text = days < 1 ? date.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })
-    : date.toLocaleString([], { month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', ...(days > 300 ? { year: 'numeric' } : {}) })
-  return <time dateTime={at} title={at}>{text}</time>
+  const ms = Date.parse(at)
+  const relative = agoText(ms, Math.max(nowMs, Date.now()))
+  return <time dateTime={at} title={`${exactText(ms, inZone)}, ${relative}`}>{momentText(ms, nowMs, inZone)}{ago && <span class="soft"> · {relative}</span>}</time>
+}
+
+/** How long ago alone, exact on hover. */
+export function Ago({ at }: { at: string }) {
+  const nowMs = now.use()
+  const ms = Date.parse(at)
+  return <time dateTime={at} title={exactText(ms, zone.use())}>{agoText(ms, Math.max(nowMs, Date.now()))}</time>
 }
 
 export function shortDigest(digest: string | null | undefined): string {

@@ -1,24 +1,36 @@
 import { useEffect, useRef } from 'preact/hooks'
 import uPlot from 'uplot'
+import { scheme } from '../scheme.ts'
+import { now, zone } from '../clock.ts'
+import { breakAtGaps, lonely } from '../plot/gaps.ts'
+import { drawOver, type Level, type Mark } from '../plot/overlay.ts'
+import { token } from '../plot/token.ts'
+import { momentText, zoneName } from '../text/time.ts'
 
-export interface Series { label: string; color: 'main' | 'accent' | 'muted'; values: (number | null)[]; band?: 'high' | 'low' }
-export interface Mark { at: number; label: string; kind: 'alert' | 'info' }
-export interface Level { value: number; label: string; kind: 'raise' | 'clear' }
+export type { Level, Mark }
+/** `low` and `high` are drawn as one band between them. */
+export interface Series { label: string; values: (number | null)[]; kind: 'line' | 'low' | 'high' }
+/** Instead of a plain scale: where the lines are and what they say, and how a value is told. */
+export interface Scale { range: [number, number]; splits: number[]; text: (value: number) => string }
 
 interface ChartProps {
   /** Seconds since 1970, ascending; every series has one value per time. */
   times: number[]
   series: Series[]
+  /** Width of a bucket in seconds: what a gap is measured by. */
+  bucket: number
+  /** Milliseconds since 1970. */
+  from: number
+  to: number
   levels?: Level[]
   marks?: Mark[]
   height?: number
   unit?: string
-  range?: [number, number]
+  scale?: Scale
+  /** A stretch was marked with the mouse, in milliseconds. */
+  onZoom?: (from: number, to: number) => void
   label: string
 }
-
-const token = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
-const COLORS = { main: '--series-main', accent: '--series-accent', muted: '--series-muted' } as const
 
 /** Day and month by name and 24 hours, as the rest of the console writes them; a new day or year stands below its first tick. */
 const DAY = '\n{D} {MMM}'
@@ -29,87 +41,65 @@ const TIMES: uPlot.Axis.Values = [
   [60, '{HH}:{mm}', `${DAY} {YYYY}`, null, DAY, null, null, null, 1],
   [0.001, '{HH}:{mm}:{ss}', `${DAY} {YYYY}`, null, DAY, null, null, null, 1],
 ]
+const DOT = 4
 
-/** A time plot: lines, horizontal levels (raise, clear) and vertical marks (alerts). Follows the width of its box. */
-export function Chart({ times, series, levels = [], marks = [], height = 200, unit = '', range, label }: ChartProps) {
+/** A time plot: lines that break where there is no data, horizontal levels, vertical marks (alerts). Follows the width of its box. */
+export function Chart({ times, series, bucket, from, to, levels = [], marks = [], height = 200, unit = '', scale, onZoom, label }: ChartProps) {
   const box = useRef<HTMLDivElement>(null)
+  const zoom = useRef(onZoom)
+  zoom.current = onZoom
+  const inZone = zone.use()
+  const dark = scheme.use()
   useEffect(() => {
     const target = box.current
     if (!target) return
+    const shown = breakAtGaps(times, series.map((one) => one.values), bucket)
     const axis: uPlot.Axis = { stroke: token('--ink-soft'), grid: { stroke: token('--line'), width: 1 }, ticks: { stroke: token('--line'), width: 1 }, font: '11px system-ui' }
+    const tell = (v: number) => (scale ? scale.text(v) : `${Number(v.toPrecision(4))} ${unit}`)
+    const [low, high] = [series.findIndex(({ kind }) => kind === 'low') + 1, series.findIndex(({ kind }) => kind === 'high') + 1]
     const options: uPlot.Options = {
       width: target.clientWidth, height,
-      cursor: { drag: { x: true, y: false } },
+      tzDate: (s) => (inZone === 'utc' ? uPlot.tzDate(new Date(s * 1000), 'Etc/UTC') : new Date(s * 1000)),
+      cursor: { drag: { x: zoom.current !== undefined, y: false, setScale: false }, sync: { key: 'time' }, points: { size: 7 } },
       legend: { live: true },
-      scales: { x: { time: true, range: (_plot, from, to) => (from === to ? [from - 1800, to + 1800] : [from, to]) }, ...(range ? { y: { range } } : {}) },
-      axes: [{ ...axis, space: 70, values: TIMES }, { ...axis, size: 56, values: (_plot, splits) => splits.map((v) => tick(v, unit)) }],
-      series: [{ value: (_plot, v) => (v === null ? '–' : new Date(v * 1000).toLocaleString()) },
-        ...series.map((one): uPlot.Series => ({
-          label: one.label, stroke: token(COLORS[one.color]), width: one.color === 'muted' ? 1 : 1.6, spanGaps: false, points: { show: times.length < 40, size: 4 },
-          value: (_plot, v) => (v === null ? '–' : `${Number(v.toPrecision(5))} ${unit}`),
+      scales: { x: { time: true, range: () => (from === to ? [from / 1000 - 1800, to / 1000 + 1800] : [from / 1000, to / 1000]) }, y: scale ? { range: scale.range } : { range: padded } },
+      axes: [
+        { ...axis, space: 70, values: TIMES },
+        { ...axis, size: 60, ...(scale && { splits: scale.splits }), values: (_plot, splits) => splits.map((v) => (scale ? scale.text(v) : tick(v))) },
+      ],
+      series: [{ label: `time (${zoneName(to, inZone)})`, value: (_plot, v) => (v === null ? '' : momentText(v * 1000, now.get(), inZone)) },
+        ...series.map((one, i): uPlot.Series => ({
+          label: one.label, stroke: one.kind === 'line' ? token('--series-main') : token('--series-muted'), width: one.kind === 'line' ? 1.6 : 0.5, spanGaps: false,
+          points: one.kind === 'line' ? { show: true, size: DOT, filter: () => (times.length < 40 ? null : lonely(shown.values[i] ?? [])) } : { show: false },
+          value: (_plot, v) => (v === null ? '' : tell(v)),
         }))],
-      hooks: { draw: [(plot) => drawOver(plot, levels, marks)] },
+      ...(low > 0 && high > 0 && { bands: [{ series: [high, low], fill: token('--series-band') }] }),
+      hooks: {
+        draw: [(plot) => drawOver(plot, levels, marks)],
+        setSelect: [(plot) => {
+          const { left, width } = plot.select
+          if (width < 8) return
+          plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false)
+          zoom.current?.(plot.posToVal(left, 'x') * 1000, plot.posToVal(left + width, 'x') * 1000)
+        }],
+      },
     }
-    const plot = new uPlot(options, [times, ...series.map((one) => one.values)], target)
+    const plot = new uPlot(options, [shown.times, ...shown.values] as uPlot.AlignedData, target)
     const watcher = new ResizeObserver(() => plot.setSize({ width: target.clientWidth, height }))
     watcher.observe(target)
     return () => { watcher.disconnect(); plot.destroy() }
-  }, [times, series, levels, marks, height, unit, range])
+  }, [times, series, levels, marks, height, unit, scale, bucket, from, to, inZone, dark])
   return <div class="chart" role="img" aria-label={label} ref={box} />
 }
 
-function tick(value: number, unit: string): string {
+/** Room above and below, and a band for a value that never changed. */
+function padded(_plot: uPlot, low: number | null, high: number | null): [number, number] {
+  if (low === null || high === null) return [0, 1]
+  const room = (high - low) * 0.08 || Math.abs(high) * 0.1 || 1
+  return [low - room, high + room]
+}
+
+function tick(value: number): string {
   const size = Math.abs(value)
-  const text = size !== 0 && (size >= 1e5 || size < 1e-3) ? value.toExponential(0) : String(Number(value.toPrecision(4)))
-  return unit ? `${text}` : text
-}
-
-function drawOver(plot: uPlot, levels: readonly Level[], marks: readonly Mark[]): void {
-  const { ctx, bbox } = plot
-  ctx.save()
-  ctx.beginPath()
-  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height)
-  ctx.clip()
-  ctx.textAlign = 'left'
-  ctx.textBaseline = 'alphabetic'
-  ctx.font = `${11 * devicePixelRatio}px system-ui`
-  for (const level of levels) {
-    const y = plot.valToPos(level.value, 'y', true)
-    ctx.strokeStyle = ctx.fillStyle = token(level.kind === 'raise' ? '--high' : '--ink-soft')
-    ctx.setLineDash([6 * devicePixelRatio, 4 * devicePixelRatio])
-    line(ctx, bbox.left, y, bbox.left + bbox.width, y)
-    // A level at the top of the plot is named below its line, or the name would be cut off.
-    const above = y - bbox.top > 16 * devicePixelRatio
-    ctx.fillText(level.label, bbox.left + 6 * devicePixelRatio, y + (above ? -4 : 13) * devicePixelRatio)
-  }
-  for (const mark of marks) {
-    const x = plot.valToPos(mark.at, 'x', true)
-    ctx.strokeStyle = ctx.fillStyle = token(mark.kind === 'alert' ? '--urgent' : '--accent')
-    ctx.setLineDash([])
-    line(ctx, x, bbox.top, x, bbox.top + bbox.height)
-    ctx.fillText(mark.label, x + 4 * devicePixelRatio, bbox.top + 36 * devicePixelRatio)
-  }
-  ctx.restore()
-}
-
-function line(ctx: CanvasRenderingContext2D, x1: number, y1: number, x2: number, y2: number): void {
-  ctx.beginPath()
-  ctx.moveTo(x1, y1)
-  ctx.lineTo(x2, y2)
-  ctx.stroke()
-}
-
-/** A trend without axes, for a card. Values are 0…1; gaps stay gaps. */
-export function Sparkline({ values, level }: { values: (number | null)[]; level?: number }) {
-  const width = 160
-  const height = 36
-  const x = (i: number) => (values.length < 2 ? 0 : (i / (values.length - 1)) * width)
-  const y = (v: number) => height - 2 - Math.min(1, Math.max(0, v)) * (height - 4)
-  const path = values.map((v, i) => (v === null ? '' : `${i === 0 || values[i - 1] === null ? 'M' : 'L'}${x(i).toFixed(1)} ${y(v).toFixed(1)}`)).join('')
-  return (
-    <svg class="spark" viewBox={`0 0 ${width} ${height}`} preserveAspectRatio="none" aria-hidden="true">
-      {level !== undefined && <line class="spark-level" x1="0" x2={width} y1={y(level)} y2={y(level)} />}
-      <path d={path} />
-    </svg>
-  )
+  return size !== 0 && (size >= 1e5 || size < 1e-3) ? value.toExponential(0) : String(Number(value.toPrecision(4)))
 }

@@ -1,4 +1,4 @@
-import { number, Panel, shortDigest } from './bits.tsx'
+import { counted, number, Panel, shortDigest } from './bits.tsx'
 
 /** The parts of a gate's evidence that people decide by; everything else is shown as it was hashed. */
 export interface GateEvidence {
@@ -16,35 +16,38 @@ interface Side {
 }
 
 const percent = (value: number | null | undefined) => (value === null || value === undefined ? '–' : `${number(value * 100, 3)} %`)
-const counts = (value: Record<string, number> | undefined) => Object.entries(value ?? {}).map(([name, n]) => `${name} ${n}`).join(', ') || 'none'
+const counts = (value: Record<string, number> | undefined) => Object.entries(value ?? {}).map(([name, n]) => `${name} ${n}×`).join(', ') || 'none'
 
 const ROWS: { what: string; of: (side: Side) => string }[] = [
   { what: 'Model', of: (side) => `${side.trained.model} (${side.trained.kind})` },
   { what: 'Why it was trained', of: (side) => side.trained.reason },
-  { what: 'Trained on', of: (side) => `${side.trained.dataset.rows} windows, as of commit ${side.trained.dataset.commitNumber}` },
+  { what: 'Trained on', of: (side) => `${counted(side.trained.dataset.rows, 'window')}, as of commit ${side.trained.dataset.commitNumber}` },
   { what: 'False alarms on held-out normal windows', of: (side) => percent(side.trained.metrics.evaluation?.falseAlarmRate) },
   { what: 'Policy', of: (side) => `version ${side.policy.version}` },
   { what: 'Alert episodes it would have raised', of: (side) => (side.backTest ? String(side.backTest.episodes) : '–') },
-  { what: '… by rule', of: (side) => counts(side.backTest?.episodesByRule) },
-  { what: '… by machine', of: (side) => counts(side.backTest?.episodesByAsset) },
+  { what: 'Episodes by rule', of: (side) => counts(side.backTest?.episodesByRule) },
+  { what: 'Episodes by machine', of: (side) => counts(side.backTest?.episodesByAsset) },
   { what: 'Windows above 0.99 confidence', of: (side) => percent(side.backTest?.confidence?.above99) },
 ]
 
 /** Candidate beside what it would replace, on the same machines and windows; then the whole document, as the digest covers it. */
 export function EvidencePanel({ evidence, commit, digest }: { evidence: GateEvidence | null; commit: number | null; digest: string | null }) {
   const aside = <span class="soft">as of commit {commit ?? '–'}, digest <span class="mono" title={digest ?? ''}>{shortDigest(digest)}</span></span>
-  if (!evidence) return <Panel title="Evidence" aside={aside} wide><p class="soft">Being collected…</p></Panel>
+  if (!evidence) return <Panel title="Evidence" aside={aside} wide><p class="loading" role="status">Being collected…</p></Panel>
   const { candidate, champion, coverage, slice, drift } = evidence
+  const [asked, inForce] = [candidate ? `${candidate.release} (asked for)` : 'asked for', champion ? `${champion.release} (in force)` : 'nothing in force']
   return (
     <Panel title="Evidence" aside={aside} wide>
-      {slice && <p class="soft">Both on the same {coverage?.windows ?? '–'} windows of {slice.assets.length} machines, {slice.from.slice(0, 10)} to {slice.to.slice(0, 10)}{typeof coverage?.meanGoodFraction === 'number' && <>, {percent(coverage.meanGoodFraction)} good readings</>}; {slice.recordedFailures} recorded failures.</p>}
-      {drift && <p class="soft">Drift since the champion was trained: {drift.verdict}{drift.drifted.length > 0 && ` in ${drift.drifted.length} features`}.</p>}
-      <div class="scroll"><table>
-        <thead><tr><th></th><th>{candidate ? `${candidate.release} (asked for)` : 'asked for'}</th><th>{champion ? `${champion.release} (in force)` : 'nothing in force'}</th></tr></thead>
-        <tbody>{ROWS.map(({ what, of }) => <tr key={what}><td class="soft">{what}</td><td>{candidate ? of(candidate) : '–'}</td><td>{champion ? of(champion) : '–'}</td></tr>)}</tbody>
-      </table></div>
+      {slice && <p class="soft">Both on the same {counted(coverage?.windows ?? 0, 'window')} of {counted(slice.assets.length, 'machine')}, {slice.from.slice(0, 10)} to {slice.to.slice(0, 10)} (UTC){typeof coverage?.meanGoodFraction === 'number' && <>, {percent(coverage.meanGoodFraction)} good readings</>}; {counted(slice.recordedFailures, 'recorded failure')}.</p>}
+      {drift && <p class="soft">Drift since the champion was trained: {drift.verdict}{drift.drifted.length > 0 && ` in ${counted(drift.drifted.length, 'feature')}`}.</p>}
+      <table class="sides" role="table" aria-label="Candidate beside what is in force">
+        <thead role="rowgroup"><tr role="row"><th role="columnheader"><span class="unseen">What</span></th><th role="columnheader">{asked}</th><th role="columnheader">{inForce}</th></tr></thead>
+        <tbody role="rowgroup">{ROWS.map(({ what, of }) => (
+          <tr key={what} role="row"><th role="rowheader" scope="row">{what}</th><td role="cell" data-head="asked for">{candidate ? of(candidate) : '–'}</td><td role="cell" data-head="in force">{champion ? of(champion) : '–'}</td></tr>
+        ))}</tbody>
+      </table>
       {candidate?.trained.metrics.choice?.because && <p class="soft">Why this model: {candidate.trained.metrics.choice.because}.</p>}
-      <details><summary>The whole evidence</summary><pre class="document">{JSON.stringify(evidence, null, 2)}</pre></details>
+      <details><summary>The whole evidence</summary><pre class="document" tabIndex={0}>{JSON.stringify(evidence, null, 2)}</pre></details>
     </Panel>
   )
 }

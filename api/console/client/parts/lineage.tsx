@@ -1,15 +1,18 @@
 import { get, type Query } from '../api.ts'
+import { now, zone } from '../clock.ts'
+import { readable, type Zone } from '../text/time.ts'
 import type { Lineage } from '../types.ts'
 import { useData } from '../use-data.ts'
 import { Notice } from './bits.tsx'
 
-const BOX = { width: 210, height: 46, gapX: 44, gapY: 12 }
+const BOX = { width: 174, height: 62, gapX: 22, gapY: 9 }
 type Node = Lineage['nodes'][number]
 
-/** A decision's way down to raw batches, drawn left to right by level. Columns taller than a screen fold their rest into one box. */
+/** A decision's way down to raw batches, left to right by level; on a narrow screen one below the other. */
 export function LineageDrawing({ query }: { query: Query }) {
-  const { data, error } = useData(() => get<Lineage>('/v1/lineage', query), JSON.stringify(query), 60_000)
-  if (!data) return <Notice error={error} />
+  const { data, error, at } = useData(() => get<Lineage>('/v1/lineage', query), `lineage ${JSON.stringify(query)}`, 60_000)
+  const [nowMs, inZone] = [now.use(), zone.use()]
+  if (!data) return error ? <Notice error={error} at={at} /> : <p class="loading" role="status">Loading…</p>
   const columns = columnsOf(data.nodes)
   const place = new Map<string, { x: number; y: number }>()
   const tallest = Math.max(...columns.map((column) => column.length))
@@ -31,40 +34,35 @@ export function LineageDrawing({ query }: { query: Query }) {
   }))
   return (
     <div class="scroll">
-      <svg class="lineage" viewBox={`-2 -2 ${width + 4} ${height + 4}`} style={{ minWidth: `${Math.min(width, 900)}px` }} role="img" aria-label="Lineage from decision to raw batches">
-        {[...lines].map((d) => <path key={d} d={d} />)}
-        {columns.flat().map((node) => {
-          const at = place.get(node.ids[0] ?? '') ?? { x: 0, y: 0 }
-          return (
-            <g key={node.ids[0]} transform={`translate(${at.x} ${at.y})`}>
-              <rect width={BOX.width} height={BOX.height} rx="7" />
-              <svg width={BOX.width - 8} height={BOX.height}>
-                <text x="10" y="19">{clip(node.label, 29)}<title>{node.label}</title></text>
-                <text class="soft" x="10" y="36">{clip(node.detail ?? node.kind, 33)}<title>{node.detail ?? node.kind}</title></text>
-              </svg>
-            </g>
-          )
-        })}
-      </svg>
+      <div class="lineage" style={{ width: `${width}px`, height: `${height}px` }} role="list" aria-label="From decision to raw batches">
+        <svg width={width} height={height} aria-hidden="true">{[...lines].map((d) => <path key={d} d={d} />)}</svg>
+        {columns.flat().map((node) => <Box key={node.ids[0]} box={node} at={place.get(node.ids[0] ?? '') ?? { x: 0, y: 0 }} nowMs={nowMs} inZone={inZone} />)}
+      </div>
+    </div>
+  )
+}
+
+function Box({ box, at, nowMs, inZone }: { box: Box; at: { x: number; y: number }; nowMs: number; inZone: Zone }) {
+  const label = readable(box.label, nowMs, inZone)
+  const gate = /^approval\/([0-9a-f-]{36})\//.exec(box.ids[0] ?? '')?.[1]
+  return (
+    <div role="listitem" class="node" title={`${box.label}\n${box.detail ?? ''}`} style={{ left: `${at.x}px`, top: `${at.y}px`, width: `${BOX.width}px`, height: `${BOX.height}px` }}>
+      <div class="node-label">{gate ? <a href={`/gates/${gate}`}>{label}</a> : label}</div>
+      <div class="node-detail"><span class="node-kind">{box.kind.replace('-', ' ')}</span>{box.detail && ` ${readable(box.detail, nowMs, inZone)}`}</div>
     </div>
   )
 }
 
 interface Box { ids: string[]; kind: string; label: string; detail: string | null }
-const TALL = 8
+const TALL = 7
 
+/** By level; columns taller than a screen fold their rest into one box. */
 function columnsOf(nodes: readonly Node[]): Box[][] {
   const levels = [...new Set(nodes.map((node) => node.level))].sort((a, b) => a - b)
   return levels.map((level) => {
     const here = nodes.filter((node) => node.level === level).map((node): Box => ({ ids: [node.id], kind: node.kind, label: node.label, detail: node.detail }))
     if (here.length <= TALL) return here
     const rest = here.slice(TALL - 1)
-    return [...here.slice(0, TALL - 1), { ids: rest.flatMap((box) => box.ids), kind: 'more', label: `${rest.length} more`, detail: rest[0]?.kind ?? null }]
+    return [...here.slice(0, TALL - 1), { ids: rest.flatMap((box) => box.ids), kind: 'more', label: `${rest.length} more`, detail: rest.map((box) => box.label).join(', ') }]
   })
-}
-
-/** In the box the beginning of a digest and the minute of an instant do; the whole text is its title. */
-function clip(full: string, length: number): string {
-  const text = full.replace(/\b([0-9a-f]{8})[0-9a-f]{56}\b/g, '$1').replace(/(\d{4}-\d\d-\d\d)T(\d\d:\d\d)[\d:.]*Z/g, '$1 $2')
-  return text.length > length ? `${text.slice(0, length - 1)}…` : text
 }
