@@ -1,3 +1,5 @@
+import type { Terminal } from './terminal.ts'
+
 /** How commands speak: tables and sentences for people, one JSON document with --json. Nothing else writes to stdout. */
 export interface Printer {
   readonly json: boolean
@@ -9,22 +11,24 @@ export interface Printer {
   progress(text: string): void
 }
 
-export function createPrinter(json: boolean): Printer {
-  const tty = process.stderr.isTTY
+export function createPrinter(json: boolean, { out, err, live }: Pick<Terminal, 'out' | 'err' | 'live'>): Printer {
   let shown = Date.now()
   return {
     json,
-    line: (text = '') => { if (!json) process.stdout.write(`${text}\n`) },
-    table: (rows, columns) => { if (!json) process.stdout.write(formatTable(rows, columns)) },
-    document: (value) => { if (json) process.stdout.write(`${JSON.stringify(value)}\n`) },
+    line: (text = '') => { if (!json) out(`${text}\n`) },
+    table: (rows, columns) => { if (!json) out(formatTable(rows, columns)) },
+    document: (value) => { if (json) out(`${JSON.stringify(value)}\n`) },
     progress: (text) => {
-      if (!tty && (json || text === '')) return
-      if (tty) process.stderr.write(`\r\x1b[K${text}`)
+      if (!live && (json || text === '')) return
+      if (live) err(`\r\x1b[K${text}`)
       // Plain lines are for logs: a few are enough.
-      else if (Date.now() - shown > 5_000) { shown = Date.now(); process.stderr.write(`${text}\n`) }
+      else if (Date.now() - shown > 5_000) { shown = Date.now(); err(`${text}\n`) }
     },
   }
 }
+
+/** Columns of a list that may run over several sites: unless one was named, each row says whose it is. */
+export const siteColumns = (columns: readonly string[], named: string | undefined): readonly string[] => (named === undefined ? ['site', ...columns] : columns)
 
 export function formatTable(rows: readonly Record<string, unknown>[], columns: readonly string[]): string {
   if (rows.length === 0) return '(none)\n'

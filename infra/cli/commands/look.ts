@@ -1,9 +1,11 @@
 import type { Command } from 'commander'
-import { openContext } from '../context.ts'
+import type { Open } from '../context.ts'
+import { instant, limitOption } from '../options.ts'
+import { siteColumns } from '../print.ts'
 
 interface Page<T> { items: T[]; nextCursor: string | null }
 
-interface List { name: string; path: string; columns: readonly string[]; show?: (row: Row) => Row }
+interface List { name: string; path: string; columns: readonly string[]; show?: (row: Row) => Row; /** Comes in one piece. */ whole?: true }
 type Row = Record<string, unknown>
 
 const showRelease = (row: Row): Row => {
@@ -13,6 +15,8 @@ const showRelease = (row: Row): Row => {
 
 /** Lists and single documents: each resource of the API that an operator looks at from a terminal. */
 const lists: readonly List[] = [
+  { name: 'sites', path: '/v1/sites', columns: ['id', 'name', 'kind', 'timeZone', 'assets', 'lastCommit'], whole: true },
+  { name: 'families', path: '/v1/families', columns: ['id', 'name', 'owner', 'assets'], whole: true },
   { name: 'assets', path: '/v1/assets', columns: ['id', 'name', 'family', 'line', 'owner'] },
   { name: 'models', path: '/v1/models', columns: ['name', 'version', 'kind', 'createdAt', 'reason'] },
   { name: 'releases', path: '/v1/releases', columns: ['id', 'family', 'model', 'policy', 'createdAt'], show: showRelease },
@@ -23,23 +27,24 @@ const lists: readonly List[] = [
   { name: 'quarantine', path: '/v1/quarantine', columns: ['id', 'gateway', 'sequence', 'tag', 'code', 'rowCount', 'reason'] },
 ]
 
-export function addLookCommands(program: Command): void {
-  for (const { name, path, columns, show = (row: Row): Row => row } of lists) {
-    program.command(name).description(`list ${name.replace('-', ' ')}`)
-      .option('--limit <n>', 'how many at the most', '50')
-      .action(async (options: { limit: string }, command: Command) => {
-        const { api, print, site } = await openContext(command)
-        const page = await api.get<Page<Row>>(path, { site, limit: Number(options.limit) })
-        print.table(page.items.map(show), columns)
-        print.document(page)
-      })
+export function addLookCommands(program: Command, open: Open): void {
+  for (const { name, path, columns, whole, show = (row: Row): Row => row } of lists) {
+    const list = program.command(name).description(`list ${name.replace('-', ' ')}`)
+    if (!whole) list.addOption(limitOption())
+    list.action(async ({ limit }: { limit?: number }, command: Command) => {
+      const { api, print, site } = await open(command)
+      const page = await api.get<Page<Row>>(path, { ...(path !== '/v1/sites' && { site }), limit })
+      print.table(page.items.map(show), page.items.some((row) => 'site' in row) ? siteColumns(columns, site) : columns)
+      if (page.nextCursor !== null && limit !== undefined) print.line(`There are more than ${limit}; --limit shows up to 500, the API pages through all.`)
+      print.document(page)
+    })
   }
 
   program.command('scores <asset>').description('scores of a machine by the end of their windows, oldest first; `replay <id>` computes one again')
-    .option('--from <instant>', 'windows that end after (RFC 3339)').option('--to <instant>', '… and before').option('--limit <n>', 'how many at the most', '50')
-    .action(async (asset: string, options: { from?: string; to?: string; limit: string }, command: Command) => {
-      const { api, print, site } = await openContext(command)
-      const page = await api.get<Page<Row>>('/v1/scores', { site, asset, from: options.from, to: options.to, limit: Number(options.limit) })
+    .option('--from <instant>', 'windows that end after (RFC 3339)', instant).option('--to <instant>', '… and before', instant).addOption(limitOption())
+    .action(async (asset: string, options: { from?: string; to?: string; limit: number }, command: Command) => {
+      const { api, print, site } = await open(command)
+      const page = await api.get<Page<Row>>('/v1/scores', { site, asset, from: options.from, to: options.to, limit: options.limit })
       print.table(page.items, ['id', 'windowEnd', 'score', 'confidence', 'severity', 'release', 'lane'])
       print.document(page)
     })

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
-import { CliError } from '../api-client.ts'
-import { openContext, type CommandContext } from '../context.ts'
+import { CliError, exitCodes } from '../errors.ts'
+import { instant } from '../options.ts'
+import type { CommandContext, Open } from '../context.ts'
 
 export interface Operation { id: string; kind: string; state: string; progress: Record<string, unknown>; result: Record<string, unknown> | null; error: { code?: string; message?: string } | null }
 
@@ -19,12 +20,12 @@ export async function runOperation({ api, print, site }: CommandContext, request
   return operation
 }
 
-export function addModelCommands(program: Command): void {
+export function addModelCommands(program: Command, open: Open): void {
   program.command('train <family>').description('train and register new model versions for a family')
-    .option('--from <instant>', 'first event time used (RFC 3339)').option('--to <instant>', 'end of event time used')
+    .option('--from <instant>', 'first event time used (RFC 3339)', instant).option('--to <instant>', 'end of event time used', instant)
     .option('--promote', 'ask for promotion of the chosen release afterwards')
     .action(async (family: string, options: { from?: string; to?: string; promote?: boolean }, command: Command) => {
-      const context = await openContext(command)
+      const context = await open(command)
       const operation = await runOperation(context, { kind: 'retrain-model', family, reason: 'requested on the command line', promote: options.promote === true,
         ...(options.from === undefined ? {} : { from: options.from }), ...(options.to === undefined ? {} : { to: options.to }) })
       const { chosen, release, gate } = operation.result as { chosen: string; release: string | null; gate: string | null }
@@ -36,15 +37,15 @@ export function addModelCommands(program: Command): void {
   program.command('drift <family>').description('compare recent features with the reference the champion was trained on')
     .option('--retrain', 'start training when drift is found')
     .action(async (family: string, options: { retrain?: boolean }, command: Command) => {
-      const context = await openContext(command)
+      const context = await open(command)
       const operation = await runOperation(context, { kind: 'check-drift', family, mayRetrain: options.retrain === true })
       context.print.line(`Verdict: ${String(operation.result?.['verdict'])} (report ${String(operation.result?.['report'])})`)
       context.print.document(operation)
     })
 
-  program.command('in-force <family>').description('what judges a family, at a moment (default: now)').option('--at <instant>', 'RFC 3339')
+  program.command('in-force <family>').description('what judges a family, at a moment (default: now)').option('--at <instant>', 'RFC 3339', instant)
     .action(async (family: string, options: { at?: string }, command: Command) => {
-      const { api, print, site } = await openContext(command)
+      const { api, print, site } = await open(command)
       const answer = await api.get<{ items: Record<string, unknown>[] }>(`/v1/families/${encodeURIComponent(family)}/in-force`, { site, at: options.at })
       print.table(answer.items, ['scope', 'role', 'release', 'model', 'policy', 'from', 'to', 'reason'])
       print.document(answer)
@@ -53,7 +54,7 @@ export function addModelCommands(program: Command): void {
   program.command('roll-back <family>').description('put the former release back in force: one idempotent call')
     .requiredOption('--reason <text>', 'why; goes into the ledger').option('--request-id <id>', 'repeat with the same id for the same single effect')
     .action(async (family: string, options: { reason: string; requestId?: string }, command: Command) => {
-      const { api, print, site } = await openContext(command)
+      const { api, print, site } = await open(command)
       const requestId = options.requestId ?? randomUUID()
       const answer = await api.post<Record<string, unknown>>(`/v1/families/${encodeURIComponent(family)}/roll-back`, { reason: options.reason, requestId }, { site }, requestId)
       print.line(`In force again: ${String(answer['release'])}`)
@@ -62,11 +63,11 @@ export function addModelCommands(program: Command): void {
 
   program.command('replay <score>').description('recompute a score and its decision from what was stored')
     .action(async (score: string, _options: unknown, command: Command) => {
-      const { api, print, site } = await openContext(command)
+      const { api, print, site, exitCode } = await open(command)
       const answer = await api.post<{ class: string; firstDifference: { what: string; stored: unknown; recomputed: unknown } | null }>(`/v1/scores/${encodeURIComponent(score)}/replay`, {}, { site })
       print.line(`Replay: ${answer.class}`)
       if (answer.firstDifference) print.line(`First difference: ${answer.firstDifference.what}: stored ${JSON.stringify(answer.firstDifference.stored)}, recomputed ${JSON.stringify(answer.firstDifference.recomputed)}`)
       print.document(answer)
-      if (answer.class === 'failed') process.exitCode = 1
+      if (answer.class === 'failed') exitCode(exitCodes.refused)
     })
 }

@@ -1,4 +1,5 @@
-import { CliError, type ApiClient } from '../../cli/api-client.ts'
+import type { ApiClient } from '../../cli/api-client.ts'
+import { CliError } from '../../cli/errors.ts'
 import type { Demo } from '../context.ts'
 import { waitFor } from '../wait.ts'
 

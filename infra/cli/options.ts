@@ -1,0 +1,14 @@
+import { InvalidArgumentError, Option } from 'commander'
+
+/** `--limit`: as many as the API gives on one page. */
+export const limitOption = (): Option => new Option('--limit <n>', 'how many at the most, up to 500').default(50).argParser((text) => {
+  const limit = /^\d{1,4}$/.test(text) ? Number(text) : 0
+  if (limit < 1 || limit > 500) throw new InvalidArgumentError('Give a whole number from 1 to 500.')
+  return limit
+})
+
+/** An instant with its zone. */
+export const instant = (text: string): string => {
+  if (/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/.test(text) && !Number.isNaN(Date.parse(text))) return text
+  throw new InvalidArgumentError('Write it with date, time and zone (RFC 3339), e.g. 2026-01-31T08:00:00Z.')
+}

@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { after, describe, it } from 'node:test'
+import { runCli } from '../../../../infra/cli/run.ts'
+
+const dir = mkdtempSync(path.join(tmpdir(), 'twinward-cli-'))
+const servers: Server[] = []
+after(() => {
+  for (const server of servers) server.close()
+  rmSync(dir, { recursive: true })
+})
+const file = (name: string, text: string): string => {
+  writeFileSync(path.join(dir, name), text)
+  return path.join(dir, name)
+}
+
+/** Something that answers HTTP, with one JSON document for everything unless told. */
+async function answering(status: number, body: unknown, listener?: RequestListener): Promise<string> {
+  const server = createServer(listener ?? ((_request, response) => {
+    response.writeHead(status, { 'content-type': 'application/json' }).end(typeof body === 'string' ? body : JSON.stringify(body))
+  })).listen(0, '127.0.0.1')
+  servers.push(server)
+  await once(server, 'listening')
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+async function run(...argv: string[]): Promise<{ exitCode: number; out: string; err: string }> {
+  let out = ''
+  let err = ''
+  const exitCode = await runCli(argv, {
+    env: { TWINWARD_DATA_DIR: path.join(dir, 'nowhere'), TWINWARD_PORT: '1' }, out: (text) => { out += text }, err: (text) => { err += text }, live: false,
+  })
+  return { exitCode, out, err }
+}
+
+const problem = (code: string, status: number, detail: string, more: object = {}) => answering(status, { type: `urn:twinward:error:${code}`, status, detail, ...more })
+const map = 'version: 1\nsite: works\nasset: { id: pump-1, name: Pump, class: pump, family: pumps }\ntime: { column: t, zone: UTC }\ntags: [{ column: T, tag: temp, role: temperature, unit: Cel }]\n'
+const mapFile = file('map.yaml', map)
+const badFile = file('bad.csv', 't,T\n2026-01-01T00:00:00Z,1\nyesterday,2\n2026-01-01T00:00:02Z,warm\n')
+
+describe('a command line', () => {
+  describe('with --json ends in one JSON document, whatever the outcome', () => {
+    const refused: readonly [string, () => string[] | Promise<string[]>, string, number][] = [
+      ['no command', () => [], 'missing_command', 2],
+      ['a command that is none', () => ['nope'], 'unknown_command', 2],
+      ['an option that is none', () => ['status', '--nope'], 'unknown_option', 2],
+      ['a missing argument', () => ['scores'], 'missing_argument', 2],
+      ['one argument too many', () => ['assets', 'more'], 'excess_arguments', 2],
+      ['a missing option', () => ['roll-back', 'pumps'], 'missing_mandatory_option_value', 2],
+      ['an option without its value', () => ['status', '--url'], 'option_missing_argument', 2],
+      ['a value that is none', () => ['assets', '--limit', 'many'], 'invalid_argument', 2],
+      ['an instant without a zone', () => ['in-force', 'pumps', '--at', '2026-01-01'], 'invalid_argument', 2],
+      ['an address that is none', () => ['--url', 'somewhere', 'status'], 'usage', 2],
+      ['an import without a map', () => ['import', badFile], 'usage', 2],
+      ['an import of bad rows', () => ['import', '--map', mapFile, badFile], 'unprocessable', 1],
+      ['a platform that does not run', () => ['status'], 'unreachable', 1],
+      ['a key file that is not there', () => ['--key-file', path.join(dir, 'none'), 'assets'], 'key_file', 1],
+      ['a key file without a key', () => ['--key-file', file('empty', '\n'), 'assets'], 'key_file', 1],
+      ['a wrong key', async () => ['--url', await problem('unauthenticated', 401, 'no'), 'assets'], 'unauthenticated', 1],
+      ['a refusal of the API', async () => ['--url', await problem('conflict', 409, 'no'), 'roll-back', 'pumps', '--reason', 'x'], 'conflict', 1],
+      ['another program at the address', async () => ['--url', await answering(200, '<html>'), 'assets'], 'not_twinward', 1],
+    ]
+    for (const [what, argv, code, exitCode] of refused) {
+      it(what, async () => {
+        const { out, err, ...rest } = await run('--json', ...await argv())
+        const { error } = JSON.parse(out) as { error: { code: string; message: string } }
+        assert.deepEqual({ code: error.code, exitCode: rest.exitCode, lines: out.split('\n').length }, { code, exitCode, lines: 2 })
+        assert.notEqual(error.message, '')
+        assert.equal(err, '')
+      })
+    }
+    it('help', async () => {
+      const { out, exitCode } = await run('import', '--help', '--json')
+      assert.match((JSON.parse(out) as { help: string }).help, /--skip-bad-rows/)
+      assert.equal(exitCode, 0)
+    })
+    it('the version', async () => {
+      assert.match((JSON.parse((await run('--version', '--json')).out) as { version: string }).version, /^\d+\.\d+\.\d+/)
+    })
+    it('a document of the API, as it is', async () => {
+      const page = { items: [{ site: 'works', sequence: 1 }], nextCursor: null }
+      assert.deepEqual(JSON.parse((await run('--json', '--url', await answering(200, page), 'ledger')).out), page)
+    })
+  })
+
+  it('says a mistake and the way out on stderr, nothing on stdout', async () => {
+    for (const argv of [['nope'], ['status', '--nope'], ['scores'], ['status'], ['--key-file', path.join(dir, 'none'), 'assets']]) {
+      const { out, err, exitCode } = await run(...argv)
+      assert.equal(out, '', argv.join(' '))
+      assert.match(err, /--help|npm start|--key-file/, argv.join(' '))
+      assert.notEqual(exitCode, 0)
+    }
+  })
+
+  it('names every command and option in help that ends well', async () => {
+    const { out } = await run('--help')
+    const commands = [...out.matchAll(/^ {2}([a-z][a-z-]+)[ \n]/gm)].map(([, name]) => name ?? '').filter((name) => name !== 'help')
+    assert.ok(commands.includes('ledger') && commands.length > 15, commands.join(' '))
+    for (const command of commands) assert.equal((await run(command, '--help')).exitCode, 0, command)
+  })
+
+  it('tells bad rows once, to people and to programs', async () => {
+    const { out, err } = await run('import', '--map', mapFile, badFile)
+    assert.equal(`${out}${err}`.split('"yesterday"').length, 2)
+    assert.match(err, /2 bad rows of 3; nothing was imported/)
+    const { error } = JSON.parse((await run('--json', 'import', '--map', mapFile, badFile)).out) as { error: { details: { badRows: number; problems: { line: number }[] } } }
+    assert.deepEqual([error.details.badRows, error.details.problems.map(({ line }) => line)], [2, [3, 4]])
+    const dry = await run('import', '--dry-run', '--map', mapFile, badFile)
+    assert.deepEqual([dry.out.split('"yesterday"').length, dry.err, dry.exitCode], [2, '', 1])
+    assert.match(dry.out, /^1 file, 3 rows, 1 reading for works\/pump-1\n/)
+  })
+
+  it('shows whose each row is, unless one site was named', async () => {
+    const url = await answering(200, { items: [{ site: 'north', sequence: 1, kind: 'release.made' }, { site: 'south', sequence: 1, kind: 'release.made' }], nextCursor: null })
+    assert.match((await run('--url', url, 'ledger')).out, /^site +sequence[^]*\nnorth +1 [^]*\nsouth +1 /)
+    assert.match((await run('--url', url, '--site', 'north', 'ledger')).out, /^sequence/)
+  })
+
+  it('puts the cure for an unnamed site into its own words', async () => {
+    const url = await problem('ambiguous', 409, 'say ?site=', { details: { parameter: 'site', sites: ['north', 'south'] } })
+    assert.match((await run('--url', url, 'scores', 'pump-1')).err, /^Your key covers 2 sites: say which one with --site \(north, south\)\.$/m)
+  })
+
+  it('changes the roles of a person who is known already', async () => {
+    const seen: string[] = []
+    const url = await answering(0, '', (request, response) => {
+      seen.push(`${request.method ?? ''} ${request.url ?? ''}`)
+      const made = request.method === 'PATCH'
+      response.writeHead(made ? 200 : 409, { 'content-type': 'application/json' }).end(made ? '{}' : '{"type":"urn:twinward:error:already_exists"}')
+    })
+    const { out, exitCode } = await run('--url', url, 'actor', 'rita', '--name', 'Rita', '--roles', 'operator, viewer')
+    assert.deepEqual(seen, ['POST /v1/actors', 'PATCH /v1/actors/rita'])
+    assert.deepEqual([out, exitCode], ['rita has 2 roles: operator, viewer.\n', 0])
+  })
+})
