@@ -1,16 +1,14 @@
-import { randomBytes } from 'node:crypto'
-import { encodeReadings, encodeWaveforms } from '../registry/domain/codec/encode.ts'
-import { laneOf, type BatchHeader, type Mode } from '../registry/domain/contract/batch.ts'
-import { CONTRACT_VERSION } from '../registry/domain/contract/primitives.ts'
-import type { WaveformRow } from '../registry/domain/contract/reading.ts'
-import { refuse } from '../registry/domain/errors.ts'
+import { laneOf, type Mode } from '../registry/domain/contract/batch.ts'
 import { createBell, firstOf } from './bell.ts'
-import type { DurableBuffer } from './buffer/buffer.ts'
-import { createNormaliser, type Normaliser } from './normalise.ts'
-import { blockCount, decodeRawBlock, type RawBlock } from './raw-entry.ts'
-import { sortReadings, type NormalBlock } from './sort-readings.ts'
-import { tagMapSchema } from './tag-map.ts'
-import { createWatermark, type WatermarkState } from './watermark.ts'
+import type { DurableBuffer, RawEntry, RecordWrite } from './buffer/buffer.ts'
+import { createClaims, type ActiveSource, type ClaimState } from './claims.ts'
+import { createGroup, type CutGroup } from './cut-group.ts'
+import type { GapBook } from './gap-book.ts'
+import { createNormalisers, gapOfDamaged } from './losses.ts'
+import { decodeRawBlock, type RawBlock } from './raw-entry.ts'
+import type { Recaller } from './recall.ts'
+import { watchersOf, type ShapeState } from './shape.ts'
+import type { TagMapping } from './tag-map.ts'
 
 export interface CutLimits {
   /** Readings in a batch, 50,000 unless told. */
@@ -19,134 +17,193 @@ export interface CutLimits {
   readonly samples: number
   /** Longest a reading waits for others to share its batch, 1,000 ms unless told. */
   readonly waitMs: number
+  /** Batches that may wait to be shipped; beyond it readings stay raw, so that order is chosen when the connection is back. 16 unless told. */
+  readonly queued: number
 }
-export const defaultCutLimits: CutLimits = { rows: 50_000, samples: 500_000, waitMs: 1_000 }
+export const defaultCutLimits: CutLimits = { rows: 50_000, samples: 500_000, waitMs: 1_000, queued: 16 }
 
 export interface CutterOptions {
   readonly buffer: DurableBuffer
   readonly site: string
   readonly gateway: string
-  readonly sources: readonly { id: string; mode: Mode }[]
+  readonly sources: () => readonly ActiveSource[]
   readonly limits: CutLimits
   /** UTC microseconds. */
   readonly nowUs: () => number
+  readonly gaps?: GapBook
+  readonly recaller?: Recaller
+  /**
+   * `oldest-first` (unless told): everything in the order it came. `live-first`: what has waited longer than
+   * `lateAfterMs` goes behind, as backfill, and what comes now goes first.
+   */
+  readonly order?: OutageOrder
+  readonly onFlagged?: (counts: { flagged: number; duplicates: number }) => void
 }
 
-/** What waits to become one batch: one kind, one mode, one tag map, as a header can name only one of each. */
-interface Group {
-  readonly kind: 'readings' | 'waveforms'
-  readonly mode: Mode
-  readonly normaliser: Normaliser
-  readonly ids: number[]
-  readonly blocks: NormalBlock[]
-  readonly waves: WaveformRow[]
-  /** Readings, or samples of waveforms. */
-  weight: number
-  readonly openedMs: number
+export interface OutageOrder {
+  readonly first: 'oldest' | 'live'
+  readonly lateAfterMs: number
+}
+
+/** Kept with every cut: together with the raw entries that still wait, all that a restart needs. */
+interface CutterState {
+  readonly claims?: ClaimState
+  readonly shape?: ShapeState
+  /** Live entries up to here are late: they ship as backfill, behind those above. */
+  readonly lateThroughId?: number
+}
+
+/** A way through the waiting entries, in their order. */
+interface Stream {
+  readonly late: boolean
+  lastRead: number
+  open: CutGroup | undefined
 }
 
 const READ_BYTES = 4 * 1024 * 1024
 
-/** Turns raw entries of the buffer into queued batches, in the buffer's order. One cutter per buffer. */
+/** Turns raw entries of the buffer into queued batches, in the buffer's order within a lane. One cutter per buffer. */
 export interface Cutter {
   /** Cuts batches as they fill or come due, until the signal aborts; what is open then stays raw, on disk. */
   run(signal: AbortSignal): Promise<void>
-  /** Cuts all there is now, full or not. Not while `run` runs. */
+  /** Cuts all there is now, full or not, however many batches wait. Not while `run` runs. */
   drain(): Promise<void>
+  /** Raw entries up to this id are in hand: room must not be made of them. */
+  inHand(id: number): boolean
 }
 
-export function createCutter({ buffer, site, gateway, sources, limits, nowUs }: CutterOptions): Cutter {
-  const watermark = createWatermark(sources, (buffer.state as WatermarkState | undefined) ?? {})
-  const normalisers = new Map<string, Normaliser>()
-  const groups = new Map<string, Group>()
-  let lastRead = 0
+export function createCutter(options: CutterOptions): Cutter {
+  const { buffer, limits, sources, nowUs, gaps, recaller, order = { first: 'oldest', lateAfterMs: 60_000 } } = options
+  const state = (buffer.state ?? {}) as CutterState
+  const claims = createClaims(sources, state.claims)
+  const shape: ShapeState = structuredClone(state.shape ?? {})
+  const normaliserOf = createNormalisers(buffer)
+  const watchersByMap = new Map<string, ReadonlyMap<string, readonly TagMapping[]>>()
+  let lateThroughId = state.lateThroughId ?? 0
+  const main: Stream = { late: false, lastRead: lateThroughId, open: undefined }
+  const late: Stream = { late: true, lastRead: 0, open: undefined }
+  const hand = new Set<number>()
 
-  function normaliserOf(digest: string): Normaliser {
-    let found = normalisers.get(digest)
-    if (!found) {
-      const document = buffer.document(digest) ?? refuse('not_found', `the buffer holds readings made under tag map ${digest}, but not that map; its file is damaged`)
-      found = createNormaliser(tagMapSchema.parse(document))
-      normalisers.set(digest, found)
-    }
-    return found
+  /** Live entries that have waited too long go behind: from here on the main stream begins above them. */
+  function splitLate(): void {
+    if (order.first !== 'live' || main.open) return
+    const limitUs = nowUs() - order.lateAfterMs * 1000
+    const [oldest] = buffer.readRaw(main.lastRead, 1)
+    if (!oldest || oldest.gatewayUs >= limitUs || laneOf(oldest.mode) !== 'live' || oldest.mode !== 'live') return
+    lateThroughId = buffer.lastIdBefore(limitUs)
+    main.lastRead = Math.max(main.lastRead, lateThroughId)
   }
 
-  /** Reads on from the buffer; false when there was nothing new. */
-  async function take(): Promise<boolean> {
-    const entries = buffer.readRaw(lastRead, READ_BYTES)
-    for (const { id, bytes } of entries) {
-      const block = decodeRawBlock(bytes)
-      const weight = weightOf(block)
-      const limit = block.kind === 'readings' ? limits.rows : limits.samples
-      const key = `${block.kind} ${block.mode} ${block.mapDigest}`
-      const open = groups.get(key)
-      if (open && open.weight + weight > limit) await cut(key, open)
-      const group = groups.get(key) ?? newGroup(block, normaliserOf(block.mapDigest))
-      groups.set(key, group)
-      watermark.observe(id, block.source, block.completeThroughUs)
-      lastRead = id
-      add(group, id, block)
-      group.weight += weight
-      if (group.weight >= limit) await cut(key, group)
+  /** Reads on from the buffer into the open group, and cuts when it is full; false when there was nothing new. */
+  async function take(stream: Stream, maxBytes = READ_BYTES): Promise<boolean> {
+    const entries = buffer.readRaw(stream.lastRead, maxBytes, stream.late ? lateThroughId : Infinity)
+    for (const entry of entries) {
+      const block = await readBlock(entry)
+      stream.lastRead = entry.id
+      if (!block) continue
+      const mode: Mode = stream.late && block.mode === 'live' ? 'backfill' : block.mode
+      if (stream.open && !stream.open.fits(block)) await cut(stream)
+      stream.open ??= createGroup({ ...options, claims, shape, watchers: (digest) => watchers(digest) })
+      hand.add(entry.id)
+      stream.open.add(entry.id, block, mode, normaliserOf(block.mapDigest))
+      if (stream.open.isFull()) await cut(stream)
     }
     return entries.length > 0
   }
 
-  async function cut(key: string, group: Group): Promise<void> {
-    groups.delete(key)
-    watermark.cut(group.ids)
-    const count = group.kind === 'readings' ? group.blocks.reduce((sum, { tag }) => sum + tag.length, 0) : group.waves.length
-    const header: BatchHeader = {
-      contract: CONTRACT_VERSION,
-      site, gateway, epoch: buffer.epoch, sequence: buffer.nextSequence,
-      kind: group.kind, mode: group.mode, mappingDigest: group.normaliser.digest, count,
-      completeThroughUs: watermark.through(laneOf(group.mode)),
-      createdUs: nowUs(),
-      traceId: randomBytes(16).toString('hex'),
-    }
-    const bytes = group.kind === 'readings'
-      ? encodeReadings(header, sortReadings(group.normaliser.tags, group.blocks))
-      : encodeWaveforms(header, group.waves.sort((a, b) => (a.tag < b.tag ? -1 : a.tag > b.tag ? 1 : a.startUs - b.startUs)))
-    await buffer.queueBatch({ sequence: header.sequence, kind: group.kind, count, bytes, rawIds: group.ids, state: watermark.state() })
+  async function readBlock(entry: RawEntry): Promise<RawBlock | undefined> {
+    const block = entry.bytes ? tryDecode(entry.bytes) : undefined
+    if (block && normaliserOf(block.mapDigest)) return block
+    // One damaged entry must not hold up all behind it.
+    await buffer.drop([entry.id], { rows: entry.count, records: gaps?.note([gapOfDamaged(entry)]) ?? [] })
+    return undefined
   }
 
-  const cutDue = async (nowMs: number) => {
-    for (const [key, group] of [...groups]) if (nowMs - group.openedMs >= limits.waitMs) await cut(key, group)
+  function watchers(digest: string): ReadonlyMap<string, readonly TagMapping[]> {
+    let found = watchersByMap.get(digest)
+    if (!found) {
+      const normaliser = normaliserOf(digest)
+      found = watchersOf((normaliser?.tags ?? []).flatMap((tag) => normaliser?.mapping(tag) ?? []))
+      watchersByMap.set(digest, found)
+    }
+    return found
+  }
+
+  async function cut(stream: Stream): Promise<void> {
+    const group = stream.open
+    if (!group) return
+    stream.open = undefined
+    const { batches, wanted, flagged, duplicates, documents } = group.finish()
+    for (const { digest, document } of documents) await buffer.keepDocument(digest, document)
+    const records: RecordWrite[] = recaller?.wanted(wanted) ?? []
+    await buffer.queueCut({ batches, rawIds: group.ids, records, state: stateNow() })
+    for (const id of group.ids) hand.delete(id)
+    if (flagged + duplicates > 0) options.onFlagged?.({ flagged, duplicates })
+  }
+  const stateNow = (): CutterState => ({ claims: claims.state(), shape, lateThroughId })
+
+  const isDue = ({ open }: Stream) => open !== undefined && performance.now() - open.openedMs >= limits.waitMs
+  const dueInMs = ({ open }: Stream) => (open ? open.openedMs + limits.waitMs - performance.now() : Infinity)
+
+  /** One step of work, the live one first; false when there was none. */
+  async function step(): Promise<boolean> {
+    splitLate()
+    if (await take(main)) {
+      if (isDue(main)) await cut(main)
+      return true
+    }
+    if (isDue(main)) {
+      await cut(main)
+      return true
+    }
+    // Little at a time, so that what comes now never waits long behind what came late.
+    if (late.lastRead < lateThroughId) {
+      if (!(await take(late, READ_BYTES / 4))) late.lastRead = lateThroughId
+      if (late.lastRead >= lateThroughId || isDue(late)) await cut(late)
+      return true
+    }
+    if (late.open) {
+      await cut(late)
+      return true
+    }
+    return (await recaller?.step(stateNow)) ?? false
   }
 
   return {
     async run(signal) {
       while (!signal.aborted) {
-        if (!(await take())) {
-          const opened = Math.min(...[...groups.values()].map(({ openedMs }) => openedMs))
-          await firstOf(signal, (inner) => [
-            buffer.waitForRaw(lastRead, inner),
-            ...(Number.isFinite(opened) ? [createBell().wait(inner, opened + limits.waitMs - performance.now())] : []),
-          ])
+        await buffer.waitForFewerBatches(limits.queued, signal)
+        if (signal.aborted) return
+        if (await step()) {
+          // The uplink shares this thread: let it ship between two cuts.
+          await new Promise((resolve) => setImmediate(resolve))
+          continue
         }
-        await cutDue(performance.now())
+        await firstOf(signal, (inner) => [
+          buffer.waitForRaw(main.lastRead, inner),
+          ...(recaller ? [recaller.wait(inner)] : []),
+          ...(main.open ? [createBell().wait(inner, dueInMs(main))] : []),
+        ])
       }
     },
     async drain() {
-      while (await take());
-      await cutDue(Infinity)
+      for (;;) {
+        splitLate()
+        if (await take(main)) continue
+        await cut(main)
+        if (late.lastRead < lateThroughId && (await take(late))) continue
+        await cut(late)
+        return
+      }
     },
+    inHand: (id) => hand.has(id),
   }
 }
 
-function newGroup({ kind, mode }: RawBlock, normaliser: Normaliser): Group {
-  return { kind, mode, normaliser, ids: [], blocks: [], waves: [], weight: 0, openedMs: performance.now() }
-}
-
-function add(group: Group, id: number, block: RawBlock): void {
-  group.ids.push(id)
-  if (block.kind === 'readings') {
-    group.blocks.push({ ...group.normaliser.readings(block), sourceUs: block.sourceUs, raw: block.raw, gatewayUs: block.gatewayUs })
-  } else {
-    group.waves.push(...group.normaliser.waveforms(block, block.gatewayUs))
+function tryDecode(bytes: Uint8Array): RawBlock | undefined {
+  try {
+    return decodeRawBlock(bytes)
+  } catch {
+    return undefined
   }
-}
-
-function weightOf(block: RawBlock): number {
-  return block.kind === 'readings' ? blockCount(block) : block.rows.reduce((sum, { samples }) => sum + samples.length, 0)
 }

@@ -37,7 +37,7 @@ export interface Gateway {
 export function createGateway(options: GatewayOptions): Gateway {
   const { site, gateway, buffer, sources, mqtt, log, nowUs = () => Date.now() * 1000 } = options
   const limits = { ...defaultCutLimits, ...options.cut }
-  const cutter = createCutter({ buffer, site, gateway, sources, limits, nowUs })
+  const cutter = createCutter({ buffer, site, gateway, sources: () => sources, limits, nowUs })
   const uplink = createUplink({
     buffer, site, gateway, mqtt, log,
     ...(options.uplink && { tuning: options.uplink }),

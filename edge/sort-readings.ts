@@ -1,11 +1,11 @@
 import type { ReadingColumns } from '../registry/domain/contract/reading.ts'
 import type { NormalReadings } from './normalise.ts'
 
-/** One decoded raw entry with its canonical side, waiting to be cut. */
+/** Normalised rows of one raw entry, waiting to be cut. */
 export interface NormalBlock extends NormalReadings {
-  readonly sourceUs: Float64Array
-  readonly raw: Float64Array
   readonly gatewayUs: number
+  /** From the block's own tag index to that of the batch. */
+  readonly tagAt: Uint16Array
 }
 
 /**
@@ -16,9 +16,9 @@ export interface NormalBlock extends NormalReadings {
 export function sortReadings(tags: readonly string[], blocks: readonly NormalBlock[]): ReadingColumns {
   const counts = new Int32Array(tags.length)
   let total = 0
-  for (const { tag } of blocks) {
+  for (const { tag, tagAt } of blocks) {
     total += tag.length
-    for (let i = 0; i < tag.length; i++) counts[tag[i] as number]!++
+    for (let i = 0; i < tag.length; i++) counts[tagAt[tag[i] as number] as number]!++
   }
   const present: string[] = []
   const next = new Int32Array(tags.length)
@@ -48,7 +48,7 @@ export function sortReadings(tags: readonly string[], blocks: readonly NormalBlo
   }
   for (const block of blocks) {
     for (let i = 0; i < block.tag.length; i++) {
-      const tag = block.tag[i] as number
+      const tag = block.tagAt[block.tag[i] as number] as number
       const at = next[tag]!++
       columns.tag[at] = newIndex[tag] as number
       columns.sourceUs[at] = block.sourceUs[i] as number

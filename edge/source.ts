@@ -41,6 +41,8 @@ export interface Delivery {
 
 export interface Outlet {
   position(key: string): unknown
-  /** Resolves when the blocks are on disk. Waits while the buffer is full: a source that cannot wait is a live one. */
+  /** Resolves when the blocks are on disk. While the buffer is full, a live source's go by the buffer's policy, others wait. */
   deliver(delivery: Delivery): Promise<void>
+  /** Notes readings that never came this far: dropped by a bounded queue, or by the machine's own. */
+  lost(loss: { addresses: readonly string[]; fromUs: number; toUs: number; rows: number | null; cause: 'source_silent' | 'buffer_full'; detail: string }): Promise<void>
 }

@@ -13,6 +13,6 @@ export async function beginStream(
   buffer: DurableBuffer, { site, gateway, sources, key }: { site: string; gateway: string; sources: readonly { id: string; mode: Mode }[]; key: string },
 ): Promise<void> {
   if (buffer.position(KEY) === key) return
-  await createCutter({ buffer, site, gateway, sources, limits: defaultCutLimits, nowUs: () => Date.now() * 1000 }).drain()
+  await createCutter({ buffer, site, gateway, sources: () => sources, limits: defaultCutLimits, nowUs: () => Date.now() * 1000 }).drain()
   await buffer.beginEpoch({ key: KEY, value: key })
 }

@@ -1,10 +1,13 @@
 import { z } from 'zod'
 import { canonicalDigest } from '../registry/domain/canonical.ts'
-import { tagKeySchema } from '../registry/domain/contract/primitives.ts'
+import { tagChecksSchema } from '../registry/domain/checks/limits.ts'
+import { microsSchema, tagKeySchema } from '../registry/domain/contract/primitives.ts'
+import { shipRuleSchema } from './ship-rule.ts'
 
 /**
  * From the device's address to the platform's tag: canonical = convert(raw · scale + offset), where `convert` takes
- * `unit` to `canonicalUnit` by UCUM. `scale` and `offset` are the device's own (a register that counts tenths).
+ * `unit` to `canonicalUnit` by UCUM. `scale` and `offset` are the device's own (a register that counts tenths). One
+ * address may feed several tags (a trend and its hourly maximum).
  */
 export const tagMappingSchema = z.strictObject({
   address: z.string().min(1),
@@ -14,6 +17,9 @@ export const tagMappingSchema = z.strictObject({
   canonicalUnit: z.string().min(1),
   scale: z.number().default(1),
   offset: z.number().default(0),
+  checks: tagChecksSchema.optional(),
+  ship: shipRuleSchema.optional(),
+  calibrationDueUs: microsSchema.optional(),
 })
 export type TagMapping = z.infer<typeof tagMappingSchema>
 

@@ -1,285 +1,283 @@
-import { randomBytes } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
-import path from 'node:path'
-import { open, type Database, type RootDatabase } from 'lmdb'
-import { DomainError, refuse } from '../../registry/domain/errors.ts'
+import { crc32 } from 'node:zlib'
+import type { Database } from 'lmdb'
+import { refuse } from '../../registry/domain/errors.ts'
 import { createBell } from '../bell.ts'
-import type { DurableBuffer, NewBatch, NewRawEntry, QueuedBatch, RawEntry, SourcePosition } from './buffer.ts'
-import { bufferFingerprint } from './identity.ts'
+import type { DurableBuffer, NewRawEntry, RawEntry, RecordStore, RecordWrite } from './buffer.ts'
+import { openLmdbStore, startEpoch, type EntryHead, type Meta } from './lmdb-store.ts'
 
 export interface LmdbBufferOptions {
   /** Folder of the buffer; made when missing. */
   readonly directory: string
-  /** Most bytes of raw entries and batches together; 2 GiB unless told. */
+  /** Most bytes of all together; 2 GiB unless told. */
   readonly capBytes?: number
-}
-
-/** All that is true of the buffer beside its entries, in one record, so that it changes with them or not at all. */
-interface Meta {
-  format: 1
-  fingerprint: string
-  epoch: string
-  nextSequence: number
-  state: unknown
-  lastRawId: number
-  lastBatchKey: number
-  rawEntries: number
-  rawRows: number
-  rawBytes: number
-  batches: number
-  batchRows: number
-  batchBytes: number
-  appendedRows: number
-  acknowledgedRows: number
-  rejectedRows: number
-}
-
-interface Change {
-  readonly apply: (next: Meta) => void
-  readonly resolve: () => void
-  readonly reject: (error: Error) => void
+  /** Most bytes of it that cut entries may keep, until waiting ones need them; nothing is kept unless told. */
+  readonly archiveBytes?: number
 }
 
 const DEFAULT_CAP = 2 * 1024 ** 3
-const META = 'meta'
-const OWNER = 'owner'
+/** Archived entries that one transaction removes: few, so that it never takes long. */
+const PRUNED_AT_ONCE = 256
 
-/**
- * The buffer on LMDB: one file, copy-on-write pages, so a kill or a power cut leaves the last committed transaction.
- * Its cost does not grow with its depth. One process owns it: whoever opens it last; the former owner's writes are
- * refused from then on, so that no stale lock file ever needs a person.
- */
-export async function openLmdbBuffer({ directory, capBytes = DEFAULT_CAP }: LmdbBufferOptions): Promise<DurableBuffer> {
-  mkdirSync(directory, { recursive: true })
-  const file = path.join(directory, 'buffer.mdb')
-  const root = openRoot(file)
-  const json = { encoding: 'json' } as const
-  const binary = { encoding: 'binary' } as const
-  const facts: Database<unknown, string> = root.openDB('facts', json)
-  const positions: Database<unknown, string> = root.openDB('positions', json)
-  const documents: Database<unknown, string> = root.openDB('documents', json)
-  const raw: Database<Buffer, number> = root.openDB('raw', binary)
-  const sizes: Database<[rows: number, bytes: number], number> = root.openDB('raw-sizes', json)
-  const heads: Database<Omit<QueuedBatch, 'key'>, number> = root.openDB('batch-heads', json)
-  const bytesOf: Database<Buffer, number> = root.openDB('batch-bytes', binary)
-
-  const owner = randomBytes(8).toString('hex')
-  let meta = takeOver(root, facts, owner, bufferFingerprint(file))
+/** The buffer on LMDB. Its cost does not grow with its depth. */
+export async function openLmdbBuffer({ directory, capBytes = DEFAULT_CAP, archiveBytes = 0 }: LmdbBufferOptions): Promise<DurableBuffer> {
+  const store = openLmdbStore(directory)
+  const { raw, waiting, archive, heads, positions, documents } = store
   const arrived = createBell()
   const queued = createBell()
   const freed = createBell()
 
-  /**
-   * All changes asked for in one turn of the event loop share one transaction, hence one wait for the disk. It is a
-   * synchronous one: LMDB's asynchronous transactions hand each callback from a thread to the main one and back, and
-   * under load both were seen to wait for each other for ever.
-   */
-  let waiting: Change[] = []
-  function change(apply: (next: Meta) => void): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (waiting.length === 0) setImmediate(commit)
-      waiting.push({ apply, resolve, reject })
-    })
-  }
-  function commit(): void {
-    const changes = waiting
-    waiting = []
-    const outcomes: (() => void)[] = []
-    try {
-      let next = meta
-      root.transactionSync(() => {
-        if (facts.get(OWNER) !== owner) {
-          refuse('conflict', `the buffer ${directory} has been taken over by another gateway process; run one gateway per buffer`)
-        }
-        for (const { apply, resolve, reject } of changes) {
-          const attempt = { ...next }
-          try {
-            apply(attempt)
-            next = attempt
-            outcomes.push(resolve)
-          } catch (error) {
-            // A change refuses before it writes anything, so the others stand.
-            if (!(error instanceof DomainError)) throw error
-            outcomes.push(() => { reject(error) })
-          }
-        }
-        facts.putSync(META, next)
-      })
-      meta = next
-      for (const tell of outcomes) tell()
-    } catch (error) {
-      const failure = error instanceof Error ? error : new Error(String(error))
-      for (const { reject } of changes) reject(failure)
+  const room = () => capBytes - store.meta.rawBytes - store.meta.batchBytes
+
+  function write(records: readonly RecordWrite[] = []): void {
+    for (const { store: name, key, value } of records) {
+      if (value === undefined) store.records.removeSync([name, key])
+      else store.records.putSync([name, key], value)
     }
   }
 
-  const buffer: DurableBuffer = {
-    get epoch() { return meta.epoch },
-    get nextSequence() { return meta.nextSequence },
-    get state() { return meta.state ?? undefined },
+  function put(id: number, entry: NewRawEntry, thinned: 0 | 1): void {
+    const bytes = asBuffer(entry.bytes)
+    raw.putSync(id, bytes)
+    waiting.putSync(id, [entry.count, bytes.byteLength, crc32(bytes), entry.mode, entry.gatewayUs, entry.fromUs, entry.toUs, thinned])
+  }
 
-    async append(entries: readonly NewRawEntry[], position?: SourcePosition) {
+  /** Takes a waiting entry's numbers out of the counts. */
+  function leave(next: Meta, [rows, bytes]: EntryHead): void {
+    next.rawEntries--
+    next.rawRows -= rows
+    next.rawBytes -= bytes
+  }
+
+  function headOf(id: number): EntryHead {
+    return waiting.get(id) ?? refuse('conflict', `raw entry ${id} has left the buffer already; a raw entry goes into one batch`)
+  }
+
+  /** Removes the oldest archived entries while `excess` says so. */
+  function prune(next: Meta, excess: (head: EntryHead) => boolean): number {
+    const gone: number[] = []
+    for (const { key, value } of archive.getRange({ limit: PRUNED_AT_ONCE })) {
+      if (!excess(value)) break
+      next.archiveEntries--
+      next.archiveBytes -= value[1]
+      gone.push(key)
+    }
+    for (const id of gone) {
+      archive.removeSync(id)
+      raw.removeSync(id)
+    }
+    return gone.length
+  }
+  const pruneToFit = (next: Meta) => prune(next, () => next.archiveBytes > Math.min(archiveBytes, Math.max(0, capBytes - next.rawBytes - next.batchBytes)))
+
+  function entryOf(id: number, [count, , crc, mode, gatewayUs, fromUs, toUs, thinned]: EntryHead): RawEntry {
+    const bytes = raw.getBinary(id)
+    return { id, count, mode, gatewayUs, fromUs, toUs, thinned: thinned === 1, bytes: bytes && crc32(bytes) === crc ? bytes : null }
+  }
+
+  const buffer: DurableBuffer = {
+    get epoch() { return store.meta.epoch },
+    get nextSequence() { return store.meta.nextSequence },
+    get state() { return store.meta.state ?? undefined },
+    room,
+
+    async append(entries, { position, records } = {}) {
       const size = entries.reduce((sum, entry) => sum + entry.bytes.byteLength, 0)
       const count = entries.reduce((sum, entry) => sum + entry.count, 0)
-      if (meta.rawBytes + meta.batchBytes + size > capBytes) {
-        await change((next) => { next.rejectedRows += count })
-        refuse('too_large', `the buffer ${directory} is full (${meta.rawBytes + meta.batchBytes} of ${capBytes} bytes): `
+      if (size > room()) {
+        refuse('too_large', `the buffer ${directory} is full (${capBytes - room()} of ${capBytes} bytes): `
           + `${count} readings were not taken. Restore the connection to the platform, or raise the cap.`, { capBytes, count })
       }
-      await change((next) => {
-        for (const entry of entries) {
-          next.lastRawId++
-          raw.putSync(next.lastRawId, asBuffer(entry.bytes))
-          sizes.putSync(next.lastRawId, [entry.count, entry.bytes.byteLength])
-        }
+      await store.change((next) => {
+        for (const entry of entries) put(++next.lastRawId, entry, 0)
         if (position) positions.putSync(position.key, position.value)
+        write(records)
         next.rawEntries += entries.length
         next.rawRows += count
         next.rawBytes += size
         next.appendedRows += count
+        pruneToFit(next)
       })
       arrived.ring()
     },
 
     async waitForRaw(id, signal) {
-      while (!hasAfter(raw, id) && !signal?.aborted) await arrived.wait(signal)
+      while (!hasAfter(waiting, id) && !signal?.aborted) await arrived.wait(signal)
     },
     async waitForRoom(bytes, signal) {
-      while (bytes <= capBytes && meta.rawBytes + meta.batchBytes + bytes > capBytes && !signal?.aborted) await freed.wait(signal)
+      while (bytes <= capBytes && bytes > room() && !signal?.aborted) await freed.wait(signal)
     },
 
-    readRaw(afterId, maxBytes) {
+    readRaw(afterId, maxBytes, throughId = Infinity) {
       const out: RawEntry[] = []
       let size = 0
-      for (const { key, value } of raw.getRange({ start: afterId, exclusiveStart: true })) {
-        out.push({ id: key, bytes: value })
-        size += value.byteLength
+      for (const { key, value } of waiting.getRange({ start: afterId, exclusiveStart: true })) {
+        if (key > throughId) break
+        out.push(entryOf(key, value))
+        size += value[1]
         if (size >= maxBytes) break
       }
       return out
     },
 
-    async queueBatch(batch: NewBatch) {
-      await change((next) => {
-        if (batch.sequence !== next.nextSequence) {
-          refuse('conflict', `batch ${batch.sequence} was to be queued where ${next.nextSequence} is next; cut batches one at a time`)
-        }
-        for (const id of batch.rawIds) {
-          const [rows, size] = sizes.get(id) ?? refuse('conflict', `raw entry ${id} has left the buffer already; a raw entry goes into one batch`)
-          next.rawBytes -= size
-          next.rawRows -= rows
-          next.rawEntries--
-        }
-        for (const id of batch.rawIds) {
+    lastIdBefore(gatewayUs) {
+      const [first] = waiting.getKeys({ limit: 1 })
+      if (first === undefined) return 0
+      // Entries come in the order of time: halve the ids until the last one before it is found.
+      let before = first - 1
+      let after = store.meta.lastRawId + 1
+      while (after - before > 1) {
+        const middle = Math.floor((before + after) / 2)
+        const [found] = waiting.getRange({ start: middle, limit: 1 })
+        if (found && found.value[4] < gatewayUs) before = Math.max(found.key, middle)
+        else after = middle
+      }
+      return before >= first ? before : 0
+    },
+
+    async drop(ids, { rows, records }) {
+      await store.change((next) => {
+        const found = ids.map(headOf)
+        for (const head of found) leave(next, head)
+        for (const id of ids) {
+          waiting.removeSync(id)
           raw.removeSync(id)
-          sizes.removeSync(id)
         }
-        next.lastBatchKey++
-        heads.putSync(next.lastBatchKey, {
-          epoch: next.epoch, sequence: batch.sequence, kind: batch.kind, count: batch.count, byteLength: batch.bytes.byteLength,
+        next.lostRows += rows
+        write(records)
+      })
+      freed.ring()
+    },
+
+    async thin(entries, { rows, records }) {
+      await store.change((next) => {
+        const found = entries.map(({ id }) => headOf(id))
+        for (const head of found) leave(next, head)
+        for (const entry of entries) {
+          put(entry.id, entry, 1)
+          next.rawEntries++
+          next.rawRows += entry.count
+          next.rawBytes += entry.bytes.byteLength
+        }
+        next.lostRows += rows
+        write(records)
+      })
+      freed.ring()
+    },
+
+    async queueCut({ batches, rawIds, state, records }) {
+      await store.change((next) => {
+        batches.forEach(({ sequence }, index) => {
+          if (sequence !== next.nextSequence + index) {
+            refuse('conflict', `batch ${sequence} was to be queued where ${next.nextSequence + index} is next; cut batches one at a time`)
+          }
         })
-        bytesOf.putSync(next.lastBatchKey, asBuffer(batch.bytes))
-        next.nextSequence++
-        next.state = batch.state
-        next.batches++
-        next.batchRows += batch.count
-        next.batchBytes += batch.bytes.byteLength
+        const found = rawIds.map(headOf)
+        const rows = found.reduce((sum, [count]) => sum + count, 0)
+        found.forEach((head, index) => {
+          const id = rawIds[index] as number
+          leave(next, head)
+          waiting.removeSync(id)
+          if (archiveBytes > 0) {
+            archive.putSync(id, head)
+            next.archiveEntries++
+            next.archiveBytes += head[1]
+          } else raw.removeSync(id)
+        })
+        let shipped = 0
+        for (const { sequence, kind, count, bytes } of batches) {
+          next.lastBatchKey++
+          heads.putSync(next.lastBatchKey, { epoch: next.epoch, sequence, kind, count, byteLength: bytes.byteLength })
+          store.batchBytes.putSync(next.lastBatchKey, asBuffer(bytes))
+          next.nextSequence++
+          next.batches++
+          next.batchRows += count
+          next.batchBytes += bytes.byteLength
+          shipped += count
+        }
+        next.state = state
+        next.withheldRows += Math.max(0, rows - shipped)
+        write(records)
+        pruneToFit(next)
       })
       queued.ring()
+      if (batches.length === 0) freed.ring()
     },
 
     async waitForBatch(key, signal) {
       while (!hasAfter(heads, key) && !signal?.aborted) await queued.wait(signal)
     },
+    async waitForFewerBatches(count, signal) {
+      while (store.meta.batches >= count && !signal?.aborted) await freed.wait(signal)
+    },
     listBatches(afterKey, limit) {
       return [...heads.getRange({ start: afterKey, exclusiveStart: true, limit })].map(({ key, value }) => ({ key, ...value }))
     },
-    batchBytes: (key) => bytesOf.getBinary(key),
+    batchBytes: (key) => store.batchBytes.getBinary(key),
 
-    async removeBatches(keys) {
-      await change((next) => {
+    async removeBatches(keys, records) {
+      await store.change((next) => {
         for (const key of keys) {
           const head = heads.get(key)
           if (!head) continue
           heads.removeSync(key)
-          bytesOf.removeSync(key)
+          store.batchBytes.removeSync(key)
           next.batches--
           next.batchRows -= head.count
           next.batchBytes -= head.byteLength
           next.acknowledgedRows += head.count
         }
+        write(records)
       })
       freed.ring()
+    },
+
+    readArchive(fromUs, toUs, afterId, maxBytes) {
+      const out: RawEntry[] = []
+      let size = 0
+      for (const { key, value } of archive.getRange({ start: afterId, exclusiveStart: true })) {
+        const [, bytes, , , , from, to] = value
+        if (to < fromUs || from > toUs) continue
+        out.push(entryOf(key, value))
+        size += bytes
+        if (size >= maxBytes) break
+      }
+      return out
+    },
+    async pruneArchive(beforeUs) {
+      let gone = 0
+      await store.change((next) => { gone = prune(next, ([, , , , gatewayUs]) => gatewayUs < beforeUs) })
+      return gone
     },
 
     position: (key) => positions.get(key),
     async keepDocument(digest, document) {
       if (documents.doesExist(digest)) return
-      await change(() => { documents.putSync(digest, document) })
+      await store.change(() => { documents.putSync(digest, document) })
     },
     document: (digest) => documents.get(digest),
+    documents: () => [...documents.getKeys()],
+
+    write: (records) => store.change(() => { write(records) }),
+    record: (name, key) => store.records.get([name, key]),
+    records: (name: RecordStore) => [...store.records.getRange({ start: [name, ''], end: [name, '\uffff'] })].map(({ key, value }) => ({ key: key[1], value })),
 
     async beginEpoch(position) {
-      await change((next) => {
+      await store.change((next) => {
         if (next.rawEntries > 0) refuse('conflict', `${next.rawEntries} raw entries wait to be cut; a new epoch would tear them from their stream`)
         startEpoch(next)
         if (position) positions.putSync(position.key, position.value)
       })
     },
 
-    stats: () => ({
-      epoch: meta.epoch, capBytes,
-      rawEntries: meta.rawEntries, rawRows: meta.rawRows, rawBytes: meta.rawBytes,
-      batches: meta.batches, batchRows: meta.batchRows, batchBytes: meta.batchBytes,
-      appendedRows: meta.appendedRows, acknowledgedRows: meta.acknowledgedRows, rejectedRows: meta.rejectedRows,
-    }),
-
-    async close() {
-      if (waiting.length > 0) commit()
-      await root.close()
+    stats() {
+      const { format: _format, fingerprint: _fingerprint, nextSequence: _next, state: _state, lastRawId: _id, lastBatchKey: _key, ...counts } = store.meta
+      const [oldest] = waiting.getRange({ limit: 1 })
+      return { ...counts, capBytes, oldestUs: oldest?.value[4] ?? null }
     },
+
+    close: () => store.close(),
   }
   return buffer
-}
-
-function openRoot(file: string): RootDatabase {
-  try {
-    // overlappingSync would resolve a write before it is on disk; a gateway's power is cut without warning.
-    return open({ path: file, noSubdir: true, maxDbs: 8, overlappingSync: false })
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    return refuse('unavailable', `the buffer ${file} cannot be opened (${reason}); check the folder's rights, free space and disk`)
-  }
-}
-
-/** Becomes the owner; makes the record when the buffer is new, and a new epoch when it is not where it was. */
-function takeOver(root: RootDatabase, facts: Database<unknown, string>, owner: string, fingerprint: string): Meta {
-  return root.transactionSync(() => {
-    const meta = (facts.get(META) as Meta | undefined) ?? newMeta(fingerprint)
-    if (meta.fingerprint !== fingerprint) {
-      meta.fingerprint = fingerprint
-      startEpoch(meta)
-    }
-    facts.putSync(META, meta)
-    facts.putSync(OWNER, owner)
-    return meta
-  })
-}
-
-function newMeta(fingerprint: string): Meta {
-  const meta: Meta = {
-    format: 1, fingerprint, epoch: '', nextSequence: 1, state: null, lastRawId: 0, lastBatchKey: 0,
-    rawEntries: 0, rawRows: 0, rawBytes: 0, batches: 0, batchRows: 0, batchBytes: 0,
-    appendedRows: 0, acknowledgedRows: 0, rejectedRows: 0,
-  }
-  startEpoch(meta)
-  return meta
-}
-
-function startEpoch(meta: Meta): void {
-  meta.epoch = randomBytes(8).toString('hex')
-  meta.nextSequence = 1
-  meta.state = null
 }
 
 /** Looks for an entry rather than at the last number given out: what was there and has left is nothing to wake for. */

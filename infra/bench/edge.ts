@@ -99,7 +99,7 @@ async function bareBuffer(directory: string): Promise<number> {
   const buffer = await openLmdbBuffer({ directory })
   const bytes = encodeRawBlock({ ...blockAt(0), source: 'bench', mode: 'simulation', mapDigest: '', gatewayUs: 0, completeThroughUs: null })
   const seconds = await timed(async () => {
-    for (let i = 0; i < READINGS / BLOCK; i++) await buffer.append([{ bytes, count: BLOCK }])
+    for (let i = 0; i < READINGS / BLOCK; i++) await buffer.append([{ bytes, count: BLOCK, mode: 'simulation', gatewayUs: 0, fromUs: START_US, toUs: START_US }])
   })
   await buffer.close()
   return Math.round(READINGS / seconds)

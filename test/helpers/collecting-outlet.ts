@@ -5,6 +5,7 @@ import type { RawReading } from '../../edge/connectors/blocks.ts'
 /** What a connector delivered, in order, as a test wants to look at it. */
 export interface CollectingOutlet extends Outlet {
   readonly deliveries: Delivery[]
+  readonly losses: Parameters<Outlet['lost']>[0][]
   readings(address?: string): RawReading[]
   waveforms(): RawWaveform[]
   /** Resolves when `holds` is true of what has been delivered; rejects after `timeoutMs`. */
@@ -14,6 +15,7 @@ export interface CollectingOutlet extends Outlet {
 
 export function createCollectingOutlet(positions = new Map<string, unknown>()): CollectingOutlet {
   const deliveries: Delivery[] = []
+  const losses: Parameters<Outlet['lost']>[0][] = []
   const waiting = new Set<() => void>()
   const outlet: CollectingOutlet = {
     deliveries,
@@ -23,6 +25,11 @@ export function createCollectingOutlet(positions = new Map<string, unknown>()): 
       deliveries.push(delivery)
       if (delivery.position) positions.set(delivery.position.key, delivery.position.value)
       for (const wake of [...waiting]) wake()
+      return Promise.resolve()
+    },
+    losses,
+    lost(loss) {
+      losses.push(loss)
       return Promise.resolve()
     },
     readings: (address) => deliveries.flatMap(({ blocks }) => blocks.flatMap((block) => {

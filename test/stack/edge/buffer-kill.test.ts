@@ -32,7 +32,7 @@ test(`killed ${KILLS} times at any moment, the buffer has every entry it promise
     promised = Math.max(promised, told.appended)
     acknowledged.push(...told.acknowledged)
     const buffer = await openLmdbBuffer({ directory })
-    const raw = buffer.readRaw(0, 1e9).map(({ bytes }) => Number(Buffer.from(bytes).toString()))
+    const raw = buffer.readRaw(0, 1e9).map(({ bytes }) => Number(Buffer.from(bytes ?? '').toString()))
     const batches = buffer.listBatches(0, 1e6)
     const queued = batches.map(({ key }) => JSON.parse(Buffer.from(buffer.batchBytes(key) ?? []).toString()) as number[])
     const stats = buffer.stats()

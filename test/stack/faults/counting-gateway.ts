@@ -29,7 +29,7 @@ async function run(options: CountingGateway): Promise<void> {
   const paced: Source = {
     ...counting,
     run: (outlet, signal) => counting.run({
-      position: (key) => outlet.position(key),
+      ...outlet,
       async deliver(delivery) {
         await outlet.deliver(delivery)
         await sleep(pauseMs, undefined, { signal: hurry.signal }).catch(() => undefined)

@@ -21,9 +21,9 @@ const block = (address: string, raw: number[], quality = raw.map(() => GOOD)) =>
 
 test('values are converted by UCUM, after the device\'s own scale and offset', () => {
   const normaliser = createNormaliser(map)
-  assert.ok(Math.abs((normaliser.readings(block('T1', [212])).value[0] ?? 0) - 100) < 1e-9)
-  assert.equal(normaliser.readings(block('A1', [1])).value[0], 9.80665)
-  assert.equal(normaliser.readings(block('R1', [600])).value[0], 55)
+  assert.ok(Math.abs((normaliser.readings(block('T1', [212]))[0]?.value[0] ?? 0) - 100) < 1e-9)
+  assert.equal(normaliser.readings(block('A1', [1]))[0]?.value[0], 9.80665)
+  assert.equal(normaliser.readings(block('R1', [600]))[0]?.value[0], 55)
   const [wave] = normaliser.waveforms({ kind: 'waveforms', rows: [{ address: 'W1', startUs: 1, intervalUs: 2, quality: 0, samples: Float32Array.of(1, 2) }] }, 7)
   assert.deepEqual({ ...wave, samples: [...(wave?.samples ?? [])] }, {
     tag: 'pump-1/wave', startUs: 1, intervalUs: 2, gatewayUs: 7, scale: 9.80665, offset: 0, quality: 0, samples: [1, 2],
@@ -33,7 +33,7 @@ test('values are converted by UCUM, after the device\'s own scale and offset', (
 test('a value that is no number is bad with a reason; a reason the source gave is kept', () => {
   const missing = qualityCode('bad', ['missing'])
   const uncertain = qualityCode('uncertain', ['samplingSkew'])
-  const { value, quality } = createNormaliser(map).readings(block('T1', [NaN, Infinity, NaN, NaN, 50], [GOOD, GOOD, missing, uncertain, UNCERTAIN]))
+  const [{ value, quality } = assert.fail()] = createNormaliser(map).readings(block('T1', [NaN, Infinity, NaN, NaN, 50], [GOOD, GOOD, missing, uncertain, UNCERTAIN]))
   assert.deepEqual([...value].map(Number.isNaN), [true, true, true, true, false])
   assert.deepEqual(qualityReasonsOf(quality[0] ?? 0), ['notFinite'])
   assert.deepEqual(qualityReasonsOf(quality[1] ?? 0), ['notFinite'])
@@ -47,7 +47,7 @@ test('a value that is no number is bad with a reason; a reason the source gave i
 
 test('identity keeps every bit of what the device gave', () => {
   const same = createNormaliser(tagMapSchema.parse({ version: 1, tags: [mapping('X', 'a/x', 'A', 'A')] }))
-  fc.assert(fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (x) => Object.is(same.readings(block('X', [x])).value[0], x)))
+  fc.assert(fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (x) => Object.is(same.readings(block('X', [x]))[0]?.value[0], x)))
 })
 
 test('unknown addresses, units and double mappings are refused', () => {
@@ -56,7 +56,15 @@ test('unknown addresses, units and double mappings are refused', () => {
   const withTags = (...tags: object[]) => tagMapSchema.parse({ version: 1, tags })
   assert.throws(() => createNormaliser(withTags(mapping('X', 'a/x', 'foo', 'A'))), { code: 'unit_unknown' })
   assert.throws(() => createNormaliser(withTags(mapping('X', 'a/x', 'bar', 'A'))), { code: 'unprocessable' })
-  assert.throws(() => createNormaliser(withTags(mapping('X', 'a/x', 'A', 'A'), mapping('X', 'a/y', 'A', 'A'))), { code: 'invalid' })
+  assert.throws(() => createNormaliser(withTags(mapping('X', 'a/x', 'A', 'A'), mapping('Y', 'a/x', 'A', 'A'))), { code: 'invalid' })
+  assert.throws(() => createNormaliser(withTags(mapping('X', 'a/x', 'A', 'A'), mapping('X', 'a/y', 'A', 'A', { kind: 'waveform' }))), { code: 'invalid' })
+})
+
+test('one address feeds several tags, each by its own conversion', () => {
+  const normaliser = createNormaliser(tagMapSchema.parse({ version: 1, tags: [mapping('T', 'a/t', 'Cel', 'Cel'), mapping('T', 'a/k', 'Cel', 'K'), mapping('U', 'a/u', 'A', 'A')] }))
+  const layers = normaliser.readings({ ...block('T', [1, 2, 3]), addresses: ['T', 'U'], address: Uint16Array.of(0, 1, 0) })
+  const rows = layers.flatMap(({ tag, value, sourceUs }) => [...tag].map((index, i) => [normaliser.tags[index], value[i], sourceUs[i]]))
+  assert.deepEqual(rows, [['a/t', 1, 0], ['a/u', 2, 1], ['a/t', 3, 2], ['a/k', 274.15, 0], ['a/k', 276.15, 2]])
 })
 
 test('the mapping digest follows the meaning, not the order of keys', () => {
@@ -76,7 +84,7 @@ test('rows come out by tag, time and arrival, every one of them', () => {
       const raw = Float64Array.from(rows, () => arrival++)
       return {
         tag: Uint16Array.from(rows, ({ tag }) => tag), sourceUs: Float64Array.from(rows, ({ at }) => at), raw, value: raw.map((x) => x + 0.5),
-        quality: Uint16Array.from(raw), gatewayUs: index,
+        quality: Uint16Array.from(raw), gatewayUs: index, tagAt: Uint16Array.of(0, 1, 2, 3),
       }
     })
     const expected = blocks.flat().map(({ tag, at }, i) => ({ tag: tags[tag] ?? '', at, i }))

@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import { openLmdbBuffer } from '../../../../edge/buffer/lmdb-buffer.ts'
 import { bufferContract } from '../../../contracts/buffer.ts'
 
+const entry = (text: string) => ({ bytes: Buffer.from(text), count: 1, mode: 'live' as const, gatewayUs: 0, fromUs: 0, toUs: 0 })
 const temporary = () => mkdtempSync(path.join(os.tmpdir(), 'twinward-buffer-'))
 
 bufferContract('the LMDB buffer', async (options) => {
@@ -30,8 +31,8 @@ test('a copied buffer ships what is queued as it was, and begins another epoch',
   const copy = temporary()
   t.after(() => { for (const folder of [directory, copy]) rmSync(folder, { recursive: true }) })
   const original = await openLmdbBuffer({ directory })
-  await original.append([{ bytes: Buffer.from('a'), count: 1 }])
-  await original.queueBatch({ sequence: 1, kind: 'readings', count: 1, bytes: Buffer.from('A'), rawIds: [1], state: { claims: 1 } })
+  await original.append([entry('a')])
+  await original.queueCut({ batches: [{ sequence: 1, kind: 'readings', count: 1, bytes: Buffer.from('A') }], rawIds: [1], state: { claims: 1 } })
   await original.close()
   cpSync(directory, copy, { recursive: true })
   const cloned = await openLmdbBuffer({ directory: copy })
@@ -49,10 +50,10 @@ test('a buffer opened again elsewhere is taken over; the former owner can write 
   const directory = temporary()
   t.after(() => { rmSync(directory, { recursive: true }) })
   const first = await openLmdbBuffer({ directory })
-  await first.append([{ bytes: Buffer.from('a'), count: 1 }])
+  await first.append([entry('a')])
   const second = await openLmdbBuffer({ directory })
-  await assert.rejects(first.append([{ bytes: Buffer.from('b'), count: 1 }]), { code: 'conflict' })
-  await second.append([{ bytes: Buffer.from('c'), count: 1 }])
+  await assert.rejects(first.append([entry('b')]), { code: 'conflict' })
+  await second.append([entry('c')])
   assert.equal(second.stats().appendedRows, 2)
   await second.close()
   await first.close()

@@ -1,0 +1,43 @@
+import type { GapCause } from '../registry/domain/contract/gateway-report.ts'
+import type { DurableBuffer, RawEntry } from './buffer/buffer.ts'
+import type { NewGap } from './gap-book.ts'
+import { createNormaliser, type Normaliser } from './normalise.ts'
+import type { Block } from './raw-entry.ts'
+import { tagMapSchema } from './tag-map.ts'
+
+/** Normalisers by the digest of their map, made when first needed: raw entries name the map they came under. */
+export function createNormalisers(buffer: Pick<DurableBuffer, 'document'>): (digest: string) => Normaliser | undefined {
+  const made = new Map<string, Normaliser>()
+  return (digest) => {
+    const found = made.get(digest)
+    if (found) return found
+    const document = tagMapSchema.safeParse(buffer.document(digest))
+    if (!document.success) return undefined
+    const normaliser = createNormaliser(document.data)
+    made.set(digest, normaliser)
+    return normaliser
+  }
+}
+
+/** What losing these rows of a block means for the ledger: one gap a tag, with count and span. */
+export function gapsOfBlock(block: Block, cause: GapCause, source: string, tagsOf: (address: string) => readonly string[], detail: string): NewGap[] {
+  const spans = new Map<string, { fromUs: number; toUs: number; lost: number }>()
+  const add = (address: string, fromUs: number, toUs: number) => {
+    for (const tag of tagsOf(address)) {
+      const span = spans.get(tag) ?? { fromUs, toUs, lost: 0 }
+      spans.set(tag, { fromUs: Math.min(span.fromUs, fromUs), toUs: Math.max(span.toUs, toUs), lost: span.lost + 1 })
+    }
+  }
+  if (block.kind === 'readings') {
+    for (let i = 0; i < block.address.length; i++) {
+      const us = block.sourceUs[i] as number
+      add(block.addresses[block.address[i] as number] ?? '', us, us)
+    }
+  } else for (const { address, startUs, intervalUs, samples } of block.rows) add(address, startUs, startUs + intervalUs * samples.length)
+  return [...spans].map(([tag, span]) => ({ cause, tag, source, detail, ...span }))
+}
+
+/** An entry that cannot be read: nobody knows whose readings they were. */
+export function gapOfDamaged({ count, fromUs, toUs }: RawEntry): NewGap {
+  return { cause: 'damaged', fromUs, toUs, lost: count, detail: 'an entry of the buffer could not be read back from the disk; check the disk' }
+}
