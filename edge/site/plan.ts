@@ -1,0 +1,39 @@
+import type { ConnectorKind, ConnectorTag, SecretReference } from '../connectors/kind.ts'
+import type { OutageOrder } from '../cutter.ts'
+import type { FullPolicy } from '../room-keeper.ts'
+import type { TagMap } from '../tag-map.ts'
+
+/** A checked site file: all that a gateway needs to run. Made by `parseSiteFile`, carried out by `runSite`. */
+export interface SitePlan {
+  readonly site: string
+  readonly gateway: string
+  readonly platform: {
+    readonly url: string
+    readonly username: string | null
+    readonly password: SecretReference | null
+  }
+  readonly buffer: {
+    readonly directory: string
+    readonly capBytes: number
+    /** Waiting readings older than this are dropped, and counted; null: never. */
+    readonly maxAgeMs: number | null
+    readonly whenFull: FullPolicy
+    /** The raw store; null: nothing is kept. */
+    readonly keepRaw: { readonly ageMs: number; readonly bytes: number } | null
+  }
+  readonly outage: OutageOrder
+  /** Most bytes a second to the platform; null: no limit. */
+  readonly bandwidth: number | null
+  readonly health: { readonly host: string; readonly port: number } | null
+  readonly sources: readonly SourcePlan[]
+}
+
+export interface SourcePlan {
+  readonly id: string
+  readonly kind: ConnectorKind<never>
+  readonly config: never
+  readonly map: TagMap
+  readonly tags: readonly ConnectorTag[]
+  /** Of everything above: a reload restarts the sources whose digest changed. */
+  readonly digest: string
+}
