@@ -13,6 +13,11 @@ const lineageSchema = z
       label: z.string(),
       detail: z.string().nullable(),
       level: z.number().int().describe('Orders the drawing: decisions above, raw batches below'),
+      rules: z.array(z.object({
+        rule: z.string(), state: z.enum(['normal', 'pending', 'active', 'clearing']), since: z.string(), signal: z.string().nullable(), value: z.number().nullable(),
+        raiseAt: z.number(), clearAt: z.number(),
+        waitsUntil: z.string().nullable().describe('Event time at which its delay is over, if the condition holds: pending raises, clearing clears'),
+      })).optional().describe('Of a decision: where each rule stood after it'),
     })),
     edges: z.array(z.object({ from: z.string(), to: z.string() })),
   })

@@ -7,6 +7,7 @@ import { refuse } from '../../domain/errors.ts'
 import { mergeChunks } from '../../domain/ingest/merge.ts'
 import type { Decision } from '../../domain/policy/decide.ts'
 import { describeDecision } from '../../domain/policy/describe-decision.ts'
+import { ruleProgress, type RuleProgress } from '../../domain/policy/rule-progress.ts'
 import { batchRecords, findAlertRoot, releaseRecord, type AlertRoot, type BatchRecord } from '../../store/lineage-records.ts'
 import { placesOf } from '../../store/releases-in-force.ts'
 import { readReplayRecord, type ReplayRecord } from '../../store/replay-records.ts'
@@ -28,6 +29,8 @@ export interface LineageNode {
   readonly detail: string | null
   /** How far down: 0 is what was asked for. */
   readonly level: number
+  /** Of a decision: where each rule of the policy stood after it. */
+  readonly rules?: readonly RuleProgress[]
 }
 
 /** What rests on what: an edge leads from a thing to what it was made from, or allowed by. */
@@ -89,6 +92,7 @@ function judgement(graph: Graph, record: ReplayRecord, alert: AlertRoot | undefi
   const decision = score.decision as Decision | null
   const decided = decision === null ? undefined : graph.add({
     id: `decision/${score.scoreId}`, kind: 'decision', level: 1, ...describeDecision(decision, release.policy.rules, alert?.ruleId),
+    rules: ruleProgress(decision, release.policy.rules),
   }, top)
   graph.add({
     id: scoreNode(record), kind: 'score', level: 2, label: `score ${figure(score.score)}, confidence ${figure(score.confidence)}`,

@@ -135,5 +135,7 @@ describe('lineage', () => {
     const decision = nodes.find(({ kind }) => kind === 'decision')
     assert.match(decision?.label ?? '', / pending, not raised$/)
     assert.match(decision?.detail ?? '', /held since .*, raises if it still holds at /)
+    const rule = decision?.rules?.find(({ state }) => state === 'pending')
+    assert.ok(rule?.waitsUntil && Date.parse(rule.waitsUntil) > Date.parse(rule.since), JSON.stringify(decision?.rules))
   })
 })

@@ -57,6 +57,7 @@ describe('a command line', () => {
       ['an instant without a zone', () => ['in-force', 'pumps', '--at', '2026-01-01'], 'invalid_argument', 2],
       ['an address that is none', () => ['--url', 'somewhere', 'status'], 'usage', 2],
       ['an import without a map', () => ['import', badFile], 'usage', 2],
+      ['a lineage of nothing', () => ['lineage'], 'usage', 2],
       ['an import of bad rows', () => ['import', '--map', mapFile, badFile], 'unprocessable', 1],
       ['a platform that does not run', () => ['status'], 'unreachable', 1],
       ['a key file that is not there', () => ['--key-file', path.join(dir, 'none'), 'assets'], 'key_file', 1],
