@@ -102,7 +102,7 @@ function bySpans(spans: readonly TagSpan[], asOfCommit: number, data: readonly s
         and c.t_min >= ${instant(utcMidnight(earliest))} and c.t_min < ${instant(latest)}
       offset 0
     ) c
-    join raw_batch b on b.batch_id = c.batch_id and b.commit_number <= ${whole(asOfCommit)}
+    ${batchOf(`b.commit_number <= ${whole(asOfCommit)}`)}
     order by c.tag_ref, c.t_min, c.revision`
 }
 
@@ -110,8 +110,15 @@ function byIdentity(identities: readonly string[]): string {
   return `select ${[IDENTITY, ...DATA].join(', ')}
     from (values ${identities.join(', ')}) as s (tag_ref, t_min, revision, batch_id)
     join reading_chunk c on c.tag_ref = s.tag_ref and c.t_min = s.t_min and c.revision = s.revision and c.batch_id = s.batch_id
-    join raw_batch b on b.batch_id = c.batch_id`
+    ${batchOf('true')}`
 }
+
+/**
+ * The batch of each row found. The planner takes row-level security for a filter that leaves one batch, and would read
+ * everything else once for each batch there is; `offset 0` makes it look batches up by their id.
+ */
+export const batchOf = (condition: string): string =>
+  `cross join lateral (select b.commit_number, b.received_at from raw_batch b where b.batch_id = c.batch_id and ${condition} offset 0) b`
 
 interface Identity {
   readonly tagRef: number

@@ -1,6 +1,6 @@
 import { WAVEFORM_SPAN_US } from '../domain/ingest/check-waveform.ts'
 import type { StoredWaveform } from '../domain/ingest/chunk.ts'
-import { instant, whole, type TagSpan } from './chunks.ts'
+import { batchOf, instant, whole, type TagSpan } from './chunks.ts'
 import { copyOut } from './copy.ts'
 import { createCopyReader } from './copy-reader.ts'
 import type { Tx } from './transaction.ts'
@@ -50,6 +50,6 @@ function query(spans: readonly TagSpan[], asOfCommit: number): string {
     from (values ${values.join(', ')}) as s (tag_ref, since, first, past)
     join waveform c on c.tag_ref = s.tag_ref and c.t_start >= s.since and c.t_start < s.past
      and c.t_start + c.n * c.interval_us * interval '1 microsecond' > s.first
-    join raw_batch b on b.batch_id = c.batch_id and b.commit_number <= ${whole(asOfCommit)}
+    ${batchOf(`b.commit_number <= ${whole(asOfCommit)}`)}
     order by c.tag_ref, c.t_start, c.revision`
 }

@@ -195,6 +195,24 @@ describe('storing batches', () => {
     }
   }, { nowUs: () => T0 + 86_400 * S }))
 
+  it('looks for chunks once, however many batches there are', using(async (plant) => {
+    for (let sequence = 1; sequence <= 40; sequence++) await plant.land(readingsBatch(series('p/a', sequence * 10, 10), { sequence }))
+    await plant.store()
+    const ref = await tagRef(plant, 'p/a')
+    const [looks, found] = await inSite(plant.pool, plant.site, async (tx) => {
+      const scans = async (): Promise<number> => Number((await tx.query<{ n: string }>(
+        "select sum(coalesce(idx_scan, 0) + seq_scan) as n from pg_stat_xact_user_tables where relname like 'reading_chunk%'")).rows[0]?.n ?? 0)
+      const before = await scans()
+      // As many tags as a fleet has; the others have no chunks.
+      const spans = Array.from({ length: 100 }, (_, i) => ({ tagRef: i === 0 ? ref : 1_000_000 + i, fromUs: T0, toUs: T0 + 1000 * S }))
+      const chunks = await loadChunks(tx, spans, 40, createDecodedCache({ maxBytes: 1e6 }))
+      return [await scans() - before, chunks.get(ref)?.length]
+    })
+    assert.equal(found, 40)
+    // One a span, and one for each chunk that the empty cache lacks.
+    assert.ok(looks <= 100 + 40, `${looks} looks: the history of batches must not multiply them`)
+  }))
+
   it('stores waveforms, counts repeats and revisions, sets aside those that cannot be', using(async (plant) => {
     const wave = (startS: number, first = 1, given = {}) => ({
       tag: 'p/w', startUs: T0 + startS * S, intervalUs: 39.0625, gatewayUs: T0, scale: 2, offset: 1, quality: 0, samples: Float32Array.of(first, 2, 3), ...given,
