@@ -37,7 +37,7 @@ export function createMbapDecoder(): (chunk: Uint8Array) => { frames: MbapFrame[
       at += HEADER - 1 + length
     }
     // A copy, so that a small rest does not keep a large chunk alive.
-    rest = broken === null ? bytes.slice(at) : new Uint8Array(0)
+    rest = broken === null ? Uint8Array.from(bytes.subarray(at)) : new Uint8Array(0)
     return { frames, broken }
   }
 }

@@ -35,7 +35,8 @@ export function readAnswer(request: ReadRequest, pdu: Uint8Array, atUs: number):
   if (code !== asked) return malformed(`function ${code ?? 'none'} where ${asked} was asked`)
   const bytes = dataBytes(request)
   if (second !== bytes || pdu.length !== bytes + 2) return malformed(`${pdu.length - 2} bytes of data, said to be ${second ?? 0}, where ${bytes} were asked`)
-  return { kind: 'data', data: pdu.slice(2), atUs }
+  // A Buffer's own slice would be a view that keeps all of the chunk alive.
+  return { kind: 'data', data: Uint8Array.from(pdu.subarray(2)), atUs }
 }
 
 const malformed = (why: string): Answer => ({ kind: 'malformed', why })

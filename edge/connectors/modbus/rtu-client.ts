@@ -38,8 +38,7 @@ export async function openRtuClient(openLine: OpenLine, options: ClientOptions, 
         counters.unexpected += 1
         return
       }
-      bytes = Buffer.concat([bytes, chunk.length > KEPT_BYTES ? chunk.subarray(-KEPT_BYTES) : chunk])
-      if (bytes.length > KEPT_BYTES) bytes = bytes.slice(-KEPT_BYTES)
+      bytes = Uint8Array.from(Buffer.concat([bytes, chunk.subarray(-KEPT_BYTES)]).subarray(-KEPT_BYTES))
       const found = findRtuAnswer(bytes, open.request)
       if (!found) return
       if (found.strayBytes > 0) counters.unexpected += 1

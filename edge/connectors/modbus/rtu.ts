@@ -37,7 +37,7 @@ export function findRtuAnswer(bytes: Uint8Array, request: ReadRequest): { pdu: U
     const end = at + length
     if (length === 0 || end + 2 > bytes.length) continue
     if (crc16(bytes, at, end) !== ((bytes[end] ?? 0) | ((bytes[end + 1] ?? 0) << 8))) continue
-    return { pdu: bytes.slice(at + 1, end), strayBytes: bytes.length - length - 2 }
+    return { pdu: bytes.subarray(at + 1, end), strayBytes: bytes.length - length - 2 }
   }
   return null
 }
