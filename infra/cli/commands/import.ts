@@ -33,7 +33,7 @@ export function addImportCommands(program: Command, open: Open): void {
       const { api, print } = await open(command)
       const text = await readFile(file, 'utf8').catch(() => { throw new CliError('not_found', `The file ${file} cannot be read; check the path.`) })
       let document: unknown
-      try { document = parseYaml(text) } catch (error) { throw new CliError('invalid', `${file}: ${(error as Error).message}`) }
+      try { document = parseYaml(text) } catch (error) { throw new CliError('invalid', `${file}: ${(error as Error).message.split('\n')[0] ?? ''}`) }
       const answer = await register(api, document)
       print.line(describeRegistration(answer))
       print.document(answer)

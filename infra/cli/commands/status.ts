@@ -20,8 +20,9 @@ export function addStatusCommand(program: Command, open: Open): void {
         const stored = await readFile(path.join(config.dataDir, 'status.json'), 'utf8').catch(() => undefined)
         // It tells of the platform of this machine, not of another.
         if (elsewhere || stored === undefined || !(error instanceof CliError) || error.code !== 'unreachable') throw error
-        parts = (JSON.parse(stored) as { parts: Part[] }).parts
-        print.line(`The API does not answer at ${api.url}; this is what the supervisor wrote last.`)
+        const last = JSON.parse(stored) as { parts: Part[]; updatedAt: string }
+        parts = last.parts
+        print.line(`The API does not answer at ${api.url}; this is what the supervisor wrote last, at ${last.updatedAt}. "npm start" starts it.`)
       }
       print.table(parts.map((part) => ({ ...part })), ['name', 'state', 'version', 'address', 'restarts', 'detail'])
       print.document({ reachable, parts })
