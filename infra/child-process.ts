@@ -43,6 +43,7 @@ export interface RunningChild {
   pid: number
   /** Resolves with the address it named, if it did; rejects if it ends or takes too long. */
   ready: Promise<string | undefined>
+  /** Resolves when it has ended and its output is in its log. */
   exited: Promise<Exit>
   kill(signal: NodeJS.Signals): void
   /** Asks it to stop, then makes it. */
@@ -51,6 +52,8 @@ export interface RunningChild {
 
 const probeEveryMs = 50
 const tailLines = 15
+/** A process that the child left behind may hold its output open for ever. */
+const lastWordsMs = 1_000
 
 /** Starts one process with its output going to its log file. */
 export async function launch(spec: ChildSpec): Promise<RunningChild> {
@@ -64,13 +67,14 @@ export async function launch(spec: ChildSpec): Promise<RunningChild> {
     detached: true,
     ...bound.options,
   })
-  const tail = record(child, spec.logFile)
+  const { tail, complete } = record(child, spec.logFile)
   const exited = new Promise<Exit>((resolve) => {
     child.once('exit', (code, signal) => {
       forgetProcess(spec.pidFile)
       // What it started itself, a forked trainer for example, must not outlive it.
       killGroup(child.pid)
-      resolve({ ...(code !== null && { code }), ...(signal && { signal }), at: new Date().toISOString() })
+      const exit: Exit = { ...(code !== null && { code }), ...(signal && { signal }), at: new Date().toISOString() }
+      void within(lastWordsMs, complete).then(() => { resolve(exit) })
     })
   })
   try {
@@ -100,6 +104,17 @@ export async function launch(spec: ChildSpec): Promise<RunningChild> {
       }
     },
   }
+}
+
+/** Resolves with the promise, or when it has taken too long. */
+function within(ms: number, promise: Promise<void>): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms)
+    void promise.then(() => {
+      clearTimeout(timer)
+      resolve()
+    })
+  })
 }
 
 function killGroup(leader: number | undefined) {
@@ -157,8 +172,15 @@ async function probe(attempt: (signal: AbortSignal) => Promise<void>, signal: Ab
   return undefined
 }
 
-/** Copies the child's output to its log; returns a function that gives the last lines. */
-function record(child: ChildProcess, file: string): () => string {
+interface Recording {
+  /** The last lines. */
+  tail: () => string
+  /** Resolves when all of the output is in the log. */
+  complete: Promise<void>
+}
+
+/** Copies the child's output to its log. */
+function record(child: ChildProcess, file: string): Recording {
   const log = openLogFile(file)
   let recent = ''
   for (const stream of [child.stdout, child.stderr]) {
@@ -167,6 +189,8 @@ function record(child: ChildProcess, file: string): () => string {
       recent = (recent + chunk.toString('utf8')).slice(-8_000)
     })
   }
-  child.once('close', () => { void log.close() })
-  return () => recent.trimEnd().split('\n').slice(-tailLines).map((line) => `  ${line}`).join('\n')
+  return {
+    tail: () => recent.trimEnd().split('\n').slice(-tailLines).map((line) => `  ${line}`).join('\n'),
+    complete: new Promise((resolve) => { child.once('close', () => { void log.close().then(resolve) }) }),
+  }
 }
