@@ -32,6 +32,15 @@ export async function spansOfBatches(tx: Tx, batches: readonly BatchInterval[], 
      select c.batch_id, c.tag_ref, ${timestampToUs('c.t_min')} as from_us, ${timestampToUs('c.t_max')} as to_us
      from b cross join t ${left('reading_chunk', 't_min')}
      union all
+     select b.batch_id, c.tag_ref, ${timestampToUs('p.t_min')} as from_us, ${timestampToUs('p.t_max')} as to_us
+     from b cross join t cross join lateral (
+       select * from reading_chunk c
+       where c.tag_ref = t.tag_ref and c.batch_id is null and c.part_batches @> array[b.batch_id]
+         and c.t_min >= date_bin('1 hour', ${usToTimestamp('b.from_us')}, timestamptz 'epoch') and c.t_min < ${usToTimestamp('b.before_us')}
+       offset 0
+     ) c cross join lateral unnest(c.part_batches, c.part_starts, c.part_ends) as p (batch_id, t_min, t_max)
+     where p.batch_id = b.batch_id and p.t_min >= ${usToTimestamp('b.from_us')} and p.t_min < ${usToTimestamp('b.before_us')}
+     union all
      select c.batch_id, c.tag_ref, ${timestampToUs('c.t_start')} as from_us,
             ${timestampToUs("c.t_start + c.n * c.interval_us * interval '1 microsecond'")} as to_us
      from b cross join t ${left('waveform', 't_start')}`,

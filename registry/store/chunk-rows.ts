@@ -1,5 +1,6 @@
-import { compactRun, cutRun, evenSpacing } from '../domain/ingest/runs.ts'
+import type { Bundle, BundlePart } from '../domain/ingest/bundle.ts'
 import type { Run, StoredWaveform } from '../domain/ingest/chunk.ts'
+import { compactRun, cutRun, evenSpacing } from '../domain/ingest/runs.ts'
 import { copyIn } from './copy.ts'
 import { createCopyWriter } from './copy-writer.ts'
 import { utcMonth } from './sql-time.ts'
@@ -16,7 +17,10 @@ export interface ChunkRow extends Run {
 export type WaveformInsert = Omit<StoredWaveform, 'commitNumber' | 'receivedUs'>
 
 const BLOCK_BYTES = 512 * 1024
-const CHUNK_COLUMNS = ['site_id', 'tag_ref', 't_min', 't_max', 'n', 'revision', 'batch_id', 'interval_us', 'times', 'vals', 'raws', 'quals'] as const
+const CHUNK_COLUMNS = [
+  'site_id', 'tag_ref', 't_min', 't_max', 'n', 'revision', 'batch_id', 'interval_us', 'times', 'vals', 'raws', 'quals',
+  'part_batches', 'part_starts', 'part_ends', 'part_counts',
+] as const
 const WAVEFORM_COLUMNS = ['site_id', 'tag_ref', 't_start', 'revision', 'batch_id', 'interval_us', 'scale', 'shift', 'quality', 'n', 'samples'] as const
 
 /** A run as rows: cut at midnights and at the largest size, without columns that say nothing. */
@@ -29,14 +33,22 @@ export async function insertChunks(tx: Tx, site: string, chunks: readonly ChunkR
   if (chunks.length > 0) await copyIn(tx, 'reading_chunk', CHUNK_COLUMNS, encodeChunks(site, chunks))
 }
 
+/** Stores bundles of one tag's chunks beside the chunks themselves, which are then to be forgotten. */
+export async function insertBundles(tx: Tx, site: string, tagRef: number, bundles: readonly Bundle[]): Promise<void> {
+  const rows = bundles.map((bundle) => ({ ...bundle, tagRef, batchId: null, revision: 0 }))
+  if (rows.length > 0) await copyIn(tx, 'reading_chunk', CHUNK_COLUMNS, encodeChunks(site, rows))
+}
+
 /** Stores waveforms by binary COPY. The months' partitions must be there. */
 export async function insertWaveforms(tx: Tx, site: string, waveforms: readonly WaveformInsert[]): Promise<void> {
   if (waveforms.length > 0) await copyIn(tx, 'waveform', WAVEFORM_COLUMNS, encodeWaveforms(site, waveforms))
 }
 
-function* encodeChunks(site: string, chunks: readonly ChunkRow[]): Generator<Uint8Array> {
+type StoredRow = Run & { readonly tagRef: number; readonly batchId: number | null; readonly revision: number; readonly parts?: readonly BundlePart[] }
+
+function* encodeChunks(site: string, chunks: readonly StoredRow[]): Generator<Uint8Array> {
   const writer = createCopyWriter(BLOCK_BYTES)
-  for (const { tagRef, batchId, revision, timesUs, values, raws, quality } of chunks) {
+  for (const { tagRef, batchId, revision, timesUs, values, raws, quality, parts } of chunks) {
     const n = timesUs.length
     const interval = evenSpacing(timesUs)
     writer.row(CHUNK_COLUMNS.length)
@@ -46,7 +58,8 @@ function* encodeChunks(site: string, chunks: readonly ChunkRow[]): Generator<Uin
     writer.timestamp(timesUs[n - 1]!)
     writer.int4(n)
     writer.int2(revision)
-    writer.int8(batchId)
+    if (batchId === null) writer.none()
+    else writer.int8(batchId)
     if (interval === null) {
       writer.none()
       writer.timestampArray(timesUs)
@@ -59,6 +72,14 @@ function* encodeChunks(site: string, chunks: readonly ChunkRow[]): Generator<Uin
     else writer.none()
     if (quality) writer.int2Array(quality)
     else writer.none()
+    if (parts) {
+      writer.int8Array(parts.map((part) => part.batchId))
+      writer.timestampArray(parts.map((part) => part.startUs))
+      writer.timestampArray(parts.map((part) => part.endUs))
+      writer.int4Array(parts.map((part) => part.n))
+    } else {
+      for (let i = 0; i < 4; i++) writer.none()
+    }
     if (writer.size > BLOCK_BYTES / 2) yield writer.take()
   }
   yield writer.end()

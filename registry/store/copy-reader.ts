@@ -10,6 +10,7 @@ const HEADER_BYTES = 19
 export interface CopyReader {
   /** False at the end. */
   next(): boolean
+  bool(): boolean | null
   int2(): number | null
   int4(): number | null
   /** Whole numbers up to 2^53. */
@@ -55,6 +56,10 @@ export function createCopyReader(bytes: Uint8Array): CopyReader {
       const fields = view.getInt16(at)
       at += 2
       return fields >= 0
+    },
+    bool() {
+      const from = field()
+      return from < 0 ? null : view.getUint8(from) === 1
     },
     int2: () => one((from) => view.getInt16(from)),
     int4: () => one((from) => view.getInt32(from)),

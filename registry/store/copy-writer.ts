@@ -1,7 +1,7 @@
 import { POSTGRES_EPOCH_US } from './sql-time.ts'
 
 /** Element types of arrays: their OIDs in every PostgreSQL. */
-const OID = { int2: 21, float4: 700, float8: 701, timestamptz: 1184 } as const
+const OID = { int2: 21, int4: 23, int8: 20, float4: 700, float8: 701, timestamptz: 1184 } as const
 
 const HIGH = 2 ** 32
 const SIGNATURE = Uint8Array.of(0x50, 0x47, 0x43, 0x4f, 0x50, 0x59, 0x0a, 0xff, 0x0d, 0x0a, 0x00, 0, 0, 0, 0, 0, 0, 0, 0)
@@ -27,7 +27,10 @@ export interface CopyWriter {
   float4Array(values: Float32Array): void
   /** 16 bits as they are: those above 32,767 become negative. */
   int2Array(values: Uint16Array | Int16Array): void
-  timestampArray(micros: Float64Array): void
+  int4Array(values: readonly number[]): void
+  /** Whole numbers up to 2^53. */
+  int8Array(values: readonly number[]): void
+  timestampArray(micros: Float64Array | readonly number[]): void
   /** Bytes written and not yet taken. */
   readonly size: number
   take(): Uint8Array
@@ -127,6 +130,20 @@ export function createCopyWriter(blockBytes = 64 * 1024): CopyWriter {
       for (let i = 0; i < values.length; i++, to += 6) {
         view.setInt32(to, 2)
         view.setInt16(to + 4, values[i]!)
+      }
+    },
+    int4Array(values) {
+      let to = array(OID.int4, values.length, 4)
+      for (let i = 0; i < values.length; i++, to += 8) {
+        view.setInt32(to, 4)
+        view.setInt32(to + 4, values[i]!)
+      }
+    },
+    int8Array(values) {
+      let to = array(OID.int8, values.length, 8)
+      for (let i = 0; i < values.length; i++, to += 12) {
+        view.setInt32(to, 8)
+        putInt64(to + 4, values[i]!)
       }
     },
     timestampArray(micros) {

@@ -43,6 +43,8 @@ export async function createIngestPlant(options: { kind?: 'plant' | 'simulation'
   const database = await freshDatabase(await useStack())
   const pool = createPool(database.url, { max: 6 })
   const admin = new pg.Pool({ connectionString: database.adminUrl, max: 1 })
+  // A file run by itself may stop the servers before it drops its plants.
+  admin.on('error', () => undefined)
   const objects = createMemoryObjectStore()
   const ctx: ServiceContext = { pool, objects, nowUs: options.nowUs ?? (() => T0 + 3600 * S) }
   const site = 'plant-1'

@@ -125,6 +125,8 @@ export interface TwinTagRow {
 
 /** Chunks looked at for a tag's newest reading: those of interleaved batches may begin later and still end earlier. */
 const NEWEST_CHUNKS = 8
+/** A bundle begins well before it ends, so more than that may have begun since. */
+const NEWEST_BUNDLES = 2
 
 /** The asset's tags as they are measured now, each with its newest reading (or the time of its newest waveform), and since when it has any. */
 export async function newestReadings(tx: Tx, assetRef: number): Promise<TwinTagRow[]> {
@@ -138,8 +140,11 @@ export async function newestReadings(tx: Tx, assetRef: number): Promise<TwinTagR
      left join lateral (
        select c.vals[c.n] as value, coalesce(c.quals[c.n], 0)::integer & 65535 as quality, c.t_max as at
        from (
-         select vals, quals, n, t_max, revision from reading_chunk
-         where t.kind = 'scalar' and tag_ref = t.tag_ref order by t_min desc limit ${NEWEST_CHUNKS}
+         (select vals, quals, n, t_max, revision from reading_chunk
+          where t.kind = 'scalar' and tag_ref = t.tag_ref order by t_min desc limit ${NEWEST_CHUNKS})
+         union all
+         (select vals, quals, n, t_max, revision from reading_chunk
+          where t.kind = 'scalar' and tag_ref = t.tag_ref and batch_id is null order by t_min desc limit ${NEWEST_BUNDLES})
        ) c
        order by c.t_max desc, c.revision desc limit 1
      ) r on true
