@@ -1,10 +1,10 @@
 import { z } from 'zod'
 import type { ArtifactTensor, ModelArtifact } from '../../registry/artifacts/model-artifact.ts'
-import { reconstructionErrors } from '../../registry/domain/scoring/reconstruction.ts'
+import { networkInputs, reconstructionErrors } from '../../registry/domain/scoring/reconstruction.ts'
 import { standardiserSchema, type Standardiser } from '../../registry/domain/scoring/standardise.ts'
-import { modelInputs } from './model-inputs.ts'
-import { checkRows, SCORING_BATCH, type Model } from './model.ts'
-import { loadTensorflow, type Tensor, type Tensor2D } from './tensorflow.ts'
+import { scoringOps, type DenseOps } from './dense-ops.ts'
+import { checkRows, SCORING_BATCH, type Model, type ModelScores } from './model.ts'
+import { loadTensorflow, type Tensor } from './tensorflow.ts'
 
 /** One dense layer: weights inputs × outputs row-major, then tanh, except after the last layer. */
 export interface DenseLayer {
@@ -25,19 +25,11 @@ export interface FittedAutoencoder {
 }
 
 /** The network's output as a tensor, for training (variables) and scoring (constants) alike. */
-export function forward(input: Tensor2D, parameters: readonly { weights: Tensor; bias: Tensor }[]): Tensor2D {
-  const tf = loadTensorflow()
-  return parameters.reduce<Tensor2D>((x, { weights, bias }, at) => {
-    const y = tf.add(tf.matMul(x, weights as Tensor2D), bias)
-    return (at === parameters.length - 1 ? y : tf.tanh(y)) as Tensor2D
+export function forward(input: Tensor, parameters: readonly { weights: Tensor; bias: Tensor }[], { layer, tanh }: DenseOps): Tensor {
+  return parameters.reduce((x, { weights, bias }, at) => {
+    const y = layer(x, weights, bias)
+    return at === parameters.length - 1 ? y : tanh(y)
   }, input)
-}
-
-/** Standardised rows as the network takes them. */
-export function networkInputs(rows: Float64Array, clip: number): Float32Array {
-  const out = new Float32Array(rows.length)
-  for (let i = 0; i < rows.length; i++) out[i] = Math.max(-clip, Math.min(clip, rows[i] as number))
-  return out
 }
 
 export function createAutoencoderModel({ standardiser, inputClip, layers }: FittedAutoencoder): Model {
@@ -51,17 +43,24 @@ export function createAutoencoderModel({ standardiser, inputClip, layers }: Fitt
     }))
     return tensors
   }
-  const reconstruct = (rows: Float64Array, n: number): Float32Array => {
+  const reconstruct = (inputs: Float32Array, n: number): Float32Array => {
     const tf = loadTensorflow()
-    const held = parameters()
-    const out = new Float32Array(rows.length)
-    for (let from = 0; from < n; from += SCORING_BATCH) {
-      const to = Math.min(n, from + SCORING_BATCH)
-      const part = networkInputs(rows.subarray(from * width, to * width), inputClip)
-      // Nothing is returned from tidy: it would look for tensors in every element of an array.
-      tf.tidy(() => { out.set(forward(tf.tensor2d(part, [to - from, width]), held).dataSync<'float32'>(), from * width) })
-    }
+    let out: Float32Array = inputs
+    // Nothing is returned from tidy: it would look for tensors in every element of an array.
+    tf.tidy(() => { out = forward(tf.tensor2d(inputs, [n, width]), parameters(), scoringOps()).dataSync<'float32'>() })
     return out
+  }
+  const scorePart = (rows: Float64Array, n: number): ModelScores => {
+    const { standardised, inputs, missing } = networkInputs(standardiser, inputClip, rows)
+    const outputs = reconstruct(inputs, n)
+    // A sensor that gave nothing must not add to the score: its output counts as met.
+    for (let i = 0; i < n; i++) {
+      if (missing[i] === 0) continue
+      for (let j = i * width; j < (i + 1) * width; j++) if (!Number.isFinite(rows[j])) outputs[j] = standardised[j] as number
+    }
+    const scores = reconstructionErrors(standardised, outputs, width)
+    for (let i = 0; i < n; i++) if (missing[i] === width) scores[i] = Number.NaN
+    return { scores, residuals: standardised }
   }
 
   return {
@@ -70,17 +69,15 @@ export function createAutoencoderModel({ standardiser, inputClip, layers }: Fitt
     scoreRows(rows, n) {
       checkRows(rows, n, width)
       if (n === 0) return { scores: new Float64Array(0), residuals: new Float64Array(0) }
-      const inputs = modelInputs(standardiser, rows)
-      const outputs = reconstruct(inputs.rows, n)
-      // A sensor that gave nothing must not add to the score: its output counts as met.
-      for (let i = 0; i < n; i++) {
-        if (inputs.missing[i] === 0) continue
-        for (let j = i * width; j < (i + 1) * width; j++) if (!Number.isFinite(rows[j])) outputs[j] = inputs.rows[j] as number
-      }
-      const scores = reconstructionErrors(inputs.rows, outputs, width)
-      for (let i = 0; i < n; i++) if (inputs.missing[i] === width) scores[i] = Number.NaN
+      if (n <= SCORING_BATCH) return scorePart(rows, n)
+      const scores = new Float64Array(n)
       const residuals = new Float64Array(rows.length)
-      for (let j = 0; j < rows.length; j++) residuals[j] = ((inputs.rows[j] as number) - (outputs[j] as number)) ** 2 / width
+      for (let from = 0; from < n; from += SCORING_BATCH) {
+        const to = Math.min(n, from + SCORING_BATCH)
+        const part = scorePart(rows.subarray(from * width, to * width), to - from)
+        scores.set(part.scores, from)
+        residuals.set(part.residuals, from * width)
+      }
       return { scores, residuals }
     },
     dispose() {

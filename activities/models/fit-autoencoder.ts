@@ -1,7 +1,8 @@
 import { refuse } from '../../registry/domain/errors.ts'
+import { networkInputs } from '../../registry/domain/scoring/reconstruction.ts'
 import { fitStandardiser } from '../../registry/domain/scoring/standardise.ts'
-import { forward, networkInputs, type DenseLayer, type FittedAutoencoder } from './autoencoder.ts'
-import { modelInputs } from './model-inputs.ts'
+import { forward, type DenseLayer, type FittedAutoencoder } from './autoencoder.ts'
+import { trainingOps } from './dense-ops.ts'
 import { seededRandom, shuffledIndices } from './seeded-random.ts'
 import { loadTensorflow, type Tensor, type Tensor2D, type Variable } from './tensorflow.ts'
 
@@ -56,7 +57,7 @@ export async function fitAutoencoder(
   const trained = n - heldOut
   // Fitted on the trained part alone, or the held-out loss would know the future.
   const standardiser = fitStandardiser(features, rows.subarray(0, trained * d))
-  const inputs = networkInputs(modelInputs(standardiser, rows).rows, INPUT_CLIP)
+  const { inputs } = networkInputs(standardiser, INPUT_CLIP, rows)
   // Few large steps: a step costs some milliseconds of bookkeeping, whatever its size.
   const batch = Math.max(32, Math.min(512, Math.ceil(trained / 8)))
 
@@ -64,7 +65,8 @@ export async function fitAutoencoder(
   const optimizer = tf.train.adam(learningRate)
   const all = tf.tensor2d(inputs.subarray(0, trained * d), [trained, d])
   const held = tf.tensor2d(inputs.subarray(trained * d), [heldOut, d])
-  const lossOf = (x: Tensor2D) => tf.losses.meanSquaredError(x, forward(x, parameters)).asScalar()
+  const ops = trainingOps()
+  const lossOf = (x: Tensor2D) => tf.losses.meanSquaredError(x, forward(x, parameters, ops)).asScalar()
 
   let best: { layers: DenseLayer[]; epoch: number; loss: number } | undefined
   let epoch = 0

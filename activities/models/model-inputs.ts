@@ -1,7 +1,4 @@
-import { standardise, type Standardiser } from '../../registry/domain/scoring/standardise.ts'
-
-/** Beyond this many standard deviations a value is absurd; its square must not overflow. */
-const LIMIT = 1e100
+import { bounded, standardise, type Standardiser } from '../../registry/domain/scoring/standardise.ts'
 
 export interface ModelInputs {
   /** Standardised, row-major, finite: a missing value is 0, the training mean. */
@@ -10,13 +7,9 @@ export interface ModelInputs {
   missing: Uint32Array
 }
 
-/** What every model kind computes on: raw feature values standardised, bounded, without NaN. */
+/** What a linear model computes on: raw feature values standardised, bounded, without NaN. */
 export function modelInputs(standardiser: Standardiser, rows: Float64Array): ModelInputs {
   const { rows: out, imputed } = standardise(standardiser, rows)
-  for (let i = 0; i < out.length; i++) {
-    const v = out[i] as number
-    if (v > LIMIT) out[i] = LIMIT
-    else if (v < -LIMIT) out[i] = -LIMIT
-  }
+  for (let i = 0; i < out.length; i++) out[i] = bounded(out[i] as number)
   return { rows: out, missing: imputed }
 }

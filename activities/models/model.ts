@@ -3,7 +3,7 @@ export const modelKinds = ['pca', 'autoencoder'] as const
 export type ModelKind = (typeof modelKinds)[number]
 
 /** At most this many rows go through the library at once: bounds memory, and is past the point where more is faster. */
-export const SCORING_BATCH = 4096
+export const SCORING_BATCH = 8192
 
 /**
  * Something that says how unlike normal a window is. Rows are raw feature values as stored: standardising, and what to

@@ -90,6 +90,11 @@ export function standardise(state: Standardiser, rows: Float64Array): Standardis
   return { rows: out, imputed }
 }
 
+/** Beyond this many standard deviations a value is absurd; its square must not overflow. */
+const LIMIT = 1e100
+
+export const bounded = (value: number): number => Math.max(-LIMIT, Math.min(LIMIT, value))
+
 /** Number of rows in a row-major block; refuses (`invalid`) a block that is not a whole number of rows. */
 export function checkedRowCount(rows: Float64Array, width: number): number {
   if (width < 1 || rows.length % width !== 0) {

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { describe, it } from 'node:test'
-import { createAutoencoderModel, autoencoderToArtifact } from '../../../../activities/models/autoencoder.ts'
+import { createAutoencoderModel, autoencoderToArtifact, forward } from '../../../../activities/models/autoencoder.ts'
+import { scoringOps, trainingOps } from '../../../../activities/models/dense-ops.ts'
 import { fitAutoencoder, layerSizes } from '../../../../activities/models/fit-autoencoder.ts'
 import { createModelCache, loadModel, modelFromArtifact } from '../../../../activities/models/load-model.ts'
 import { SCORING_BATCH } from '../../../../activities/models/model.ts'
 import { createPcaModel, fitPcaModel, pcaToArtifact } from '../../../../activities/models/pca.ts'
 import { runtimeDigest } from '../../../../activities/models/runtime.ts'
+import { seededRandom } from '../../../../activities/models/seeded-random.ts'
 import { loadTensorflow } from '../../../../activities/models/tensorflow.ts'
 import { decodeModelArtifact, encodeModelArtifact, modelArtifactDigest } from '../../../../registry/artifacts/model-artifact.ts'
 import { createMemoryObjectStore } from '../../../helpers/memory-object-store.ts'
@@ -93,6 +95,37 @@ describe('autoencoder', { skip }, () => {
       modelArtifactDigest(encodeModelArtifact(autoencoderToArtifact(await fitAutoencoder(names, rows, { epochs: 3, seed }))))
     assert.equal(await digest(5), await digest(5))
     assert.notEqual(await digest(5), await digest(6))
+  })
+
+  it('gives a row alone the bits it has in a batch, for narrow networks too', () => {
+    const tf = loadTensorflow()
+    const ops = scoringOps()
+    const random = seededRandom(3)
+    const values = (count: number, scale: number) => Float32Array.from({ length: count }, () => (random() - 0.5) * scale)
+    for (const width of [2, 4, 5, 13, 40]) {
+      const sizes = layerSizes(width)
+      const parameters = sizes.slice(1).map((outputs, at) => ({
+        weights: tf.tensor2d(values(sizes[at]! * outputs, 1), [sizes[at]!, outputs]), bias: tf.tensor1d(values(outputs, 1)),
+      }))
+      const some = values(100 * width, 6)
+      const outputs = (from: number, count: number) => tf.tidy(() =>
+        forward(tf.tensor2d(some.slice(from * width, (from + count) * width), [count, width]), parameters, ops).arraySync() as number[][])
+      const together = outputs(0, 100)
+      for (let row = 0; row < 100; row++) assert.deepEqual(outputs(row, 1)[0], together[row])
+      assert.deepEqual(outputs(30, 7), together.slice(30, 37))
+      tf.dispose(parameters.flatMap(({ weights, bias }) => [weights, bias]))
+    }
+  })
+
+  it('scores by the network that was trained, to the bit', async () => {
+    const tf = loadTensorflow()
+    const { layers } = await fitAutoencoder(featureNames(40), syntheticRows(N, 40), { epochs: 2 })
+    const [trained, scored] = tf.tidy(() => {
+      const parameters = layers.map(({ inputs, outputs, weights, bias }) => ({ weights: tf.tensor2d(weights, [inputs, outputs]), bias: tf.tensor1d(bias) }))
+      const x = tf.tensor2d(Float32Array.from(syntheticRows(700, 40, { seed: 3 })), [700, 40])
+      return [trainingOps(), scoringOps()].map((ops) => forward(x, parameters, ops).arraySync())
+    })
+    assert.deepEqual(scored, trained)
   })
 
   it('leaks no tensor in fitting, failing or scoring; a disposed model scores again', async () => {

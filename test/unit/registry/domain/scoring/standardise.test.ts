@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { reconstructionErrors, squaredResiduals } from '../../../../../registry/domain/scoring/reconstruction.ts'
 import { fitStandardiser, standardise, standardiserSchema } from '../../../../../registry/domain/scoring/standardise.ts'
 import { topContributions } from '../../../../../registry/domain/scoring/contributions.ts'
 
@@ -45,16 +44,7 @@ describe('standardise', () => {
   })
 })
 
-describe('reconstruction and contributions', () => {
-  it('the error is the mean of the squared residuals', () => {
-    const x = Float64Array.of(1, 2, 3, 4, 5, 6)
-    const y = Float32Array.of(1, 0, 3, 4, 5, 3)
-    assert.deepEqual([...reconstructionErrors(x, y, 3)], [4 / 3, 3])
-    assert.deepEqual([...squaredResiduals(x.subarray(0, 3), y.subarray(0, 3))], [0, 4, 0])
-    assert.throws(() => reconstructionErrors(x, y.subarray(1), 3), { code: 'invalid' })
-    assert.ok(Number.isNaN(reconstructionErrors(x, Float64Array.of(1, NaN, 3, 4, 5, 6), 3)[0]))
-  })
-
+describe('contributions', () => {
   it('names the drivers, largest first, with shares that sum to one', () => {
     const names = ['a', 'b', 'c', 'd']
     assert.deepEqual(topContributions(names, [3, 4, NaN, 1], 2), [{ feature: 'b', share: 0.5 }, { feature: 'a', share: 0.375 }])
