@@ -18,8 +18,8 @@ export interface MqttLink {
 export interface LinkOptions {
   readonly address: MqttAddress
   readonly clientId: string
-  readonly topic: string
-  readonly onMessage: (payload: Uint8Array) => void
+  /** What is heard, by topic. */
+  readonly hear: Readonly<Record<string, (payload: Uint8Array) => void>>
   readonly connectTimeoutMs: number
   readonly keepaliveSeconds: number
   readonly signal: AbortSignal
@@ -31,7 +31,7 @@ export interface LinkOptions {
  * that every broker will do; a clean session, for the same reason.
  */
 export async function openLink(options: LinkOptions): Promise<MqttLink> {
-  const { address, clientId, topic, onMessage, connectTimeoutMs, keepaliveSeconds, signal } = options
+  const { address, clientId, hear, connectTimeoutMs, keepaliveSeconds, signal } = options
   const settings: IClientOptions = {
     clientId, clean: true, protocolVersion: 4, reconnectPeriod: 0, connectTimeout: connectTimeoutMs, keepalive: keepaliveSeconds,
     ...(address.username !== undefined && { username: address.username }),
@@ -48,9 +48,10 @@ export async function openLink(options: LinkOptions): Promise<MqttLink> {
   try {
     if (signal.aborted) throw new Error('stopped')
     await connected(client, closed)
-    client.on('message', (_topic, payload) => { onMessage(payload) })
-    const [grant] = await Promise.race([client.subscribeAsync(topic, { qos: 1 }), closed.then((why) => { throw new Error(why) })])
-    if (grant && grant.qos > 2) throw new Error(`the broker refuses the subscription to ${topic}; check the user's rights`)
+    client.on('message', (topic, payload) => { hear[topic]?.(payload) })
+    const grants = await Promise.race([client.subscribeAsync(Object.keys(hear), { qos: 1 }), closed.then((why) => { throw new Error(why) })])
+    const refused = grants.find(({ qos }) => qos > 2)
+    if (refused) throw new Error(`the broker refuses the subscription to ${refused.topic}; check the user's rights`)
   } catch (error) {
     client.end(true)
     throw error

@@ -14,6 +14,8 @@ export interface Source {
    * from `outlet.position(key)`, which is exactly as far as what it delivered is safe.
    */
   run(outlet: Outlet, signal: AbortSignal): Promise<void>
+  /** Who gives the source times: the device, or (unless told) the gateway when it reads. */
+  readonly time?: 'device' | 'gateway'
   /** What the connector knows of its machine's side; cheap, asked for every few seconds. */
   health?(): SourceHealth
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Logger } from 'pino'
 import { acknowledgementSchema, topics, type Acknowledgement } from '../registry/domain/contract/batch.ts'
+import { DomainError } from '../registry/domain/errors.ts'
 import { createBackoff } from './backoff.ts'
 import { createBell, firstOf } from './bell.ts'
 import type { DurableBuffer, QueuedBatch } from './buffer/buffer.ts'
@@ -13,9 +14,21 @@ export interface UplinkOptions {
   readonly mqtt: MqttAddress
   readonly log: Logger
   readonly tuning?: Partial<UplinkTuning>
+  /** What else goes over the same connection. */
+  readonly beside?: LinkUser
+  /** Most bytes of batches a second; no limit unless told. */
+  readonly bytesPerSec?: number
   /** After every acknowledgement that took a batch out of the buffer. */
   readonly onAcknowledged?: (batch: QueuedBatch, acknowledgement: Acknowledgement) => void
   readonly random?: () => number
+}
+
+/** Shares the uplink's connection. */
+export interface LinkUser {
+  readonly hear: Readonly<Record<string, (payload: Uint8Array) => void>>
+  /** There is a connection, until it is lost; the latter is told again with each vain try. */
+  connected(link: MqttLink): void
+  lost(reason: string): void
 }
 
 export interface UplinkTuning {
@@ -45,6 +58,8 @@ export interface UplinkStatus {
   readonly acknowledged: Readonly<Record<Acknowledgement['status'], number>>
 }
 
+const DISK_RETRY_MS = 1_000
+
 /** Ships queued batches, oldest first, several on their way at once; a batch leaves the buffer when the platform says it is safe. */
 export interface Uplink {
   run(signal: AbortSignal): Promise<void>
@@ -60,7 +75,7 @@ interface Flight {
 }
 
 export function createUplink(options: UplinkOptions): Uplink {
-  const { buffer, site, gateway, mqtt, log, onAcknowledged, random = Math.random } = options
+  const { buffer, site, gateway, mqtt, log, onAcknowledged, beside, bytesPerSec = Infinity, random = Math.random } = options
   const tuning = { ...defaultTuning, ...options.tuning }
   const flights = new Map<string, Flight>()
   const progress = createBell()
@@ -71,6 +86,18 @@ export function createUplink(options: UplinkOptions): Uplink {
   let leaving: number[] = []
   let removal: Promise<void> | undefined
   let failure: Error | undefined
+  /** Bytes sent ahead of the bandwidth limit. */
+  let owedBytes = 0
+  let paidMs = performance.now()
+
+  /** Milliseconds until the bandwidth limit lets the next batch go; 0 when it may. */
+  function holdMs(): number {
+    if (bytesPerSec === Infinity) return 0
+    const now = performance.now()
+    owedBytes = Math.max(0, owedBytes - ((now - paidMs) / 1000) * bytesPerSec)
+    paidMs = now
+    return (owedBytes / bytesPerSec) * 1000
+  }
 
   const keyOf = ({ epoch, sequence }: { epoch: string; sequence: number }) => `${epoch}/${sequence}`
   const flightBytes = () => [...flights.values()].reduce((sum, { batch }) => sum + batch.byteLength, 0)
@@ -79,6 +106,7 @@ export function createUplink(options: UplinkOptions): Uplink {
     const bytes = buffer.batchBytes(flight.batch.key)
     if (!bytes) return false
     link.publish(topics.batch(site, gateway), bytes)
+    owedBytes += bytes.byteLength
     flight.sentMs = performance.now()
     flight.tries++
     counts.sent++
@@ -91,6 +119,7 @@ export function createUplink(options: UplinkOptions): Uplink {
     let bytes = flightBytes()
     for (const batch of buffer.listBatches(cursor, Math.max(0, tuning.window - flights.size))) {
       if (flights.size > 0 && bytes + batch.byteLength > tuning.windowBytes) return false
+      if (holdMs() > 0) return false
       cursor = batch.key
       // Its acknowledgement has come and its removal is on the way to disk.
       if (leaving.includes(batch.key)) continue
@@ -146,7 +175,14 @@ export function createUplink(options: UplinkOptions): Uplink {
     try {
       while (leaving.length > 0) {
         const keys = [...leaving]
-        await buffer.removeBatches(keys)
+        try {
+          await buffer.removeBatches(keys)
+        } catch (error) {
+          // A disk that takes no writes: they stay in the file, and shipping goes on without them.
+          if (!(error instanceof DomainError) || error.code !== 'unavailable') throw error
+          await createBell().wait(undefined, DISK_RETRY_MS)
+          continue
+        }
         leaving = leaving.filter((key) => !keys.includes(key))
       }
     } catch (error) {
@@ -171,8 +207,9 @@ export function createUplink(options: UplinkOptions): Uplink {
       while (open && !signal.aborted && !failure) {
         const hasRoom = pump(link)
         resendOverdue(link)
+        const held = holdMs()
         await firstOf(signal, (inner) => [
-          progress.wait(inner, tuning.acknowledgementTimeoutMs / 4),
+          progress.wait(inner, held > 0 ? Math.min(held, tuning.acknowledgementTimeoutMs / 4) : tuning.acknowledgementTimeoutMs / 4),
           ...(hasRoom ? [buffer.waitForBatch(cursor, inner)] : []),
         ])
       }
@@ -188,14 +225,15 @@ export function createUplink(options: UplinkOptions): Uplink {
       while (!signal.aborted) {
         try {
           const link = await openLink({
-            address: mqtt, clientId: `twinward-${gateway}-${buffer.epoch}`, topic: topics.acknowledgement(site, gateway),
-            onMessage: acknowledge, connectTimeoutMs: tuning.connectTimeoutMs, keepaliveSeconds: tuning.keepaliveSeconds, signal,
+            address: mqtt, clientId: `twinward-${gateway}-${buffer.epoch}`, hear: { [topics.acknowledgement(site, gateway)]: acknowledge, ...beside?.hear },
+            connectTimeoutMs: tuning.connectTimeoutMs, keepaliveSeconds: tuning.keepaliveSeconds, signal,
           })
           connected = true
           counts.connections++
           lastError = null
           const openedMs = performance.now()
           log.info('connected to the broker')
+          beside?.connected(link)
           await session(link, signal)
           // A connection that the broker ends at once is a failed one: only one that held begins anew with short waits.
           if (performance.now() - openedMs > 5_000) backoff.reset()
@@ -203,6 +241,7 @@ export function createUplink(options: UplinkOptions): Uplink {
           lastError = error instanceof Error ? error.message : String(error)
         }
         connected = false
+        beside?.lost(lastError ?? 'the connection ended')
         if (failure) throw failure
         if (signal.aborted) return
         const waitMs = backoff.next()

@@ -75,6 +75,7 @@ export const gatewayStatusSchema = z
       state: z.enum(['ok', 'unsure']), skewUs: z.number().nullable().describe('Gateway minus platform; null before the first reply'), jumps: z.number(),
     }),
     connectors: z.array(connectorStatusSchema).max(1000),
+    counters: z.record(z.string(), z.number()).default({}).describe('Since the buffer was made, or since start'),
   })
   .meta({ id: 'GatewayStatus' })
 export type GatewayStatus = z.infer<typeof gatewayStatusSchema>
@@ -122,6 +123,7 @@ export const gatewayReportExample: GatewayReport = {
     rate: { inPerSec: 100, acknowledgedPerSec: 100 },
     clock: { state: 'ok', skewUs: 1_400, jumps: 0 },
     connectors: [{ id: 'plc-7', type: 'opcua', state: 'down', detail: 'no answer', lastReadingUs: 1_772_366_390_000_000, counters: { reconnects: 3 } }],
+    counters: { appended: 1_000_000, acknowledged: 998_800 },
   },
   gaps: [{ id: '9f2c64b01d7a33e8-1', revision: 1, cause: 'source_silent', tag: 'pump-1/motor-temp', source: 'plc-7', fromUs: 1_772_366_390_000_000, toUs: null, lost: null, detail: null }],
   mappings: [], commands: [],

@@ -1,0 +1,209 @@
+import { mkdirSync } from 'node:fs'
+import path from 'node:path'
+import type { Logger } from 'pino'
+import type { GatewayStatus } from '../../registry/domain/contract/gateway-report.ts'
+import type { DurableBuffer } from '../buffer/buffer.ts'
+import { openLmdbBuffer } from '../buffer/lmdb-buffer.ts'
+import { createGatewayClock, type ClockSources } from '../clock.ts'
+import type { SecretReference } from '../connectors/kind.ts'
+import { createCutter, defaultCutLimits, type CutLimits } from '../cutter.ts'
+import { createGapBook } from '../gap-book.ts'
+import { createLiveSource, type LiveSource } from '../live-source.ts'
+import { createOutlet } from '../outlet.ts'
+import type { Outlet, Source } from '../source.ts'
+import { createPresence, type Presence } from '../presence.ts'
+import { createRecaller } from '../recall.ts'
+import { createReporter } from '../reporter.ts'
+import { createRoomKeeper, type RoomKeeper } from '../room-keeper.ts'
+import { tagMapDigest } from '../tag-map.ts'
+import { createUplink, type UplinkTuning } from '../uplink.ts'
+import { createNotes, doubtTimes } from './notes.ts'
+import type { SitePlan, SourcePlan } from './plan.ts'
+import { statusOf, type Troubles } from './status.ts'
+
+export interface RunSiteOptions {
+  readonly plan: SitePlan
+  readonly secret: (reference: SecretReference) => string
+  readonly version: string
+  readonly log: Logger
+  /** The clocks of the machine; a test gives its own. */
+  readonly clocks?: ClockSources
+  readonly cut?: Partial<CutLimits>
+  readonly uplink?: Partial<UplinkTuning>
+  readonly reportEveryMs?: number
+}
+
+/** A gateway that runs by a site file until it is stopped. */
+export interface RunningSite {
+  status(): GatewayStatus
+  /**
+   * Puts another plan in force: sources that changed are restarted, the others do not notice. False when more than its
+   * sources changed: then the gateway has to be started anew with it.
+   */
+  apply(plan: SitePlan): Promise<boolean>
+  /** Something the status must show until it is mended (a site file that cannot be used). */
+  trouble(name: string, text: string | null): void
+  /** Resolves when it has been stopped; rejects when it cannot go on (the buffer was taken over). */
+  readonly ended: Promise<void>
+  stop(): Promise<void>
+}
+
+/** One source at work. */
+interface Running {
+  readonly plan: SourcePlan
+  readonly source: Source
+  readonly live: LiveSource
+  readonly presence: Presence
+  stop(): Promise<void>
+}
+
+const TICK_MS = 1_000
+const CARE_EVERY_TICKS = 60
+
+/** Opens the buffer and starts everything; what a former run left in the buffer ships first. */
+export async function runSite({ plan: first, secret, version, log, clocks = machineClocks, cut, uplink: tuning, reportEveryMs }: RunSiteOptions): Promise<RunningSite> {
+  let plan = first
+  const { site, gateway } = plan
+  const buffer = await openLmdbBuffer({ directory: plan.buffer.directory, capBytes: plan.buffer.capBytes, archiveBytes: plan.buffer.keepRaw?.bytes ?? 0 })
+  const clock = createGatewayClock(clocks)
+  const nowUs = () => clock.nowUs()
+  const gaps = createGapBook(buffer)
+  const limits = { ...defaultCutLimits, ...cut }
+  const running = new Map<string, Running>()
+  const troubles: Troubles = new Map()
+  const notes = createNotes({ gaps, troubles, nowUs, log })
+  const counts = { flagged: 0, duplicates: 0 }
+  const all = new AbortController()
+  const { signal } = all
+
+  const recaller = createRecaller({ buffer, site, gateway, limits, nowUs, keepsRaw: plan.buffer.keepRaw !== null })
+  const cutter = createCutter({
+    buffer, site, gateway, limits, nowUs, gaps, recaller, order: plan.outage,
+    sources: () => [...running.values()].map(({ source, presence }) => ({ id: source.id, mode: source.mode, silent: presence.allSilent(nowUs()) })),
+    onFlagged: ({ flagged, duplicates }) => {
+      counts.flagged += flagged
+      counts.duplicates += duplicates
+    },
+  })
+  const room = createRoomKeeper({ buffer, policy: plan.buffer.whenFull, gaps, inHand: (id) => cutter.inHand(id) })
+  const uplinkStatus = () => uplink.status()
+  const status = statusOf({ buffer, room, clock, running: () => running.values(), troubles, uplink: uplinkStatus, counts, directory: plan.buffer.directory })
+  const reporter = createReporter({
+    site, gateway, version, buffer, gaps, recaller, clock, status, log,
+    ...(reportEveryMs !== undefined && { everyMs: reportEveryMs }),
+    onClock: (jump) => { notes.clock(jump) },
+  })
+  const { url, username, password } = plan.platform
+  const uplink = createUplink({
+    buffer, site, gateway, log, beside: reporter,
+    mqtt: { url, ...(username !== null && { username }), ...(password !== null && { password: secret(password) }) },
+    ...(tuning && { tuning }), ...(plan.bandwidth !== null && { bytesPerSec: plan.bandwidth }),
+    onAcknowledged: (batch, { status: outcome, code }) => {
+      if (outcome !== 'quarantined') return
+      const nowUs = nowUs()
+      void buffer.write(gaps.note([{ cause: 'quarantined', fromUs: nowUs, toUs: nowUs, lost: batch.count, detail: `the platform set batch ${batch.epoch}/${batch.sequence} aside: ${code ?? 'no reason given'}` }]))
+    },
+  })
+
+  function start(sourcePlan: SourcePlan): void {
+    const { id, kind, config, map, tags } = sourcePlan
+    const directory = path.join(plan.buffer.directory, 'connectors', id)
+    const source = kind.create(config, { id, map, tags, directory, secret, log: log.child({ source: id }), nowUs })
+    const presence = createPresence(map, nowUs())
+    const ending = new AbortController()
+    const outlet = createOutlet({
+      buffer, source, limits, nowUs, signal: ending.signal, room, gaps,
+      onDelivered: (blocks) => { notes.presence(presence.seen(blocks, nowUs()), id) },
+      onDisk: (problem) => { notes.disk(problem) },
+    })
+    const doubting: Outlet = source.time === 'device' ? outlet : {
+      ...outlet,
+      deliver: (delivery) => outlet.deliver(clock.status().state === 'ok' ? delivery : { ...delivery, blocks: doubtTimes(delivery.blocks) }),
+    }
+    const live = createLiveSource({ source, outlet: doubting, log, nowUs })
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    const done = live.run(ending.signal)
+    running.set(id, {
+      plan: sourcePlan, source, live, presence,
+      async stop() {
+        ending.abort()
+        await done
+        running.delete(id)
+      },
+    })
+  }
+
+  async function startAll(): Promise<void> {
+    mkdirSync(plan.buffer.directory, { recursive: true })
+    for (const { map } of plan.sources) await buffer.keepDocument(tagMapDigest(map), map)
+    for (const source of plan.sources) start(source)
+  }
+
+  let ticks = 0
+  const tick = () => {
+    const jump = clock.tick()
+    if (jump) notes.clock(jump)
+    for (const [id, { presence }] of running) notes.presence(presence.tick(nowUs()), id)
+    if (ticks++ % CARE_EVERY_TICKS === 0) void care(buffer, room, plan, nowUs(), log)
+  }
+
+  await startAll()
+  const timer = setInterval(tick, TICK_MS)
+  const parts = [uplink.run(signal), cutter.run(signal), reporter.run(signal)]
+  const failed = Promise.race(parts.map((part) => part.then(() => new Promise<never>(() => {}))))
+  const ended = (async () => {
+    try {
+      await Promise.race([failed, new Promise<void>((resolve) => { signal.addEventListener('abort', () => { resolve() }, { once: true }) })])
+    } finally {
+      all.abort()
+      clearInterval(timer)
+      await Promise.allSettled([...running.values()].map((source) => source.stop()))
+      await Promise.allSettled(parts)
+      await buffer.close()
+    }
+  })()
+  // Whoever awaits `ended` hears of a failure; nobody need.
+  ended.catch(() => {})
+
+  return {
+    status,
+    trouble: (name, text) => {
+      if (text === null) troubles.delete(name)
+      else troubles.set(name, text)
+    },
+    async apply(next) {
+      if (!sameGateway(plan, next)) return false
+      const former = new Map(plan.sources.map((source) => [source.id, source]))
+      const changed = next.sources.filter(({ id, digest }) => former.get(id)?.digest !== digest)
+      const gone = plan.sources.filter(({ id }) => !next.sources.some((source) => source.id === id))
+      for (const { map } of changed) await buffer.keepDocument(tagMapDigest(map), map)
+      await Promise.all([...changed, ...gone].map(async ({ id }) => running.get(id)?.stop()))
+      plan = next
+      for (const source of changed) start(source)
+      reporter.hurry()
+      return true
+    },
+    ended,
+    async stop() {
+      all.abort()
+      await ended
+    },
+  }
+}
+
+const machineClocks: ClockSources = { systemUs: () => Date.now() * 1000, evenUs: () => performance.now() * 1000 }
+
+/** Everything but the sources. */
+function sameGateway(a: SitePlan, b: SitePlan): boolean {
+  const rest = ({ sources: _sources, ...plan }: SitePlan) => JSON.stringify(plan)
+  return rest(a) === rest(b)
+}
+
+async function care(buffer: DurableBuffer, room: RoomKeeper, { buffer: { maxAgeMs, keepRaw } }: SitePlan, atUs: number, log: Logger): Promise<void> {
+  try {
+    if (maxAgeMs !== null) await room.expire(atUs - maxAgeMs * 1000)
+    if (keepRaw) while ((await buffer.pruneArchive(atUs - keepRaw.ageMs * 1000)) > 0) await new Promise((resolve) => setImmediate(resolve))
+  } catch (error) {
+    log.warn({ err: error }, 'old readings could not be cleared; the next minute tries again')
+  }
+}
