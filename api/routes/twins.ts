@@ -24,6 +24,7 @@ const summary = {
   confidence: z.number().nullable().describe('Probability that a normal window scores lower'),
   scoreId: z.string().nullable(),
   scoredAt: z.string().nullable().describe('End of the newest scored window, in event time'),
+  hopSeconds: z.number().nullable().describe('How far apart windows are while data comes'),
   lane: laneSchema.nullable().describe('backfill: known from imported history alone'),
   severity: severitySchema.nullable().describe('Worst open alert'),
   openAlerts: z.number().int(),

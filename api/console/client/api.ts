@@ -1,3 +1,4 @@
+import { sentence } from './text/sentence.ts'
 import type { Page } from './types.ts'
 
 /** Calls to the same origin. The session cookie travels by itself; no key is ever held by the page. */
@@ -26,8 +27,9 @@ async function call<T>(method: string, path: string, query: Query = {}, body?: u
   if (response.ok) return (text === '' ? undefined : JSON.parse(text)) as T
   let detail = `The platform answered ${response.status}.`
   try {
-    const problem = JSON.parse(text) as { detail?: string; title?: string }
-    detail = problem.detail ?? problem.title ?? detail
+    const problem = JSON.parse(text) as { detail?: string; title?: string; instance?: string }
+    const trace = response.status >= 500 ? problem.instance?.split(':').at(-1) : undefined
+    detail = `${sentence(problem.detail ?? problem.title ?? detail)}${trace === undefined ? '' : ` Trace ${trace}`}`
   } catch { /* not a problem document */ }
   // A session that ran out shows at the first answer; whoever asks for one learns it from the answer itself.
   if (response.status === 401 && path !== '/v1/session' && path !== '/v1/me') dispatchEvent(new Event(SIGNED_OUT))

@@ -24,6 +24,8 @@ export interface TwinSummary {
   health: number | null
   confidence: number | null
   scoredAt: string | null
+  /** How far apart windows are while data comes. */
+  hopSeconds: number | null
   /** `backfill`: known from imported history alone. */
   lane: 'live' | 'backfill' | null
   /** Worst open alert, if any. */

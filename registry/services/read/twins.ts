@@ -8,7 +8,7 @@ import type { PolicyRule } from '../../domain/policy/policy.ts'
 import { healthOf, ruleCloseness, surpriseOf, type RuleCloseness } from '../../domain/twin/health.ts'
 import { answerQuestions, type Questions } from '../../domain/twin/questions.ts'
 import { timeToReach, trendOf, type Trend } from '../../domain/twin/trend.ts'
-import { releaseDefinitions, type ReleaseDefinition } from '../../store/judging-definitions.ts'
+import { featureSetDefinitions, releaseDefinitions, type ReleaseDefinition } from '../../store/judging-definitions.ts'
 import { inSite, type Tx } from '../../store/transaction.ts'
 import type { ServiceContext } from '../context.ts'
 import { decodeCursor, toPage, type Page, type PageInput } from './page.ts'
@@ -29,6 +29,8 @@ export interface TwinSummary {
   readonly confidence: number | null
   readonly scoreId: string | null
   readonly scoredAt: string | null
+  /** How far apart windows are while data comes. */
+  readonly hopSeconds: number | null
   /** `backfill`: known from imported history alone, nothing live was scored yet. */
   readonly lane: Lane | null
   readonly severity: Severity | null
@@ -156,20 +158,26 @@ export async function twinTrend(
   })
 }
 
-async function releasesOf(tx: Tx, rows: readonly TwinRow[]): Promise<Map<number, ReleaseDefinition>> {
+type Judge = ReleaseDefinition & { readonly hopUs: number }
+
+async function releasesOf(tx: Tx, rows: readonly TwinRow[]): Promise<Map<number, Judge>> {
   const refs = [...new Set(rows.flatMap((row) => (row.release_ref === null ? [] : [row.release_ref])))]
-  return new Map((await releaseDefinitions(tx, refs)).map((release) => [release.releaseRef, release]))
+  const releases = await releaseDefinitions(tx, refs)
+  const sets = await featureSetDefinitions(tx, [...new Set(releases.map(({ featureSetRef }) => featureSetRef))])
+  const hops = new Map(sets.map(({ featureSetRef, set }) => [featureSetRef, set.hopUs]))
+  return new Map(releases.map((release) => [release.releaseRef, { ...release, hopUs: hops.get(release.featureSetRef) ?? 0 }]))
 }
 
-function summaryOf(row: TwinRow, releases: ReadonlyMap<number, ReleaseDefinition>, sparks: ReadonlyMap<number, (number | null)[]>): TwinSummary {
-  const rules = (row.release_ref === null ? undefined : releases.get(row.release_ref)?.policy.rules) ?? []
+function summaryOf(row: TwinRow, releases: ReadonlyMap<number, Judge>, sparks: ReadonlyMap<number, (number | null)[]>): TwinSummary {
+  const release = row.release_ref === null ? undefined : releases.get(row.release_ref)
+  const rules = release?.policy.rules ?? []
   return {
     site: row.site_id, asset: row.asset_id, name: row.name, class: row.class, family: row.family_id, line: row.line_id, owner: row.owner_id,
     criticality: row.business.criticality ?? 'medium',
     health: row.decision ? healthOf(ruleCloseness(rules, row.decision)) : null,
     score: row.score, confidence: row.confidence, scoreId: row.score_id,
     scoredAt: row.window_end_us === null ? null : microsToIso(Number(row.window_end_us)),
-    lane: row.lane, severity: row.severity, openAlerts: row.open_alerts, trend: sparks.get(row.asset_ref) ?? [],
+    hopSeconds: release === undefined ? null : release.hopUs / 1_000_000, lane: row.lane, severity: row.severity, openAlerts: row.open_alerts, trend: sparks.get(row.asset_ref) ?? [],
   }
 }
 

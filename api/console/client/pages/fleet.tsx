@@ -1,8 +1,10 @@
 import { getPages } from '../api.ts'
+import { now } from '../clock.ts'
 import { Ago, Badge, counted, Empty, Notice, Tabs, When } from '../parts/bits.tsx'
 import { Sparkline } from '../parts/sparkline.tsx'
 import { setParams, usePageTitle } from '../router.ts'
-import { needsOf, rankOf, stateText, type Need } from '../text/alerts.ts'
+import { needsOf, rankOf, silentFor, type Need } from '../text/alerts.ts'
+import { spanText } from '../text/time.ts'
 import type { AlertRow, Page, TwinSummary } from '../types.ts'
 import { useData, type Loaded } from '../use-data.ts'
 
@@ -50,13 +52,19 @@ export function FleetPage({ url, alerts, gatesForMe }: { url: URL; alerts: Loade
 
 /** The one thing to know at three in the morning. */
 function Now({ needs, names, twins }: { needs: Need[]; names: Map<string, string>; twins: TwinSummary[] }) {
+  const nowMs = now.use()
+  const silent = twins.filter((twin) => silentFor(twin, nowMs) !== null)
+  const silence = silent.length > 0 && (
+    <p class="silence"><strong>{silent.length === 1 ? '1 machine is silent' : `${silent.length} machines are silent`}</strong>: no new window from {silent.slice(0, 4).map((twin, i) => <>{i > 0 && ', '}<a href={twinHref(twin)}>{twin.name}</a></>)}{silent.length > 4 && ` and ${silent.length - 4} more`}. What it does now is not known: look at its gateway.</p>
+  )
   const newest = twins.map((twin) => twin.scoredAt).filter((at): at is string => at !== null).sort().at(-1)
   if (needs.length === 0) {
     const inHand = twins.filter((twin) => twin.openAlerts > 0).length
     return (
-      <section class="now now-calm" role="status">
-        <strong>Nothing needs you now.</strong>
+      <section class={`now ${silence ? 'now-silent' : 'now-calm'}`} role="status">
+        <strong>{silence ? 'No alert is unanswered.' : 'Nothing needs you now.'}</strong>
         <span>{inHand > 0 && `${counted(inHand, 'machine')} with an alert in hand. `}{newest && <>Newest window: <When at={newest} ago />.</>}</span>
+        {silence}
       </section>
     )
   }
@@ -69,18 +77,20 @@ function Now({ needs, names, twins }: { needs: Need[]; names: Map<string, string
             <Badge kind={alert.severity}>{alert.severity}</Badge>
             <div class="need-what"><strong>{names.get(`${alert.site}/${alert.asset}`) ?? alert.asset}</strong>: {alert.recommendedAction}</div>
             <div class="soft need-since">
-              {alert.rule}, {alert.state === 'returned-unacknowledged' ? stateText(alert.state) : 'unanswered'}; called <Ago at={alert.createdAt} />{alert.escalationLevel > 0 && ', escalated'}{more > 0 && `; ${counted(more, 'more alert')}`}
+              {alert.rule}, {alert.state === 'returned-unacknowledged' ? 'back to normal by itself, unanswered' : 'unanswered'}; called <Ago at={alert.createdAt} />{alert.escalationLevel > 0 && ', escalated'}{more > 0 && `; ${counted(more, 'more alert')}`}
             </div>
           </a>
         </li>
       ))}</ol>
       {needs.length > 8 && <p><a href="/alerts">All {needs.length}</a></p>}
+      {silence}
     </section>
   )
 }
 
 function TwinCard({ twin }: { twin: TwinSummary }) {
-  const level = twin.severity ?? (twin.health === null ? 'unknown' : twin.health < 50 ? 'medium' : 'good')
+  const silence = silentFor(twin, now.use())
+  const level = twin.severity ?? (silence !== null ? 'unknown' : twin.health === null ? 'unknown' : twin.health < 50 ? 'medium' : 'good')
   return (
     <a class="card" data-level={level} href={twinHref(twin)}>
       <h2><span>{twin.name}</span>{twin.severity && <Badge kind={twin.severity}>{twin.openAlerts > 1 ? `${twin.openAlerts} × ${twin.severity}` : twin.severity}</Badge>}</h2>
@@ -89,7 +99,7 @@ function TwinCard({ twin }: { twin: TwinSummary }) {
         <div><span class="health">{twin.health === null ? '–' : Math.round(twin.health)}</span> <span class="soft">health</span></div>
         <Sparkline values={twin.trend} />
       </div>
-      <footer>{twin.scoredAt ? <>Scored through <When at={twin.scoredAt} ago />{twin.lane === 'backfill' && ' (imported history)'}</> : 'Not scored yet: no release is in force'}</footer>
+      <footer>{twin.scoredAt ? <>Scored through <When at={twin.scoredAt} ago />{twin.lane === 'backfill' && ' (imported history)'}{silence !== null && <> <Badge kind="high">silent for {spanText(silence)}</Badge></>}</> : 'Not scored yet: no release is in force'}</footer>
     </a>
   )
 }

@@ -95,7 +95,7 @@ function Plots({ twin, alerts, url }: { twin: Twin; alerts: readonly AlertRow[];
       }>
         {twin.scoredAt ? <ScorePlot twin={twin} alerts={alerts} range={range} onZoom={zoom} />
           : <Empty title="Nothing was scored yet.">Windows are scored once a release is in force: <code>npm run twinward -- train {twin.family} --site {twin.site} --promote</code>, then approve its gate.</Empty>}
-        <p class="soft under">Each line up is ten times rarer in normal running.<span class="mouse"> Drag across a plot to look closer.</span></p>
+        <p class="soft under">Each line up is ten times rarer in normal running.{twin.rules.length > 0 && !twin.rules.some((rule) => rule.signal === 'confidence') && ' No rule watches the confidence: see Rules for what they watch.'}<span class="mouse"> Drag across a plot to look closer.</span></p>
       </Panel>
       <ReadingPanel twin={twin} range={range} chosen={url.searchParams.get('tag')} onZoom={zoom} />
     </>

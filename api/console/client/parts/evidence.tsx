@@ -18,6 +18,8 @@ interface Side {
 const percent = (value: number | null | undefined) => (value === null || value === undefined ? '–' : `${number(value * 100, 3)} %`)
 const counts = (value: Record<string, number> | undefined) => Object.entries(value ?? {}).map(([name, n]) => `${name} ${n}×`).join(', ') || 'none'
 
+const days = (from: string, to: string) => (from.slice(0, 10) === to.slice(0, 10) ? `on ${from.slice(0, 10)}` : `${from.slice(0, 10)} to ${to.slice(0, 10)}`)
+
 const ROWS: { what: string; of: (side: Side) => string }[] = [
   { what: 'Model', of: (side) => `${side.trained.model} (${side.trained.kind})` },
   { what: 'Why it was trained', of: (side) => side.trained.reason },
@@ -38,7 +40,7 @@ export function EvidencePanel({ evidence, commit, digest }: { evidence: GateEvid
   const [asked, inForce] = [candidate ? `${candidate.release} (asked for)` : 'asked for', champion ? `${champion.release} (in force)` : 'nothing in force']
   return (
     <Panel title="Evidence" aside={aside} wide>
-      {slice && <p class="soft">Both on the same {counted(coverage?.windows ?? 0, 'window')} of {counted(slice.assets.length, 'machine')}, {slice.from.slice(0, 10)} to {slice.to.slice(0, 10)} (UTC){typeof coverage?.meanGoodFraction === 'number' && <>, {percent(coverage.meanGoodFraction)} good readings</>}; {counted(slice.recordedFailures, 'recorded failure')}.</p>}
+      {slice && <p class="soft">Both on the same {counted(coverage?.windows ?? 0, 'window')} of {counted(slice.assets.length, 'machine')}, {days(slice.from, slice.to)} (UTC){typeof coverage?.meanGoodFraction === 'number' && <>, {percent(coverage.meanGoodFraction)} good readings</>}; {counted(slice.recordedFailures, 'recorded failure')}.</p>}
       {drift && <p class="soft">Drift since the champion was trained: {drift.verdict}{drift.drifted.length > 0 && ` in ${counted(drift.drifted.length, 'feature')}`}.</p>}
       <table class="sides" role="table" aria-label="Candidate beside what is in force">
         <thead role="rowgroup"><tr role="row"><th role="columnheader"><span class="unseen">What</span></th><th role="columnheader">{asked}</th><th role="columnheader">{inForce}</th></tr></thead>

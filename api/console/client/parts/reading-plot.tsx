@@ -28,7 +28,7 @@ export function ReadingPanel({ twin, range, chosen, onZoom }: { twin: Twin; rang
       {!data && !error && <p class="loading" style={{ height: '200px' }} role="status">Loading…</p>}
       {data && times.length === 0 && <Empty title="No reading in this span." />}
       {data && times.length > 0 && <Chart times={times} series={series} bucket={(data.bucketUs ?? 0) / 1e6} from={range.from} to={range.to} unit={unit} height={200} onZoom={onZoom} label={`${nameOf(tag.tag)} of ${twin.name}${unit && ` in ${unit}`}`} />}
-      <p class="soft under"><span class="mono">{tag.tag}</span>: {tag.at ? <>newest {number(tag.value)} {unit}, <When at={tag.at} ago /> <Badge kind={tag.quality ?? 'unknown'}>{tag.quality ?? 'no quality'}</Badge></> : 'no reading yet'}</p>
+      <p class="soft under"><span class="mono">{tag.tag}</span>: {tag.at ? <>newest {number(tag.value)}{unit && ` ${unit}`}, <When at={tag.at} ago /> <Badge kind={tag.quality ?? 'unknown'}>{tag.quality ?? 'no quality'}</Badge></> : 'no reading yet'}</p>
     </Panel>
   )
 }

@@ -1,4 +1,4 @@
-import type { AlertRow, Severity } from '../types.ts'
+import type { AlertRow, Severity, TwinSummary } from '../types.ts'
 
 const RANK: Readonly<Record<Severity, number>> = { urgent: 4, high: 3, medium: 2, low: 1 }
 export const rankOf = (severity: Severity | null): number => (severity ? RANK[severity] : 0)
@@ -28,4 +28,16 @@ export function needsOf(alerts: readonly AlertRow[]): Need[] {
       return alert ? [{ alert, more: others.length }] : []
     })
     .sort((a, b) => order(a.alert, b.alert))
+}
+
+const HOUR = 3_600_000
+
+/**
+ * How long a live machine has been without a new window, in milliseconds; null while that is no longer than usual: three
+ * windows, and an hour for what is late.
+ */
+export function silentFor(twin: Pick<TwinSummary, 'lane' | 'scoredAt' | 'hopSeconds'>, nowMs: number): number | null {
+  if (twin.lane !== 'live' || twin.scoredAt === null || twin.hopSeconds === null) return null
+  const since = nowMs - Date.parse(twin.scoredAt)
+  return since > 3 * twin.hopSeconds * 1000 + HOUR ? since : null
 }
