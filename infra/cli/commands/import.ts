@@ -91,6 +91,6 @@ function describePlan(print: Printer, plan: ImportPlan): void {
 }
 
 function showProgress(print: Printer, { phase, file, bytesDone, bytesTotal, readings, acknowledged, trouble }: ImportProgress): void {
-  if (phase === 'check') print.progress(`checking ${file ?? ''}: ${readings} readings so far`)
-  else print.progress(`${phase === 'read' ? 'reading' : 'shipping'} ${bytesTotal > 0 ? Math.round((bytesDone / bytesTotal) * 100) : 0} %, ${acknowledged} of ${readings} readings acknowledged${trouble ? ` (${trouble})` : ''}`)
+  if (phase === 'check') print.progress(`checking ${file ?? ''}: ${counted(readings, 'reading')} so far`)
+  else print.progress(`${phase === 'read' ? 'reading' : 'shipping'} ${bytesTotal > 0 ? Math.round((bytesDone / bytesTotal) * 100) : 0} %, ${acknowledged} of ${counted(readings, 'reading')} acknowledged${trouble ? ` (${trouble})` : ''}`)
 }

@@ -1,3 +1,4 @@
+import { counted } from '../../../registry/domain/counted.ts'
 import type { ApiClient } from '../../cli/api-client.ts'
 import { CliError } from '../../cli/errors.ts'
 import type { Demo } from '../context.ts'
@@ -12,7 +13,7 @@ export async function promote({ people, narrator, platform, plant }: Demo, gateI
     const view = await people.rita.get<GateView>(`/v1/gates/${gateId}`, { site })
     return view.state === 'open' && view.evidenceDigest !== null ? view : undefined
   })
-  narrator.say(`${gate.release} waits for ${gate.requiredApprovals} approvals; its evidence is frozen at commit ${gate.evidenceCommit} with digest ${gate.evidenceDigest?.slice(0, 12)}.`)
+  narrator.say(`${gate.release} waits for ${counted(gate.requiredApprovals, 'approval')}; its evidence is frozen at commit ${gate.evidenceCommit} with digest ${gate.evidenceDigest?.slice(0, 12)}.`)
   narrator.look(`${platform.url}/gates/${gateId}`)
   // What drift asked for, Mia may approve: she neither asked for it nor made it.
   if (gate.requestedBy === 'mia') narrator.say(`Mia, who asked for it, tries to approve: ${await refusal(() => approve(people.mia, site, gate))}`)
