@@ -50,6 +50,6 @@ function query(spans: readonly TagSpan[], asOfCommit: number): string {
     from (values ${values.join(', ')}) as s (tag_ref, since, first, past)
     join waveform c on c.tag_ref = s.tag_ref and c.t_start >= s.since and c.t_start < s.past
      and c.t_start + c.n * c.interval_us * interval '1 microsecond' > s.first
-    ${batchOf(`b.commit_number <= ${whole(asOfCommit)}`)}
+    ${batchOf('c', `b.commit_number <= ${whole(asOfCommit)}`)}
     order by c.tag_ref, c.t_start, c.revision`
 }
