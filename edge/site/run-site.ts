@@ -100,8 +100,8 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
     ...(tuning && { tuning }), ...(plan.bandwidth !== null && { bytesPerSec: plan.bandwidth }),
     onAcknowledged: (batch, { status: outcome, code }) => {
       if (outcome !== 'quarantined') return
-      const nowUs = nowUs()
-      void buffer.write(gaps.note([{ cause: 'quarantined', fromUs: nowUs, toUs: nowUs, lost: batch.count, detail: `the platform set batch ${batch.epoch}/${batch.sequence} aside: ${code ?? 'no reason given'}` }]))
+      const atUs = nowUs()
+      void buffer.write(gaps.note([{ cause: 'quarantined', fromUs: atUs, toUs: atUs, lost: batch.count, detail: `the platform set batch ${batch.epoch}/${batch.sequence} aside: ${code ?? 'no reason given'}` }]))
     },
   })
 
