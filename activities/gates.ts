@@ -1,7 +1,7 @@
 import type { ServiceContext } from '../registry/services/context.ts'
 import { decideGate, type GateDecided } from '../registry/services/decide-gate.ts'
-import { expireGate, type GateStanding } from '../registry/services/expire-gate.ts'
 import { openGateWith } from '../registry/services/open-gate.ts'
+import { tendGate, type GateStanding } from '../registry/services/tend-gate.ts'
 import { voidGate } from '../registry/services/void-gate.ts'
 import type { collectEvidence } from './evidence/collect.ts'
 
@@ -16,7 +16,7 @@ export interface GateDecision extends GateRef {
 export interface GateActivities {
   /** Collects and freezes the evidence, once; a gate that has it keeps it. */
   collectEvidence(gate: GateRef): Promise<{ state: string; evidenceDigest: string | null }>
-  /** How the gate stands now; expires it when its time has come. */
+  /** How the gate stands now; expires it when its time has come, reminds its approvers while it waits. */
   checkGate(gate: GateRef): Promise<GateStanding>
   decideGate(decision: GateDecision): Promise<GateDecided>
   voidGate(gate: GateRef & { because: string }): Promise<void>
@@ -29,11 +29,11 @@ export interface GateActivityDeps extends Pick<ServiceContext, 'pool' | 'nowUs'>
 export function createGateActivities(deps: GateActivityDeps): GateActivities {
   return {
     async collectEvidence({ site, gateId }) {
-      const standing = await expireGate(deps, { site, gate: gateId })
+      const standing = await tendGate(deps, { site, gate: gateId })
       if (standing.state !== 'collecting') return { state: standing.state, evidenceDigest: null }
       return openGateWith(deps, { site, gate: gateId }, await deps.collect({ site, gateId }))
     },
-    checkGate: ({ site, gateId }) => expireGate(deps, { site, gate: gateId }),
+    checkGate: ({ site, gateId }) => tendGate(deps, { site, gate: gateId }),
     decideGate: ({ gateId, ...decision }) => decideGate(deps, { gate: gateId, ...decision }),
     voidGate: ({ gateId, ...rest }) => voidGate(deps, { gate: gateId, ...rest }),
   }

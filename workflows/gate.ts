@@ -55,8 +55,10 @@ export async function waitForGate(input: GateInput): Promise<GateResult> {
       await condition(allHandlersFinished)
       await continueAsNew<typeof waitForGate>(input)
     }
+    // Answers from before there were reminders name no time for one, so a recorded history sets the timers it did.
+    const wakeAtUs = Math.min(standing.expiresAtUs, standing.remindAtUs ?? Infinity)
     // Decisions that are refused change nothing, yet they make the history longer: it is looked at while waiting.
-    await condition(() => changed || workflowInfo().continueAsNewSuggested, Math.max(LEAST_WAIT_MS, standing.expiresAtUs / 1000 - Date.now()))
+    await condition(() => changed || workflowInfo().continueAsNewSuggested, Math.max(LEAST_WAIT_MS, wakeAtUs / 1000 - Date.now()))
   }
 }
 

@@ -24,6 +24,7 @@ export interface GateRow {
   readonly reason: string
   readonly requestedBy: string
   readonly authors: readonly string[]
+  readonly requestedAtUs: number
   readonly expiresAtUs: number
 }
 
@@ -64,13 +65,13 @@ export async function insertGate(tx: Tx, gate: GateDraft): Promise<void> {
 }
 
 const columns = `g.gate_id, g.site_id, g.family_id, g.kind, g.release_ref, g.role, g.scope_kind, g.scope_id, g.replaces_release_ref, g.rules,
-  g.state, g.evidence, g.evidence_digest, g.evidence_commit, g.reason, g.requested_by, g.authors, ${timestampToUs('g.expires_at')} as expires_us`
+  g.state, g.evidence, g.evidence_digest, g.evidence_commit, g.reason, g.requested_by, g.authors, ${timestampToUs('g.requested_at')} as requested_us, ${timestampToUs('g.expires_at')} as expires_us`
 
 interface Row {
   gate_id: string; site_id: string; family_id: string; kind: GateKind; release_ref: number; role: AssignmentRole
   scope_kind: Scope['kind']; scope_id: string; replaces_release_ref: number | null; rules: unknown; state: GateRow['state']
   evidence: unknown; evidence_digest: string | null; evidence_commit: string | null; reason: string; requested_by: string
-  authors: string[]; expires_us: string
+  authors: string[]; requested_us: string; expires_us: string
 }
 
 const toGate = (row: Row): GateRow => ({
@@ -78,7 +79,7 @@ const toGate = (row: Row): GateRow => ({
   scope: { kind: row.scope_kind, id: row.scope_id }, replacesReleaseRef: row.replaces_release_ref, rules: gateRulesSchema.parse(row.rules),
   state: row.state, evidence: row.evidence, evidenceDigest: row.evidence_digest,
   evidenceCommit: row.evidence_commit === null ? null : Number(row.evidence_commit),
-  reason: row.reason, requestedBy: row.requested_by, authors: row.authors, expiresAtUs: toUs(row.expires_us),
+  reason: row.reason, requestedBy: row.requested_by, authors: row.authors, requestedAtUs: toUs(row.requested_us), expiresAtUs: toUs(row.expires_us),
 })
 
 /** The gate as it is, without a lock. Refuses (`not_found`). */

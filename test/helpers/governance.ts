@@ -136,7 +136,7 @@ export async function createGovernanceSite(stack: TestStack): Promise<Governance
 
 const policyOf = (version: number): PolicyInput => ({
   name: 'pumps-policy', version,
-  rules: [{ id: 'anomaly', signal: 'confidence', comparison: 'above', raiseAt: 0.99 + version / 1000, clearAt: 0.9, severity: 'high', recommendedAction: 'Inspect the pump.' }],
+  rules: [{ id: 'anomaly', signal: 'confidence', comparison: 'above', raiseAt: 0.99 + version / 100_000, clearAt: 0.9, severity: 'high', recommendedAction: 'Inspect the pump.' }],
   routing: { channels: { low: [], medium: [], high: ['#pumps'], urgent: [] }, acknowledgeWithinSeconds: 1, escalation: [{ afterSeconds: 1, to: 'shift-lead' }, { afterSeconds: 2, to: 'owner' }] },
 })
 

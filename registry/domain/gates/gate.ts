@@ -10,6 +10,8 @@ export const gateRulesSchema = z.strictObject({
   /** One of the approvals must come from an owner of the asset family. */
   ownerMustApprove: z.boolean().default(false),
   expiresAtUs: z.int(),
+  /** Null: nobody is reminded. */
+  remindEverySeconds: z.int().min(1).nullable().default(86_400),
 })
 export type GateRules = z.infer<typeof gateRulesSchema>
 

@@ -8,6 +8,8 @@ export const approvalRulesSchema = z
     roles: z.array(z.enum(roles)).min(1).default(['reliability-engineer']).describe('An approver holds at least one of these'),
     ownerMustApprove: z.boolean().default(false).describe('The family’s owner must be among the approvers'),
     expiresAfterSeconds: z.number().int().min(1).max(90 * 86_400).default(3 * 86_400).describe('Wall time'),
+    remindEverySeconds: z.number().int().min(1).max(90 * 86_400).nullable().default(86_400)
+      .describe('Wall seconds after which those who may approve are reminded, and again; null: never'),
   })
   .meta({ id: 'ApprovalRules' })
 export type ApprovalRules = z.infer<typeof approvalRulesSchema>

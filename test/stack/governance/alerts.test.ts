@@ -59,8 +59,8 @@ describe('alerts', () => {
     await createFamily(plant.ctx, platformActor('test'), {
       site: plant.site, id: plant.family, name: 'Pumps', owner: 'rita', drift: {},
       governance: {
-        'promote-model': { requiredApprovals: 1, roles: ['reliability-engineer'], ownerMustApprove: false, expiresAfterSeconds: 60 },
-        'approve-policy': { requiredApprovals: 1, roles: ['reliability-engineer'], ownerMustApprove: false, expiresAfterSeconds: 60 },
+        'promote-model': { requiredApprovals: 1, roles: ['reliability-engineer'], ownerMustApprove: false, expiresAfterSeconds: 60, remindEverySeconds: null },
+        'approve-policy': { requiredApprovals: 1, roles: ['reliability-engineer'], ownerMustApprove: false, expiresAfterSeconds: 60, remindEverySeconds: null },
         alerts: { autoCloseAfterSeconds: 1 },
       },
     })

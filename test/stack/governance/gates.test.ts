@@ -10,6 +10,7 @@ import { decideGate } from '../../../registry/services/decide-gate.ts'
 import { requestPromotion } from '../../../registry/services/request-promotion.ts'
 import { rollBack } from '../../../registry/services/roll-back.ts'
 import { sealLedger } from '../../../registry/services/seal-ledger.ts'
+import { tendGate } from '../../../registry/services/tend-gate.ts'
 import { verifyLedger } from '../../../registry/services/verify-ledger.ts'
 import { withdrawGate } from '../../../registry/services/withdraw-gate.ts'
 import { createPool } from '../../../registry/store/pool.ts'
@@ -45,8 +46,8 @@ describe('gates', () => {
   const govern = (rules: Record<string, unknown>) => createFamily(plant.ctx, platformActor('test'), {
     site: plant.site, id: plant.family, name: 'Pumps', owner: 'rita', drift: {},
     governance: {
-      'promote-model': { requiredApprovals: 1, roles: ['reliability-engineer'], ownerMustApprove: false, expiresAfterSeconds: 3600, ...rules },
-      'approve-policy': { requiredApprovals: 1, roles: ['reliability-engineer'], ownerMustApprove: true, expiresAfterSeconds: 3600 },
+      'promote-model': { requiredApprovals: 1, roles: ['reliability-engineer'], ownerMustApprove: false, expiresAfterSeconds: 3600, remindEverySeconds: null, ...rules },
+      'approve-policy': { requiredApprovals: 1, roles: ['reliability-engineer'], ownerMustApprove: true, expiresAfterSeconds: 3600, remindEverySeconds: null },
       alerts: { autoCloseAfterSeconds: 60 },
     },
   })
@@ -134,6 +135,28 @@ describe('gates', () => {
     const result = await plant.client.workflow.getHandle(`gate/${gate}`).result() as { state: string }
     assert.equal(result.state, 'expired')
     await assert.rejects(decideNow(gate, digest), code('expired'))
+    await govern({})
+  })
+
+  it('reminds its approvers while it waits, each time once, and no more when it is decided', async () => {
+    await govern({ requiredApprovals: 2, remindEverySeconds: 1 })
+    const { gate } = await request((await plant.release()).release)
+    const digest = await plant.whenOpen(gate)
+    await plant.decide(gate, 'rita', 'approve', digest)
+    const reminders = () => plant.asOwner<{ id: string; data: { reminder: number; approvedBy: string[]; required: number; evidenceDigest: string } }>(
+      "select payload->>'id' as id, payload->'data' as data from outbox where kind = 'gate.reminder' and channel = 'bus' and payload->'data'->>'gate' = $1 order by outbox_id", [gate])
+    const after = (await reminders()).length
+    await until('two more reminders', async () => (await reminders()).length >= after + 2)
+    assert.equal((await plant.decide(gate, 'ron', 'reject', digest)).state, 'rejected')
+    await plant.client.workflow.getHandle(`gate/${gate}`).result()
+    const sent = await reminders()
+    assert.deepEqual(sent.map(({ id, data }) => id === `gate/${gate}/reminder/${data.reminder}`), sent.map(() => true))
+    assert.equal(new Set(sent.map(({ id }) => id)).size, sent.length)
+    const last = sent.at(-1)!.data
+    assert.deepEqual([last.approvedBy, last.required, last.evidenceDigest], [['rita'], 2, digest])
+
+    await tendGate({ pool: plant.pool, nowUs: () => plant.ctx.nowUs() + 60_000_000 }, { site: plant.site, gate })
+    assert.equal((await reminders()).length, sent.length, 'a gate that is decided reminds nobody')
     await govern({})
   })
 
