@@ -40,3 +40,18 @@ export function createTurns(n: number): () => Promise<() => void> {
     }
   }
 }
+
+/**
+ * A timer that lets waiting input go first: when the process itself was held up for longer than the timeout, the answer
+ * has long been here, and its sender must not be called silent.
+ */
+export function afterInput(ms: number, body: () => void): { clear(): void } {
+  let after: NodeJS.Immediate | undefined
+  const timer = setTimeout(() => { after = setImmediate(body) }, ms)
+  return {
+    clear() {
+      clearTimeout(timer)
+      clearImmediate(after)
+    },
+  }
+}

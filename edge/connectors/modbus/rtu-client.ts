@@ -1,4 +1,4 @@
-import { createTurns, type ClientOptions, type Closed, type ModbusClient } from './client.ts'
+import { afterInput, createTurns, type ClientOptions, type Closed, type ModbusClient } from './client.ts'
 import type { Line, OpenLine } from './line.ts'
 import { readAnswer, type Answer, type ReadRequest } from './pdu.ts'
 import { findRtuAnswer, rtuRequest } from './rtu.ts'
@@ -62,13 +62,13 @@ export async function openRtuClient(openLine: OpenLine, options: ClientOptions, 
   }
 
   const exchange = (request: ReadRequest) => new Promise<Answer | Closed>((resolve) => {
-    const timer = setTimeout(() => {
+    const timer = afterInput(timeoutMs, () => {
       settle(bytes.length === 0 ? { kind: 'timeout' } : {
         kind: 'malformed', why: `${bytes.length} bytes came, but no answer with a right check sum; compare baud rate and parity, and look at cable and termination`,
       })
-    }, timeoutMs)
+    })
     const settle = (outcome: Answer | Closed) => {
-      clearTimeout(timer)
+      timer.clear()
       open = null
       bytes = new Uint8Array(0)
       failed = outcome.kind === 'timeout' || outcome.kind === 'malformed'

@@ -1,4 +1,4 @@
-import { createTurns, type ClientOptions, type Closed, type ModbusClient } from './client.ts'
+import { afterInput, createTurns, type ClientOptions, type Closed, type ModbusClient } from './client.ts'
 import type { Line, OpenLine } from './line.ts'
 import { createMbapDecoder, mbapRequest, type MbapFrame } from './mbap.ts'
 import { readAnswer, type Answer, type ReadRequest } from './pdu.ts'
@@ -62,9 +62,9 @@ export async function openTcpClient(openLine: OpenLine, options: ClientOptions, 
       }
       const transaction = nextTransaction()
       const got = await new Promise<Answer | Closed>((resolve) => {
-        const timer = setTimeout(() => { settle({ kind: 'timeout' }) }, timeoutMs)
+        const timer = afterInput(timeoutMs, () => { settle({ kind: 'timeout' }) })
         const settle = (outcome: Answer | Closed) => {
-          clearTimeout(timer)
+          timer.clear()
           open.delete(transaction)
           resolve(outcome)
         }

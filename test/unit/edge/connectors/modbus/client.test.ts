@@ -82,6 +82,17 @@ suite('a Modbus TCP client', () => {
     assert.match(lost[0] ?? '', /not Modbus TCP/)
   })
 
+  test('an answer that came while the process was held up is not called late', async () => {
+    const { client, line, transaction } = await opened(openTcpClient, { timeoutMs: 5 })
+    const read = client.read(at(0))
+    await soon()
+    const heldUpUntil = performance.now() + 20
+    // As a socket would hand it over: in the turn after the timers.
+    setImmediate(() => { line.receive(mbapFrame(transaction(0), value(3))) })
+    while (performance.now() < heldUpUntil);
+    assert.equal(numberIn(await read), 3)
+  })
+
   test('a lost line ends every read', async () => {
     const { client, line, lost } = await opened(openTcpClient, { inFlight: 2 })
     const reads = [client.read(at(0)), client.read(at(1)), client.read(at(2))]
