@@ -30,18 +30,34 @@ export function toChunkRows(tagRef: number, batchId: number, revision: number, r
 
 /** Stores chunks by binary COPY. The months' partitions must be there. */
 export async function insertChunks(tx: Tx, site: string, chunks: readonly ChunkRow[]): Promise<void> {
-  if (chunks.length > 0) await copyIn(tx, 'reading_chunk', CHUNK_COLUMNS, encodeChunks(site, chunks))
+  await copyByMonth(tx, 'reading_chunk', CHUNK_COLUMNS, chunks, firstTime, (part) => encodeChunks(site, part))
 }
 
 /** Stores bundles of one tag's chunks beside the chunks themselves, which are then to be forgotten. */
 export async function insertBundles(tx: Tx, site: string, tagRef: number, bundles: readonly Bundle[]): Promise<void> {
   const rows = bundles.map((bundle) => ({ ...bundle, tagRef, batchId: null, revision: 0 }))
-  if (rows.length > 0) await copyIn(tx, 'reading_chunk', CHUNK_COLUMNS, encodeChunks(site, rows))
+  await copyByMonth(tx, 'reading_chunk', CHUNK_COLUMNS, rows, firstTime, (part) => encodeChunks(site, part))
 }
 
 /** Stores waveforms by binary COPY. The months' partitions must be there. */
 export async function insertWaveforms(tx: Tx, site: string, waveforms: readonly WaveformInsert[]): Promise<void> {
-  if (waveforms.length > 0) await copyIn(tx, 'waveform', WAVEFORM_COLUMNS, encodeWaveforms(site, waveforms))
+  await copyByMonth(tx, 'waveform', WAVEFORM_COLUMNS, waveforms, ({ startUs }) => startUs, (part) => encodeWaveforms(site, part))
+}
+
+const firstTime = ({ timesUs }: Run): number => timesUs[0]!
+
+/** Each row into the partition of its month; nearly always all into one. */
+async function copyByMonth<T>(
+  tx: Tx, table: string, columns: readonly string[], rows: readonly T[], timeOf: (row: T) => number, encode: (part: readonly T[]) => Iterable<Uint8Array>,
+): Promise<void> {
+  const months = new Map<string, T[]>()
+  for (const row of rows) {
+    const month = utcMonth(timeOf(row))
+    const part = months.get(month)
+    if (part) part.push(row)
+    else months.set(month, [row])
+  }
+  for (const [month, part] of months) await copyIn(tx, `${table}_${month.slice(0, 4)}${month.slice(5, 7)}`, columns, encode(part))
 }
 
 type StoredRow = Run & { readonly tagRef: number; readonly batchId: number | null; readonly revision: number; readonly parts?: readonly BundlePart[] }

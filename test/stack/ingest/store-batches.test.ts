@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { qualityCode } from '../../../registry/domain/contract/quality.ts'
+import { insertChunks } from '../../../registry/store/chunk-rows.ts'
 import { loadChunks, readTagRange, readTagRanges } from '../../../registry/store/chunks.ts'
 import { inSite } from '../../../registry/store/transaction.ts'
 import { readWaveforms } from '../../../registry/store/waveforms.ts'
@@ -209,8 +210,18 @@ describe('storing batches', () => {
       return [await scans() - before, chunks.get(ref)?.length]
     })
     assert.equal(found, 40)
-    // One a span, and one for each chunk that the empty cache lacks.
-    assert.ok(looks <= 100 + 40, `${looks} looks: the history of batches must not multiply them`)
+    // Two a span, for chunks and for bundles, and a few for what the empty cache lacks.
+    assert.ok(looks <= 2 * 100 + 40, `${looks} looks: the history of batches must not multiply them`)
+  }))
+
+  it('copies no rows of another site, and lets nobody read past the policies', using(async (plant) => {
+    await plant.land(readingsBatch(series('p/a', 0, 10)))
+    await plant.store()
+    const row = { tagRef: await tagRef(plant, 'p/a'), batchId: 1, revision: 0, timesUs: Float64Array.of(T0), values: Float64Array.of(1), raws: null, quality: null }
+    await assert.rejects(inSite(plant.pool, 'elsewhere', (tx) => insertChunks(tx, plant.site, [row])), /do not belong into this transaction/)
+    const [{ partition } = { partition: '' }] = await plant.rows<{ partition: string }>('select distinct tableoid::regclass::text as partition from reading_chunk')
+    await assert.rejects(inSite(plant.pool, plant.site, (tx) => tx.query(`select 1 from ${partition}`)), /permission denied/)
+    assert.equal((await plant.rows('select 1 from reading_chunk')).length, 1)
   }))
 
   it('stores waveforms, counts repeats and revisions, sets aside those that cannot be', using(async (plant) => {
