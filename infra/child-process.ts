@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { openLogFile } from './log-file.ts'
 import { boundToParent } from './parent-death.ts'
 import { forgetProcess, rememberProcess } from './pid-file.ts'
@@ -54,6 +55,7 @@ const probeEveryMs = 50
 const tailLines = 15
 /** A process that the child left behind may hold its output open for ever. */
 const lastWordsMs = 1_000
+const lastWordsWaits = 10
 
 /** Starts one process with its output going to its log file. */
 export async function launch(spec: ChildSpec): Promise<RunningChild> {
@@ -74,7 +76,7 @@ export async function launch(spec: ChildSpec): Promise<RunningChild> {
       // What it started itself, a forked trainer for example, must not outlive it.
       killGroup(child.pid)
       const exit: Exit = { ...(code !== null && { code }), ...(signal && { signal }), at: new Date().toISOString() }
-      void within(lastWordsMs, complete).then(() => { resolve(exit) })
+      void lastWords(complete).then(() => { resolve(exit) })
     })
   })
   try {
@@ -106,15 +108,11 @@ export async function launch(spec: ChildSpec): Promise<RunningChild> {
   }
 }
 
-/** Resolves with the promise, or when it has taken too long. */
-function within(ms: number, promise: Promise<void>): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms)
-    void promise.then(() => {
-      clearTimeout(timer)
-      resolve()
-    })
-  })
+/** In several waits: where this process itself was held up, the output is read between two of them. */
+async function lastWords(complete: Promise<void>): Promise<void> {
+  let heard = false
+  void complete.then(() => { heard = true })
+  for (let n = 0; n < lastWordsWaits && !heard; n += 1) await Promise.race([complete, sleep(lastWordsMs / lastWordsWaits)])
 }
 
 function killGroup(leader: number | undefined) {
