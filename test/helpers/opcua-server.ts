@@ -25,7 +25,7 @@ export async function startOpcUaServer(options: OPCUAServerOptions & { port?: nu
   const port = options.port ?? await freePort()
   const server = new OPCUAServer({
     hostname: '127.0.0.1', alternateHostname: ['localhost'], resourcePath: '/plant', serverCertificateManager: certificates,
-    userCertificateManager: certificates, isAuditing: false, disableDiscovery: true, ...options, port,
+    userCertificateManager: certificates, isAuditing: false, ...options, port,
   })
   await server.initialize()
   return {

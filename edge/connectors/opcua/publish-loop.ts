@@ -75,7 +75,7 @@ export async function runPublishLoop({ link, subscription, endpoint, silentAfter
         const answer = await republish(new RepublishRequest({ subscriptionId: subscription.id, retransmitSequenceNumber: number }))
         if (!answer) throw new Error('BadMessageNotAvailable')
         counters.republished++
-        await take(readMessage(answer.notificationMessage, false, gone))
+        await take(readMessage(answer.notificationMessage, null, false, gone))
         acknowledgements.push({ subscriptionId: subscription.id, sequenceNumber: number })
         gone = 0
       } catch (error) {
@@ -98,7 +98,7 @@ export async function runPublishLoop({ link, subscription, endpoint, silentAfter
     else {
       counters.lost_notifications += skipped - missing.length
       const gone = await recover(missing, skipped)
-      await take(readMessage(message, !response.moreNotifications, gone))
+      await take(readMessage(message, response.responseHeader.timestamp, !response.moreNotifications, gone))
     }
     if (!isKeepAlive) acknowledgements.push({ subscriptionId: subscription.id, sequenceNumber: message.sequenceNumber })
   }
@@ -122,13 +122,14 @@ export async function runPublishLoop({ link, subscription, endpoint, silentAfter
     ask()
   }
 
-  function readMessage(message: NotificationMessage, isLast: boolean, gone: number): Published {
+  function readMessage(message: NotificationMessage, answeredAt: Date | null, isLast: boolean, gone: number): Published {
     const values: MonitoredItemNotification[] = []
     for (const data of message.notificationData ?? []) {
       if (data instanceof DataChangeNotification) values.push(...data.monitoredItems ?? [])
       else if (data instanceof StatusChangeNotification) throw lost(`the server has ended the subscription (${data.status.name})`, 'a new one is made')
     }
-    return { values, publishUs: microsOf(message.publishTime) ?? null, isLast, lost: gone }
+    // Some servers leave the publish time empty; the answer that carries the message has one.
+    return { values, publishUs: microsOf(message.publishTime) ?? microsOf(answeredAt) ?? null, isLast, lost: gone }
   }
 }
 
