@@ -50,11 +50,12 @@ export const secretReferenceSchema = z.union([
 ])
 export type SecretReference = z.infer<typeof secretReferenceSchema>
 
+const spanError = 'write a number and ms, s, min, h or d, e.g. 500ms, 10s, 2 h'
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, min: 60_000, h: 3_600_000, d: 86_400_000 }
 
 /** A time span as people write it (`250 ms`, `5s`, `2 h`), in milliseconds. */
-export const durationSchema = z.string()
-  .regex(/^\d+(\.\d+)?\s*(ms|s|min|h|d)$/, { error: 'write a number and ms, s, min, h or d, e.g. 500ms, 10s, 2 h' })
+export const durationSchema = z.string({ error: spanError })
+  .regex(/^\d+(\.\d+)?\s*(ms|s|min|h|d)$/, { error: spanError })
   .transform((text) => {
     const [, value = '0', unit = 's'] = /^([\d.]+)\s*([a-z]+)$/.exec(text) ?? []
     return Number(value) * (UNITS[unit] ?? 1_000)

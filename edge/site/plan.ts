@@ -25,13 +25,15 @@ export interface SitePlan {
   /** Most bytes a second to the platform; null: no limit. */
   readonly bandwidth: number | null
   readonly health: { readonly host: string; readonly port: number } | null
+  /** Where the log goes; null: to stdout. */
+  readonly log: { readonly file: string; readonly maxBytes: number; readonly keep: number } | null
   readonly sources: readonly SourcePlan[]
 }
 
 export interface SourcePlan {
   readonly id: string
-  readonly kind: ConnectorKind<never>
-  readonly config: never
+  readonly kind: ConnectorKind
+  readonly config: unknown
   readonly map: TagMap
   readonly tags: readonly ConnectorTag[]
   /** Of everything above: a reload restarts the sources whose digest changed. */

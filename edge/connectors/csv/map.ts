@@ -1,7 +1,8 @@
-import { isNode, LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
 import { refuse } from '../../../registry/domain/errors.ts'
 import { instantSchema, slugSchema } from '../../../registry/domain/contract/primitives.ts'
+import { checkAgainst } from '../../schema-problems.ts'
+import { readYaml } from '../../yaml-document.ts'
 import { compileTimeFormat, isTimeZone } from './local-time.ts'
 
 const siteOfMapSchema = z.union([
@@ -69,20 +70,9 @@ export type CsvMap = z.infer<typeof csvMapSchema>
  * and what to write instead.
  */
 export function parseCsvMap(text: string, fileName: string): CsvMap {
-  const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines })
-  const syntax = document.errors.map((error) => `${fileName}:${lines.linePos(error.pos[0]).line}: ${error.message.split('\n')[0]}`)
-  if (syntax.length > 0) refuse('invalid', syntax.join('\n'), { file: fileName })
-  const result = csvMapSchema.safeParse(document.toJS())
-  if (result.success) return result.data
-  const lineOf = (path: readonly PropertyKey[]): number => {
-    // A missing key has no place of its own: the nearest thing around it has.
-    for (let length = path.length; length >= 0; length--) {
-      const node: unknown = document.getIn(path.slice(0, length), true)
-      if (isNode(node) && node.range) return lines.linePos(node.range[0]).line
-    }
-    return 1
-  }
-  const problems = result.error.issues.map((issue) => `${fileName}:${lineOf(issue.path)}: ${issue.path.join('.') || 'map'}: ${issue.message}`)
-  return refuse('invalid', problems.join('\n'), { file: fileName, problems })
+  const document = readYaml(text, fileName)
+  const { data, problems } = checkAgainst(csvMapSchema, document.value)
+  if (!problems) return data
+  const lines = document.describe(problems, 'map')
+  return refuse('invalid', lines.join('\n'), { file: fileName, problems: lines })
 }

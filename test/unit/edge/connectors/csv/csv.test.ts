@@ -40,11 +40,11 @@ async function rowsOf(text: string | Buffer, more: Partial<CsvMap> = {}): Promis
 
 suite('a map with mistakes is refused with file, line and cure', () => {
   for (const [what, from, to, expected] of [
-    ['a slug', 'tag: temp', 'tag: Temp!', /map\.yaml:8: tags\.0\.tag: use 1–63 of a–z/],
-    ['an unknown key', 'ignore: [label]', 'ignored: [label]', /map\.yaml:1: map: Unrecognized key: "ignored"/],
+    ['a slug', 'tag: temp', 'tag: Temp!', /map\.yaml:8: tags\[Temp!\]\.tag: use 1–63 of a–z/],
+    ['an unknown key', 'ignore: [label]', 'ignored: [label]', /map\.yaml:\d+: ignored: there is no such key; did you mean "ignore"\?/],
     ['a zone', 'Europe/Berlin', 'Berlin', /map\.yaml:4: time\.zone: not an IANA time zone/],
     ['a format', 'zone: Europe', 'format: "dd/mm", zone: Europe', /map\.yaml:4: time\.format: use iso, unix-s/],
-    ['a doubled tag', 'tag: pressure', 'tag: temp', /map\.yaml:9: tags\.1\.tag: "temp" is there twice/],
+    ['a doubled tag', 'tag: pressure', 'tag: temp', /map\.yaml:9: tags\[temp\]\.tag: "temp" is there twice/],
     ['broken YAML', 'ignore: [label]', 'ignore: [label', /map\.yaml:\d+: /],
   ] as const) {
     test(what, () => { assert.throws(() => parseCsvMap(mapText.replace(from, to), 'map.yaml'), { code: 'invalid', message: expected }) })

@@ -1,0 +1,10 @@
+import type { ConnectorKind } from './kind.ts'
+
+export type KindLoader = () => Promise<ConnectorKind>
+
+/** The protocols a site file can name. Each is loaded when one does: a gateway carries in memory what it speaks. */
+export const connectorKinds: Readonly<Record<string, KindLoader>> = {
+  'modbus-tcp': async () => (await import('./modbus/index.ts')).modbusTcp,
+  'modbus-rtu': async () => (await import('./modbus/index.ts')).modbusRtu,
+  opcua: async () => (await import('./opcua/index.ts')).opcUa,
+}
