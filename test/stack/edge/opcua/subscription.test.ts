@@ -2,8 +2,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { DataType, StatusCodes, VariantArrayType } from 'node-opcua-client'
 import { qualityLevel, qualityReasonsOf } from '../../../../registry/domain/contract/quality.ts'
+import { statusReasons } from '../../../../edge/connectors/opcua/status-quality.ts'
 import { runConnector, startPlant } from '../../../helpers/opcua-plant.ts'
 import { startTcpProxy } from '../../../helpers/tcp-proxy.ts'
+
+test('the table of status codes is that of the standard', () => {
+  for (const [name, { code }] of Object.entries(statusReasons)) assert.equal((StatusCodes as unknown as Record<string, { value: number }>)[name]?.value, code, name)
+})
 
 test('values come with the time and quality the server gave them, in order, and a claim of completeness', async (t) => {
   const plant = await startPlant(t, ['Temp', 'Flow'])
