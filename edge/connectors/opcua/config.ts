@@ -28,7 +28,15 @@ const connectionFields = {
   allowPasswordWithoutSecurity: z.boolean().default(false),
 } as const
 
-export const opcUaConnectionSchema = z.strictObject(connectionFields)
+/** A password for whoever answers is worse than none: one must say that one means it. */
+const keepsPassword = ({ user, security, allowPasswordWithoutSecurity }: Pick<z.infer<z.ZodObject<typeof connectionFields>>, 'user' | 'security' | 'allowPasswordWithoutSecurity'>) => (
+  user === undefined || !('password' in user) || security.mode !== 'None' || allowPasswordWithoutSecurity)
+const passwordProblem = {
+  path: ['user', 'password'],
+  error: 'with security mode None anybody may pose as the server and receive the password; choose Sign or SignAndEncrypt, or say allowPasswordWithoutSecurity: true',
+}
+
+export const opcUaConnectionSchema = z.strictObject(connectionFields).refine(keepsPassword, passwordProblem)
 export type OpcUaConnection = z.infer<typeof opcUaConnectionSchema>
 
 const nodeSchema = z.strictObject({
@@ -55,14 +63,9 @@ export const opcUaConfigSchema = z.strictObject({
     /** Nothing older is asked for. */
     maxAge: durationSchema.default(7 * 86_400_000),
     /** Values of one node in one answer. */
-    pageValues: z.number().int().min(1).max(10_000).default(1_000),
+    pageValues: z.number().int().min(2).max(10_000).default(1_000),
   }).prefault({}),
   /** Beyond what a tag says, by its address. */
   nodes: z.record(z.string(), nodeSchema).default({}),
-}).refine(({ user, security, allowPasswordWithoutSecurity }) => (
-  user === undefined || !('password' in user) || security.mode !== 'None' || allowPasswordWithoutSecurity
-), {
-  path: ['user', 'password'],
-  error: 'with security mode None anybody may pose as the server and receive the password; choose Sign or SignAndEncrypt, or say allowPasswordWithoutSecurity: true',
-})
+}).refine(keepsPassword, passwordProblem)
 export type OpcUaConfig = z.infer<typeof opcUaConfigSchema>

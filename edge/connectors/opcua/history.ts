@@ -46,7 +46,7 @@ export async function fillGaps(options: HistoryOptions): Promise<void> {
     const [group = []] = inChunks(Object.keys(oldest.fromUs), nodesPerHistoryRead, NODES)
     const known = group.flatMap((address) => {
       const item = items.get(address)
-      return item ? [{ address, item, continuation: undefined }] : []
+      return item ? [{ address, item, page: undefined, reachedUs: -Infinity }] : []
     })
     for (const address of group) if (!items.has(address)) gaps.list = advanceOldest(gaps.list, address, null)
     await fillGroup(options, known)
@@ -56,8 +56,14 @@ export async function fillGaps(options: HistoryOptions): Promise<void> {
 interface Pending {
   readonly address: string
   readonly item: MonitoredItem
-  readonly continuation: Buffer | undefined
+  /** Where the server's answer stopped; undefined to begin with. */
+  readonly page: { readonly continuation: Buffer; readonly span: Span } | undefined
+  /** Newest time the server has gone through, whether it was wanted or not. */
+  readonly reachedUs: number
 }
+
+interface Span { readonly fromUs: number; readonly toUs: number }
+type Entry = Pending & Span
 
 async function fillGroup(options: HistoryOptions, group: readonly Pending[]): Promise<void> {
   const { session, outlet, health, config, gaps, positionKey, liveFromUs, signal } = options
@@ -65,26 +71,28 @@ async function fillGroup(options: HistoryOptions, group: readonly Pending[]): Pr
   while (pending.length > 0 && !signal.aborted) {
     const gap = gaps.list[0]
     if (!gap) return
-    const entries = pending.map((entry) => ({ ...entry, fromUs: gap.fromUs[entry.address] ?? gap.toUs, toUs: liveFromUs(entry.address, gap) ?? gap.toUs }))
-    const results = await readPage(session, config.pageValues, entries)
     const readings: RawReading[] = []
     const waveforms: RawWaveform[] = []
     const goingOn: Pending[] = []
-    entries.forEach((entry, i) => {
-      const result = results[i]
-      const { address, item } = entry
-      if (!result || result.statusCode.isBad()) {
-        countFailure(health, address, result)
-        gaps.list = advanceOldest(gaps.list, address, null)
-        return
-      }
-      const throughUs = collect(entry, result, options, readings, waveforms)
-      const continuation = result.continuationPoint?.length ? result.continuationPoint : undefined
-      // A server that goes on without giving anything newer would never end.
-      const goesOn = continuation !== undefined && throughUs > entry.fromUs
-      gaps.list = advanceOldest(gaps.list, address, goesOn ? throughUs : null)
-      if (goesOn) goingOn.push({ address, item, continuation })
-    })
+    const entries = pending.map((entry) => ({ ...entry, fromUs: gap.fromUs[entry.address] ?? gap.toUs, toUs: liveFromUs(entry.address, gap) ?? gap.toUs }))
+    for (const { span, asked } of bySpan(entries)) {
+      const results = await readPage(session, config.pageValues, asked, span)
+      asked.forEach((entry, i) => {
+        const result = results[i]
+        const { address, item } = entry
+        if (!result || result.statusCode.isBad()) {
+          countFailure(health, address, result)
+          gaps.list = advanceOldest(gaps.list, address, null)
+          return
+        }
+        const { throughUs, reachedUs, count } = collect(entry, result, options, readings, waveforms)
+        const continuation = result.continuationPoint?.length ? result.continuationPoint : undefined
+        // Some servers cut off at the page's size and give no continuation point. One that brings nothing newer would never end.
+        const goesOn = continuation ? reachedUs > entry.reachedUs : count >= config.pageValues && throughUs > entry.fromUs
+        gaps.list = advanceOldest(gaps.list, address, goesOn ? throughUs : null)
+        if (goesOn) goingOn.push({ address, item, page: continuation && { continuation, span }, reachedUs })
+      })
+    }
     health.counters.history_readings += readings.length + waveforms.length
     const blocks = [...readings.length > 0 ? [packReadings(readings)] : [], ...waveforms.map((row) => ({ kind: 'waveforms' as const, rows: [row] }))]
     await outlet.deliver({ mode: 'backfill', blocks, position: { key: positionKey, value: gaps.list } })
@@ -92,40 +100,47 @@ async function fillGroup(options: HistoryOptions, group: readonly Pending[]): Pr
   }
 }
 
-interface PageEntry extends Pending {
-  readonly fromUs: number
-  readonly toUs: number
+/** What can be asked for in one call: all nodes of a call share a time span, and a continued call has the span it began with. */
+function bySpan(entries: readonly Entry[]): { span: Span; asked: Entry[] }[] {
+  const calls = new Map<Span | number, { span: Span; asked: Entry[] }>()
+  for (const entry of entries) {
+    const key = entry.page?.span ?? entry.fromUs
+    const call = calls.get(key)
+    const span = entry.page?.span ?? { fromUs: entry.fromUs, toUs: Math.max(entry.toUs, call?.span.toUs ?? -Infinity) }
+    calls.set(key, { span, asked: [...call?.asked ?? [], entry] })
+  }
+  return [...calls.values()]
 }
 
-/** One call; all its nodes share a time span, so each node's own is cut out of the answer. */
-async function readPage(session: RawSession, pageValues: number, entries: readonly PageEntry[]): Promise<readonly HistoryReadResult[]> {
-  const fromUs = Math.min(...entries.map((entry) => entry.fromUs))
-  const toUs = Math.max(...entries.map((entry) => entry.toUs))
+async function readPage(session: RawSession, pageValues: number, entries: readonly Entry[], { fromUs, toUs }: Span): Promise<readonly HistoryReadResult[]> {
   const answer = await session.historyRead(new HistoryReadRequest({
     historyReadDetails: new ReadRawModifiedDetails({
       isReadModified: false, startTime: new Date(Math.floor(fromUs / 1_000)), endTime: new Date(Math.ceil(toUs / 1_000)), numValuesPerNode: pageValues, returnBounds: false,
     }),
     timestampsToReturn: TimestampsToReturn.Both,
     releaseContinuationPoints: false,
-    nodesToRead: entries.map(({ item, continuation }) => ({ nodeId: resolveNodeId(item.nodeId), ...(continuation && { continuationPoint: continuation }) })),
+    nodesToRead: entries.map(({ item, page }) => ({ nodeId: resolveNodeId(item.nodeId), ...(page && { continuationPoint: page.continuation }) })),
   }))
   return answer.results ?? []
 }
 
-/** Takes out of a page what lies within the entry's span; how far that page reaches. */
-function collect(entry: PageEntry, result: HistoryReadResult, { health, nowUs }: HistoryOptions, readings: RawReading[], waveforms: RawWaveform[]): number {
+/** Takes out of a page what lies within the entry's own span; how far that and the page reach, and how many values it had. */
+function collect(entry: Entry, result: HistoryReadResult, { health, nowUs }: HistoryOptions, readings: RawReading[], waveforms: RawWaveform[]) {
   let throughUs = entry.fromUs
+  let reachedUs = entry.reachedUs
   const values = result.historyData instanceof HistoryData ? result.historyData.dataValues ?? [] : []
   for (const value of values) {
     const timeUs = sourceUsOf(value) ?? serverUsOf(value)
-    if (timeUs === undefined || timeUs <= throughUs || timeUs >= entry.toUs) continue
+    if (timeUs === undefined) continue
+    reachedUs = Math.max(reachedUs, timeUs)
+    if (timeUs <= throughUs || timeUs >= entry.toUs) continue
     const measured = measure(entry.item.plan, value, nowUs())
     throughUs = timeUs
     if (measured.kind === 'refused') health.counters.not_numeric++
     else if (measured.kind === 'reading') readings.push(measured.reading)
     else waveforms.push(measured.waveform)
   }
-  return throughUs
+  return { throughUs, reachedUs, count: values.length }
 }
 
 function countFailure(health: OpcUaHealth, address: string, result: HistoryReadResult | undefined): void {

@@ -6,7 +6,7 @@ import { BAD, GOOD, qualityLevel, qualityReasons, qualityReasonsOf, UNCERTAIN, t
 import { nodeIdOn, parseNodeAddress } from '../../../../../edge/connectors/opcua/address.ts'
 import { draftSiteTags } from '../../../../../edge/connectors/opcua/draft-site-tags.ts'
 import { addGap, advanceOldest, pruneGaps, readGaps, type Gap } from '../../../../../edge/connectors/opcua/gap-list.ts'
-import { opcUa } from '../../../../../edge/connectors/opcua/index.ts'
+import { opcUa, opcUaConnectionSchema } from '../../../../../edge/connectors/opcua/index.ts'
 import { inChunks, planItems } from '../../../../../edge/connectors/opcua/item-plan.ts'
 import { createItemTrack } from '../../../../../edge/connectors/opcua/item-track.ts'
 import { measure } from '../../../../../edge/connectors/opcua/data-value.ts'
@@ -153,6 +153,7 @@ test('one item an address: the fastest sampling, the smallest deadband, a queue 
 test('a config that would give the password to anybody, and a waveform without a rate, are refused with the cure', () => {
   const open = { endpoint: 'opc.tcp://h:4840', security: { mode: 'None' }, user: { name: 'u', password: { env: 'P' } } }
   assert.match(opcUa.config.safeParse(open).error?.issues[0]?.message ?? '', /anybody may pose as the server/)
+  assert.ok(!opcUaConnectionSchema.safeParse(open).success)
   assert.ok(opcUa.config.safeParse({ ...open, allowPasswordWithoutSecurity: true }).success)
   assert.ok(!opcUa.config.safeParse({ endpoint: 'http://h' }).success)
   const config = opcUa.config.parse({ endpoint: 'opc.tcp://h:4840', nodes: { 'i=1': { sampleRateHz: 10 } } })
