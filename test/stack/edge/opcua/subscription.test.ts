@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
+import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { test } from 'node:test'
 import { DataType, StatusCodes, VariantArrayType } from 'node-opcua-client'
 import { qualityLevel, qualityReasonsOf } from '../../../../registry/domain/contract/quality.ts'
 import { statusReasons } from '../../../../edge/connectors/opcua/status-quality.ts'
 import { runConnector, startPlant } from '../../../helpers/opcua-plant.ts'
+import { seeded } from '../../../helpers/random.ts'
 import { startTcpProxy } from '../../../helpers/tcp-proxy.ts'
 
 test('the table of status codes is that of the standard', () => {
@@ -106,6 +108,28 @@ test('a broken connection and a server that is not there end the run with the cu
   await assert.rejects(ended, { code: 'unavailable' })
   const again = await runConnector(t, { endpoint, tags: [plant.address('Temp')] })
   await assert.rejects(again.ended, { code: 'unavailable', message: /nothing listens there/ })
+})
+
+test('what is no OPC UA server, or answers with nonsense, ends the run and nothing else', async (t) => {
+  const random = seeded(7)
+  const answers: ((socket: Socket) => void)[] = [
+    (socket) => { socket.destroy() },
+    (socket) => { socket.end('HTTP/1.1 400 Bad Request\r\n\r\n') },
+    // An acknowledgement that promises more than comes, a message of the largest size there is, and noise.
+    (socket) => { socket.end(Buffer.from('ACKF\x1c\0\0\0\0\0', 'latin1')) },
+    (socket) => { socket.end(Buffer.from('ACKF\xff\xff\xff\xff', 'latin1')) },
+    ...Array.from({ length: 8 }, () => (socket: Socket) => { socket.end(Buffer.from(Array.from({ length: 1 + random(200) }, () => random(256)))) }),
+  ]
+  for (const reply of answers) {
+    const server = createServer((socket) => {
+      socket.on('error', () => {})
+      socket.once('data', () => { reply(socket) })
+    })
+    await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve) })
+    const { ended } = await runConnector(t, { endpoint: `opc.tcp://127.0.0.1:${(server.address() as AddressInfo).port}`, tags: ['i=2258'] })
+    await assert.rejects(ended, { code: 'unavailable', message: /^cannot connect to opc\.tcp/ })
+    await new Promise((resolve) => { server.close(resolve) })
+  }
 })
 
 test('while the buffer is slow the server holds back, and nothing is lost', async (t) => {
