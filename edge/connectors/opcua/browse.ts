@@ -12,6 +12,8 @@ import { ucumOf, type UnitInformation } from './units.ts'
 
 export interface BrowseOptions {
   readonly connection: OpcUaConnection
+  /** The source's: what a server trusts as this gateway is the connector later on. */
+  readonly id: string
   /** Where certificates are kept; the connector's own folder, so that what it trusts is trusted here. */
   readonly directory: string
   readonly secret: (reference: SecretReference) => string
@@ -57,8 +59,8 @@ interface Place { readonly nodeId: NodeId; readonly path: readonly string[]; rea
 interface Found { readonly place: Place; euRange: NodeId | null; engineeringUnits: NodeId | null }
 
 /** Walks the address space, breadth first and each node once, for its variables. Refuses like the connector itself. */
-export async function browseOpcUa({ connection, directory, secret, log, root = OBJECTS, maxDepth = 12, maxVariables = 10_000, signal }: BrowseOptions): Promise<Browsed> {
-  const link = await connect({ connection, id: 'browse', directory, secret, log })
+export async function browseOpcUa({ connection, id, directory, secret, log, root = OBJECTS, maxDepth = 12, maxVariables = 10_000, signal }: BrowseOptions): Promise<Browsed> {
+  const link = await connect({ connection, id, directory, secret, log })
   try {
     const { session } = link
     const facts = await readServerFacts(session)

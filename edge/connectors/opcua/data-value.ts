@@ -1,4 +1,4 @@
-import { BAD, qualityReasons, QUALITY_LEVEL_MASK } from '../../../registry/domain/contract/quality.ts'
+import { BAD, GOOD, qualityReasons, QUALITY_LEVEL_MASK, UNCERTAIN } from '../../../registry/domain/contract/quality.ts'
 import type { RawWaveform } from '../../raw-entry.ts'
 import type { RawReading } from '../blocks.ts'
 import type { PlannedItem } from './item-plan.ts'
@@ -51,8 +51,11 @@ export function measure({ address, kind, options }: PlannedItem, value: DataValu
   if (typeof raw !== 'number') return { kind: 'refused', is: raw.refused }
   // A status of good over an empty variant: there is no value, and that is what the reading says.
   const missing = Number.isNaN(raw) && !isBad && isNull(value.value)
-  return { kind: 'reading', reading: { address, sourceUs: timeUs, raw, quality: missing ? asMissing(quality) : quality } }
+  // A 64-bit integer may have more digits than a number holds.
+  const rounded = Math.abs(raw) > Number.MAX_SAFE_INTEGER && isInteger64(value.value) && (quality & QUALITY_LEVEL_MASK) === GOOD
+  return { kind: 'reading', reading: { address, sourceUs: timeUs, raw, quality: missing ? asMissing(quality) : rounded ? quality | UNCERTAIN : quality } }
 }
 
+const isInteger64 = (variant: VariantLike | null | undefined) => variant?.dataType === 8 || variant?.dataType === 9
 const isNull = (variant: VariantLike | null | undefined) => !variant || variant.dataType === 0 || variant.value === null || variant.value === undefined
 const asMissing = (quality: number) => (quality & ~QUALITY_LEVEL_MASK) | BAD | qualityReasons.missing

@@ -37,7 +37,7 @@ test('a server of another make (asyncua) gives the same readings, and its histor
 
   const endpoint = `opc.tcp://127.0.0.1:${port}/plant`
   const connection = opcUaConnectionSchema.parse({ endpoint, security: { mode: 'None' } })
-  const { variables } = await browseOpcUa({ connection, directory: folder, secret: () => '', log: pino({ level: 'silent' }) })
+  const { variables } = await browseOpcUa({ connection, id: 'plc-7', directory: folder, secret: () => '', log: pino({ level: 'silent' }) })
   const found = variables.filter(({ path: [first] }) => first === 'Pump 1')
   assert.deepEqual(found.map(({ address, dataType }) => [address, dataType]).sort(), [
     ['nsu=urn:twinward:test;s=P1.Count', 'Int64'], ['nsu=urn:twinward:test;s=P1.On', 'Boolean'], ['nsu=urn:twinward:test;s=P1.Temp', 'Double'],

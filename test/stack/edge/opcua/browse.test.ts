@@ -24,7 +24,7 @@ test('a server\'s variables become a draft of the site file, with units and rang
   // A cycle: the motor contains the folder that contains it.
   motor.addReference({ referenceType: 'Organizes', nodeId: folder })
   const connection = opcUaConnectionSchema.parse({ endpoint: plant.endpoint, security: { mode: 'None' } })
-  const options = { connection, directory: await temporaryFolder(t), secret: () => '', log: pino({ level: 'silent' }), root: folder.nodeId.toString() }
+  const options = { connection, id: 'plc-7', directory: await temporaryFolder(t), secret: () => '', log: pino({ level: 'silent' }), root: folder.nodeId.toString() }
 
   const { variables, truncated } = await browseOpcUa(options)
   assert.equal(truncated, null)
@@ -51,7 +51,7 @@ test('a server\'s variables become a draft of the site file, with units and rang
 test('from the Objects folder on, without the server\'s description of itself', async (t) => {
   const plant = await startPlant(t, ['Temp'])
   const connection = opcUaConnectionSchema.parse({ endpoint: plant.endpoint, security: { mode: 'None' } })
-  const { variables } = await browseOpcUa({ connection, directory: await temporaryFolder(t), secret: () => '', log: pino({ level: 'silent' }) })
+  const { variables } = await browseOpcUa({ connection, id: 'plc-7', directory: await temporaryFolder(t), secret: () => '', log: pino({ level: 'silent' }) })
   assert.deepEqual(variables.filter(({ nodeId }) => nodeId.startsWith('ns=1;')).map(({ path }) => path), [['Pump 1', 'Temp']])
   assert.ok(variables.length < 100, `${variables.length} variables`)
 })

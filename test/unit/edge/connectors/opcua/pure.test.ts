@@ -87,6 +87,8 @@ test('a value keeps its source time to the microsecond; without one it has the s
   assert.deepEqual(ours, { kind: 'reading', reading: { address: 'i=1', sourceUs: 9, raw: 5, quality: qualityReasons.clock } })
   const empty = measure(item(), { value: double(null), statusCode: { value: 0 }, sourceTimestamp }, 9)
   assert.ok(empty.kind === 'reading' && empty.reading.quality === (BAD | qualityReasons.missing))
+  const long = measure(item(), { value: { dataType: 9, arrayType: 0, value: [0xffffffff, 0xffffffff] }, statusCode: { value: 0 }, sourceTimestamp }, 9)
+  assert.ok(long.kind === 'reading' && long.reading.quality === UNCERTAIN)
 })
 
 test('repetitions are dropped, late values kept, and what stood through an outage is told once more', () => {
