@@ -90,7 +90,8 @@ export function createRoomKeeper({ buffer, policy, gaps, inHand }: RoomKeeperOpt
       const oldest = buffer.readRaw(0, Math.max(AT_ONCE, bytes)).filter(({ id }) => !inHand(id))
       if (oldest.length === 0) return false
       let freed = 0
-      const enough = oldest.findIndex((entry) => (freed += entry.bytes?.byteLength ?? 0) >= Math.max(bytes, AT_ONCE / 4)) + 1
+      const needed = Math.max(bytes, Math.min(AT_ONCE / 4, buffer.stats().capBytes / 50))
+      const enough = oldest.findIndex((entry) => (freed += entry.bytes?.byteLength ?? 0) >= needed) + 1
       await drop(enough > 0 ? oldest.slice(0, enough) : oldest, 'the buffer was full; the oldest readings were dropped')
     }
     return bytes <= buffer.room()

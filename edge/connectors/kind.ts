@@ -26,10 +26,10 @@ export interface ConnectorContext {
   /** A folder of the connector's own, made when needed: certificates, trust lists. */
   readonly directory: string
   /** The text of a secret named in the config; refuses (`not_found`) with the name, never the content. */
-  secret(reference: SecretReference): string
+  readonly secret: (reference: SecretReference) => string
   readonly log: Logger
   /** UTC microseconds by the gateway's clock: the source time of what has none of its own. */
-  nowUs(): number
+  readonly nowUs: () => number
 }
 
 /** What a connector may do about one mapped address. */
