@@ -18,3 +18,10 @@ export function connectionFailure(endpoint: string, error: unknown, ownCertifica
   const [line = ''] = message.split('\n').map((part) => part.trim()).filter((part) => part !== '')
   return new DomainError('unavailable', cure === undefined ? `cannot connect to ${endpoint}: ${line}` : `cannot connect to ${endpoint}: ${cure}`, { endpoint, reason: message })
 }
+
+/** What went wrong after that: a connection that is to be made anew. */
+export function connectionLost(endpoint: string, error: unknown): DomainError {
+  if (error instanceof DomainError) return error
+  const reason = error instanceof Error ? error.message : String(error)
+  return new DomainError('unavailable', `${endpoint}: ${reason.trim().split('\n')[0] ?? ''}; the connection is made anew`, { endpoint, reason })
+}

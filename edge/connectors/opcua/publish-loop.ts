@@ -7,6 +7,7 @@ import { DomainError } from '../../../registry/domain/errors.ts'
 import { createBell } from '../../bell.ts'
 import type { OpcUaLink } from './connection.ts'
 import { microsOf } from './data-value.ts'
+import { connectionLost } from './failure.ts'
 import type { OpcUaCounters } from './health.ts'
 import { createSequence } from './sequence.ts'
 import type { Subscription } from './subscription.ts'
@@ -53,13 +54,11 @@ export async function runPublishLoop({ link, subscription, endpoint, silentAfter
   let quietSinceMs = performance.now()
 
   const ask = () => {
-    if (waiting === 0) quietSinceMs = performance.now()
     for (; waiting < pipeline && !link.ended(); waiting++) {
       const request = new PublishRequest({ requestHeader: { timeoutHint: 4 * PIPELINE * silentMs }, subscriptionAcknowledgements: acknowledgements })
       acknowledgements = []
       session.publish(request, (error, response) => {
         waiting--
-        quietSinceMs = performance.now()
         answers.push(error ?? response ?? new Error('an empty answer'))
         bell.ring()
       })
@@ -71,15 +70,16 @@ export async function runPublishLoop({ link, subscription, endpoint, silentAfter
   async function recover(missing: readonly number[], skipped: number): Promise<number> {
     let gone = skipped - missing.length
     for (const number of missing) {
-      try {
-        const answer = await republish(new RepublishRequest({ subscriptionId: subscription.id, retransmitSequenceNumber: number }))
-        if (!answer) throw new Error('BadMessageNotAvailable')
+      const answer = await republish(new RepublishRequest({ subscriptionId: subscription.id, retransmitSequenceNumber: number })).catch((error: unknown) => {
+        if (error instanceof Error && NOT_AVAILABLE.test(error.message)) return undefined
+        throw connectionLost(endpoint, error)
+      })
+      if (answer) {
         counters.republished++
         await take(readMessage(answer.notificationMessage, null, false, gone))
         acknowledgements.push({ subscriptionId: subscription.id, sequenceNumber: number })
         gone = 0
-      } catch (error) {
-        if (!(error instanceof Error) || !NOT_AVAILABLE.test(error.message)) throw error
+      } else {
         gone++
         counters.lost_notifications++
       }
@@ -88,7 +88,6 @@ export async function runPublishLoop({ link, subscription, endpoint, silentAfter
   }
 
   async function process(response: PublishResponse): Promise<void> {
-    if (response.subscriptionId !== subscription.id) return
     const message = response.notificationMessage
     const isKeepAlive = (message.notificationData ?? []).length === 0
     const { duplicate, missing, skipped } = sequence.accept(message.sequenceNumber, isKeepAlive)
@@ -110,7 +109,11 @@ export async function runPublishLoop({ link, subscription, endpoint, silentAfter
     if (answer instanceof Error) {
       if (link.ended() === undefined) pipeline = pipelineAfter(answer, pipeline, lost)
     } else if (answer) {
-      await process(answer)
+      if (answer.subscriptionId === subscription.id) {
+        await process(answer)
+        // What is not of this subscription is no sign of its life; a slow buffer is no silence of the server.
+        quietSinceMs = performance.now()
+      }
     } else {
       const ended = link.ended()
       if (ended !== undefined) throw lost(ended, 'it is connected to again')

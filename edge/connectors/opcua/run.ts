@@ -8,6 +8,7 @@ import { connect, type OpcUaLink } from './connection.ts'
 import { measure } from './data-value.ts'
 import { addGap, pruneGaps, readGaps } from './gap-list.ts'
 import type { OpcUaHealth } from './health.ts'
+import { connectionLost } from './failure.ts'
 import { fillGaps, type GapBox } from './history.ts'
 import { inChunks, planItems, type PlannedItem } from './item-plan.ts'
 import { createItemTrack, type ItemTrack } from './item-track.ts'
@@ -54,8 +55,8 @@ export async function runConnection(options: RunOptions, outlet: Outlet, signal:
   let retrying: Promise<void> | undefined
   try {
     link = await connect({ connection: config, id: context.id, directory: context.directory, secret: (reference) => context.secret(reference), log: context.log })
-    const facts = await readServerFacts(link.session)
-    const subscription = await createSubscription(link.session, config, context.nowUs())
+    const facts = await served(config, readServerFacts(link.session))
+    const subscription = await served(config, createSubscription(link.session, config, context.nowUs()))
     const stored = outlet.position(liveKey(options)) as { throughUs?: number } | undefined
     const track = createItemTrack({ deliveredUs: stored?.throughUs, createdUs: subscription.createdUs, counters: health.counters })
     const running: Run = { ...options, outlet, signal: ending.signal, link, facts, subscription, track, gaps: { list: [] }, throughUs: stored?.throughUs, filling: undefined }
@@ -63,7 +64,7 @@ export async function runConnection(options: RunOptions, outlet: Outlet, signal:
     const plans = planItems(context.tags, config)
     health.refused.clear()
     health.history = null
-    const refused = await monitor(link.session, subscription, plans, facts, (address) => { noteFilter(running, address) })
+    const refused = await served(config, monitor(link.session, subscription, plans, facts, (address) => { noteFilter(running, address) }))
     await openGaps(running, plans, refused)
     await tellRefusals(running, refused)
     health.counters.connections++
@@ -87,6 +88,9 @@ export async function runConnection(options: RunOptions, outlet: Outlet, signal:
     await Promise.allSettled([run?.filling, retrying])
   }
 }
+
+/** A call to the server; its failure is the connection's. */
+const served = <T>({ endpoint }: OpcUaConfig, call: Promise<T>): Promise<T> => call.catch((error: unknown) => { throw connectionLost(endpoint, error) })
 
 /** Writes down what was missed before anything newer is delivered: from then on a kill does not lose it. */
 async function openGaps(run: Run, plans: readonly PlannedItem[], refused: readonly ItemRefusal[]): Promise<void> {

@@ -87,3 +87,14 @@ test('the end of the subscription or the session ends the loop; a refused reques
   const many = await play([new Error('BadTooManyPublishRequests (0x80780000)'), new Error('BadTimeout (0x800a0000)'), answer(1)], { until: 1 })
   assert.equal(many.failure, undefined)
 })
+
+test('answers that are not of this subscription are no sign of its life', async () => {
+  const foreign = { ...answer(1), subscriptionId: 8 }
+  const { link } = scripted([])
+  const session = { publish(_request: PublishRequest, done: Answer) { setTimeout(() => { done(null, foreign) }, 5) }, republish() {} }
+  const running = runPublishLoop({
+    link: { ...link, session: session as unknown as RawSession }, subscription: { id: 7, publishingMs: 10, keepAliveCount: 1, createdUs: 0, items: new Map() }, endpoint: 'opc.tcp://h',
+    silentAfter: 3, counters: createOpcUaHealth().counters, signal: AbortSignal.timeout(20_000), take: () => Promise.resolve(),
+  })
+  await assert.rejects(running, { code: 'unavailable', message: /silent for 2000 ms/ })
+})
