@@ -1,30 +1,31 @@
-import { createWriteStream, mkdirSync, renameSync, rmSync, statSync, type WriteStream } from 'node:fs'
+import { closeSync, mkdirSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
 import path from 'node:path'
 
-const maxBytes = 20 * 1024 * 1024
-const kept = 4
+export interface LogFileLimits {
+  /** 20 MB unless told. */
+  readonly maxBytes: number
+  /** Former files that are kept, 4 unless told. */
+  readonly keep: number
+}
 
-/** A log that is cut before it fills the disk: at 20 MB `x.log` becomes `x.log.1`, and so on up to `x.log.4`. */
+/**
+ * A log that is cut before it fills the disk: `x.log` becomes `x.log.1`, and so on. Each line is handed to the system at
+ * once, so that the last words of a process that crashes are there.
+ */
 export interface LogFile {
   write(text: string | Buffer): void
   close(): Promise<void>
 }
 
-export function openLogFile(file: string, limit: number = maxBytes): LogFile {
+export function openLogFile(file: string, { maxBytes = 20 * 1024 * 1024, keep = 4 }: Partial<LogFileLimits> = {}): LogFile {
   mkdirSync(path.dirname(file), { recursive: true })
   let size = sizeOf(file)
-  let stream = open()
+  let handle = open(file)
 
-  function open(): WriteStream {
-    const opened = createWriteStream(file, { flags: 'a', mode: 0o600 })
-    // A full disk must not take the platform down through its log: what cannot be written is lost.
-    opened.on('error', () => {})
-    return opened
-  }
   function rotate() {
-    stream.end()
-    rmSync(`${file}.${kept}`, { force: true })
-    for (let n = kept - 1; n >= 0; n -= 1) {
+    if (handle !== undefined) closeSync(handle)
+    rmSync(`${file}.${keep}`, { force: true })
+    for (let n = keep - 1; n >= 0; n -= 1) {
       try {
         renameSync(n === 0 ? file : `${file}.${n}`, `${file}.${n + 1}`)
       } catch {
@@ -32,15 +33,32 @@ export function openLogFile(file: string, limit: number = maxBytes): LogFile {
       }
     }
     size = 0
-    stream = open()
+    handle = open(file)
   }
   return {
     write(text) {
-      if (size > limit) rotate()
-      size += text.length
-      stream.write(text)
+      const bytes = typeof text === 'string' ? Buffer.from(text) : text
+      if (size > 0 && size + bytes.length > maxBytes) rotate()
+      size += bytes.length
+      handle ??= open(file)
+      // A full disk must not take the process down through its log: what cannot be written is lost.
+      try {
+        if (handle !== undefined) writeSync(handle, bytes)
+      } catch { /* it is lost */ }
     },
-    close: () => new Promise((resolve) => { stream.end(() => { resolve() }) }),
+    close() {
+      if (handle !== undefined) closeSync(handle)
+      handle = undefined
+      return Promise.resolve()
+    },
+  }
+}
+
+function open(file: string): number | undefined {
+  try {
+    return openSync(file, 'a', 0o600)
+  } catch {
+    return undefined
   }
 }
 

@@ -2,10 +2,11 @@ import { mkdirSync } from 'node:fs'
 import path from 'node:path'
 import type { Logger } from 'pino'
 import type { GatewayStatus } from '../../registry/domain/contract/gateway-report.ts'
+import { DomainError } from '../../registry/domain/errors.ts'
 import type { DurableBuffer } from '../buffer/buffer.ts'
 import { openLmdbBuffer } from '../buffer/lmdb-buffer.ts'
 import { createGatewayClock, type ClockSources } from '../clock.ts'
-import type { SecretReference } from '../connectors/kind.ts'
+import type { ConnectorContext, ConnectorKind, SecretReference } from '../connectors/kind.ts'
 import { createCutter, defaultCutLimits, type CutLimits } from '../cutter.ts'
 import { createGapBook } from '../gap-book.ts'
 import { createLiveSource, type LiveSource } from '../live-source.ts'
@@ -16,7 +17,7 @@ import { createRecaller } from '../recall.ts'
 import { createReporter } from '../reporter.ts'
 import { createRoomKeeper, type RoomKeeper } from '../room-keeper.ts'
 import { tagMapDigest } from '../tag-map.ts'
-import { createUplink, type UplinkTuning } from '../uplink.ts'
+import { createUplink, type UplinkStatus, type UplinkTuning } from '../uplink.ts'
 import { createNotes, doubtTimes } from './notes.ts'
 import type { SitePlan, SourcePlan } from './plan.ts'
 import { statusOf, type Troubles } from './status.ts'
@@ -36,6 +37,9 @@ export interface RunSiteOptions {
 /** A gateway that runs by a site file until it is stopped. */
 export interface RunningSite {
   status(): GatewayStatus
+  figures(): SiteFigures
+  /** Resolves when the buffer has answered: it took a write, or said why it cannot. */
+  pulse(): Promise<void>
   /**
    * Puts another plan in force: sources that changed are restarted, the others do not notice. False when more than its
    * sources changed: then the gateway has to be started anew with it.
@@ -46,6 +50,17 @@ export interface RunningSite {
   /** Resolves when it has been stopped; rejects when it cannot go on (the buffer was taken over). */
   readonly ended: Promise<void>
   stop(): Promise<void>
+}
+
+/** Beside the status, for who watches the gateway on its own machine. */
+export interface SiteFigures {
+  readonly nowUs: number
+  readonly uplink: UplinkStatus
+  /** When the platform acknowledged something last, by the gateway's clock; null when it has not since the start. */
+  readonly lastAcknowledgedUs: number | null
+  readonly gapsOpen: number
+  /** Readings reach the disk. */
+  readonly keeping: boolean
 }
 
 /** One source at work. */
@@ -64,6 +79,9 @@ const CARE_EVERY_TICKS = 60
 export async function runSite({ plan: first, secret, version, log, clocks = machineClocks, cut, uplink: tuning, reportEveryMs }: RunSiteOptions): Promise<RunningSite> {
   let plan = first
   const { site, gateway } = plan
+  const { url, username, password } = plan.platform
+  // Before anything is opened: a secret that is missing ends the start.
+  const mqtt = { url, ...(username !== null && { username }), ...(password !== null && { password: secret(password) }) }
   const buffer = await openLmdbBuffer({ directory: plan.buffer.directory, capBytes: plan.buffer.capBytes, archiveBytes: plan.buffer.keepRaw?.bytes ?? 0 })
   const clock = createGatewayClock(clocks)
   const nowUs = () => clock.nowUs()
@@ -73,6 +91,7 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
   const troubles: Troubles = new Map()
   const notes = createNotes({ gaps, troubles, nowUs, log })
   const counts = { flagged: 0, duplicates: 0 }
+  let lastAcknowledgedUs: number | null = null
   const all = new AbortController()
   const { signal } = all
 
@@ -93,12 +112,11 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
     ...(reportEveryMs !== undefined && { everyMs: reportEveryMs }),
     onClock: (jump) => { notes.clock(jump) },
   })
-  const { url, username, password } = plan.platform
   const uplink = createUplink({
-    buffer, site, gateway, log, beside: reporter,
-    mqtt: { url, ...(username !== null && { username }), ...(password !== null && { password: secret(password) }) },
+    buffer, site, gateway, log, beside: reporter, mqtt,
     ...(tuning && { tuning }), ...(plan.bandwidth !== null && { bytesPerSec: plan.bandwidth }),
     onAcknowledged: (batch, { status: outcome, code }) => {
+      lastAcknowledgedUs = nowUs()
       if (outcome !== 'quarantined') return
       const atUs = nowUs()
       void buffer.write(gaps.note([{ cause: 'quarantined', fromUs: atUs, toUs: atUs, lost: batch.count, detail: `the platform set batch ${batch.epoch}/${batch.sequence} aside: ${code ?? 'no reason given'}` }]))
@@ -108,7 +126,8 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
   function start(sourcePlan: SourcePlan): void {
     const { id, kind, config, map, tags } = sourcePlan
     const directory = path.join(plan.buffer.directory, 'connectors', id)
-    const source = kind.create(config, { id, map, tags, directory, secret, log: log.child({ source: id }), nowUs })
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    const source = createSource(kind, config, { id, map, tags, directory, secret, log: log.child({ source: id }), nowUs })
     const presence = createPresence(map, nowUs())
     const ending = new AbortController()
     const outlet = createOutlet({
@@ -121,7 +140,6 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
       deliver: (delivery) => outlet.deliver(clock.status().state === 'ok' ? delivery : { ...delivery, blocks: doubtTimes(delivery.blocks) }),
     }
     const live = createLiveSource({ source, outlet: doubting, log, nowUs })
-    mkdirSync(directory, { recursive: true, mode: 0o700 })
     const done = live.run(ending.signal)
     running.set(id, {
       plan: sourcePlan, source, live, presence,
@@ -134,9 +152,14 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
   }
 
   async function startAll(): Promise<void> {
-    mkdirSync(plan.buffer.directory, { recursive: true })
-    for (const { map } of plan.sources) await buffer.keepDocument(tagMapDigest(map), map)
-    for (const source of plan.sources) start(source)
+    try {
+      for (const { map } of plan.sources) await buffer.keepDocument(tagMapDigest(map), map)
+      for (const source of plan.sources) start(source)
+    } catch (error) {
+      await Promise.allSettled([...running.values()].map((source) => source.stop()))
+      await buffer.close()
+      throw error
+    }
   }
 
   let ticks = 0
@@ -167,6 +190,11 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
 
   return {
     status,
+    figures: () => ({ nowUs: nowUs(), uplink: uplink.status(), lastAcknowledgedUs, gapsOpen: gaps.ongoing().length, keeping: !troubles.has('disk') }),
+    pulse: () => buffer.write([{ store: 'facts', key: 'pulse', value: nowUs() }]).catch((error: unknown) => {
+      // A disk that takes nothing is told in the status; starting anew would not mend it.
+      if (!(error instanceof DomainError) || error.code !== 'unavailable') throw error
+    }),
     trouble: (name, text) => {
       if (text === null) troubles.delete(name)
       else troubles.set(name, text)
@@ -192,6 +220,15 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
 }
 
 const machineClocks: ClockSources = { systemUs: () => Date.now() * 1000, evenUs: () => performance.now() * 1000 }
+
+/** A connector that cannot even be made (a secret is missing) is one that is down: it is tried again as others are. */
+function createSource(kind: ConnectorKind, config: unknown, context: ConnectorContext): Source {
+  try {
+    return kind.create(config, context)
+  } catch {
+    return { id: context.id, mode: 'live', map: context.map, run: async (outlet, signal) => kind.create(config, context).run(outlet, signal) }
+  }
+}
 
 /** Everything but the sources. */
 function sameGateway(a: SitePlan, b: SitePlan): boolean {

@@ -1,10 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
-import type { ImportOutcome } from '../../../registry/services/import-assets.ts'
-import { counted } from '../../../registry/domain/counted.ts'
 import type { Open } from '../context.ts'
 import { CliError } from '../errors.ts'
 import type { CsvOptions } from '../import-csv.ts'
+import { registerAssets } from '../register-assets.ts'
 
 export function addImportCommands(program: Command, open: Open): void {
   const imports = program.command('import').description('bring in history from CSV files, or the asset registry')
@@ -28,14 +27,6 @@ export function addImportCommands(program: Command, open: Open): void {
       const { parse } = await import('yaml')
       let document: unknown
       try { document = parse(text) } catch (error) { throw new CliError('invalid', `${file}: ${(error as Error).message.split('\n')[0] ?? ''}`) }
-      const answer = await api.post<ImportOutcome>('/v1/assets/import', document)
-      print.line(describeRegistration(answer))
-      print.document(answer)
+      await registerAssets(document, api, print)
     })
-}
-
-function describeRegistration({ site, areas, lines, assets, components, tags, familiesMade, changed }: ImportOutcome): string {
-  const named = [counted(areas, 'area'), counted(lines, 'line'), counted(assets, 'asset'), counted(components, 'component'), counted(tags, 'tag')].join(', ')
-  if (!changed) return `Site ${site} has all of it already (${named}); nothing changed.`
-  return `Registered at site ${site}: ${named}.${familiesMade.length > 0 ? ` New families, with the default rules: ${familiesMade.join(', ')}.` : ''}`
 }

@@ -1,0 +1,90 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createMetrics } from './metrics.ts'
+import type { SitePlan } from './plan.ts'
+import type { RunningSite } from './run-site.ts'
+
+export interface HealthServer {
+  /** Where it answers, `http://127.0.0.1:9464`. */
+  readonly url: string
+  close(): Promise<void>
+}
+
+export interface HealthServerOptions {
+  readonly listen: NonNullable<SitePlan['health']>
+  readonly site: () => RunningSite | undefined
+  readonly plan: () => SitePlan
+  readonly version: string
+}
+
+/**
+ * `GET /healthz`: 200 while readings are taken and kept (troubles and all are in the body), 503 while they are not.
+ * `GET /metrics`: the same for Prometheus. Rejects when the address cannot be had.
+ */
+export async function openHealthServer({ listen: { host, port }, site, plan, version }: HealthServerOptions): Promise<HealthServer> {
+  const metrics = createMetrics(() => {
+    const running = site()
+    return running && { status: running.status(), figures: running.figures() }
+  })
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { pathname } = new URL(request.url ?? '/', 'http://gateway')
+    if (request.method !== 'GET' && request.method !== 'HEAD') return send(response, 405, 'text/plain', 'only GET\n')
+    if (pathname === '/metrics') return send(response, 200, metrics.contentType, await metrics.text())
+    if (pathname !== '/healthz') return send(response, 404, 'text/plain', 'here are /healthz and /metrics\n')
+    const running = site()
+    const { site: siteId, gateway } = plan()
+    const figures = running?.figures()
+    const body = {
+      site: siteId, gateway, version, connected: figures?.uplink.connected ?? false, lastAcknowledgedUs: figures?.lastAcknowledgedUs ?? null,
+      gapsOpen: figures?.gapsOpen ?? null, ...(running?.status() ?? { state: 'degraded', problems: ['the gateway is being started'] }),
+    }
+    send(response, figures?.keeping === true ? 200 : 503, 'application/json', `${JSON.stringify(body)}\n`)
+  }
+
+  const server = createServer((request, response) => {
+    answer(request, response).catch(() => { send(response, 500, 'text/plain', 'the figures cannot be told now\n') })
+  })
+  server.listen(port, host)
+  await once(server, 'listening')
+  const { port: bound } = server.address() as AddressInfo
+  return {
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`,
+    async close() {
+      server.closeAllConnections()
+      await new Promise((resolve) => { server.close(resolve) })
+    },
+  }
+}
+
+function send(response: ServerResponse, status: number, type: string, body: string): void {
+  if (response.headersSent) return
+  response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(response.req.method === 'HEAD' ? undefined : body)
+}
+
+/** Keeps the server where the plan wants it. An address that cannot be had is a trouble to be told, and tried again. */
+export function createHealthKeeper(options: Omit<HealthServerOptions, 'listen'> & { readonly tell: (problem: string | null) => void }) {
+  let open: { readonly at: string; readonly server: HealthServer } | undefined
+  const close = async () => {
+    await open?.server.close()
+    open = undefined
+  }
+  return {
+    async follow(): Promise<void> {
+      const { health } = options.plan()
+      const at = JSON.stringify(health)
+      if (open?.at === at) return
+      await close()
+      if (!health) return
+      try {
+        open = { at, server: await openHealthServer({ ...options, listen: health }) }
+        options.tell(null)
+      } catch (error) {
+        options.tell(`health cannot be told at ${health.host}:${health.port} (${(error as NodeJS.ErrnoException).code ?? 'failed'}); name a free address of this machine under health: listen`)
+      }
+    },
+    url: () => open?.server.url,
+    close,
+  }
+}

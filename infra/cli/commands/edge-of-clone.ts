@@ -1,0 +1,25 @@
+import path from 'node:path'
+import type { Command } from 'commander'
+import type { Open } from '../context.ts'
+import type { EdgeShell } from './edge.ts'
+
+/** Commands of `twinward edge` that need the platform's API, or these sources. */
+export function addEdgeCommandsOfClone(edge: Command, shell: EdgeShell, open: Open): void {
+  edge.command('register <site>').description('register the site, machines and tags of a site file at the platform; twice changes nothing')
+    .action(async (site: string, _options: unknown, command: Command) => {
+      const { assetsOfSite } = await import('../edge/assets.ts')
+      const document = await assetsOfSite(site, shell.env)
+      const { api, print } = await open(command)
+      const { registerAssets } = await import('../register-assets.ts')
+      await registerAssets(document, api, print)
+    })
+
+  edge.command('bundle <dir>').description('put a gateway into a folder that runs on a machine without this clone (Node and the same platform as here)')
+    .action(async (directory: string, _options: unknown, command: Command) => {
+      const { bundleEdge } = await import('../../build/edge-bundle.ts')
+      const { bytes, packages } = await bundleEdge(path.resolve(directory), shell.version())
+      const print = shell.print(command)
+      print.line(`A gateway is in ${directory} (${(bytes / 1e6).toFixed(1)} MB, with ${packages.join(', ')}). Run it: node ${path.join(directory, 'twinward-edge.mjs')} run SITE.yaml`)
+      print.document({ directory: path.resolve(directory), bytes, packages })
+    })
+}

@@ -1,0 +1,68 @@
+import { InvalidArgumentError, Option, type Command } from 'commander'
+import type { GlobalOptions } from '../context.ts'
+import type { BrowseOptions } from '../edge/browse.ts'
+import { exitCodes } from '../errors.ts'
+import type { Printer } from '../print.ts'
+
+/** What the commands of a gateway need: no platform, no configuration but a site file. */
+export interface EdgeShell {
+  readonly env: NodeJS.ProcessEnv
+  readonly version: () => string
+  readonly print: (command: Command) => Printer
+  readonly exitCode: (code: number) => void
+}
+
+const DEFAULT_HEALTH = 'http://127.0.0.1:9464'
+
+/** The commands that a gateway deployed alone has too. Each loads what it needs when it is called. */
+export function addEdgeCommands(edge: Command, shell: EdgeShell): void {
+  const { env, print, exitCode } = shell
+
+  edge.command('run <site>').description('run a gateway by its site file until it is stopped; reads the file again when it changes')
+    .action(async (site: string) => {
+      const { runEdge } = await import('../edge/run.ts')
+      await runEdge(site, env, shell.version())
+    })
+
+  edge.command('check <site>').description('check a site file: every mistake with line and cure; else what a gateway would do with it')
+    .action(async (site: string, _options: unknown, command: Command) => {
+      const { checkSite } = await import('../edge/check.ts')
+      await checkSite(site, env, print(command))
+    })
+
+  edge.command('browse <endpoint>').description('walk an OPC UA server (opc.tcp://HOST:PORT) and print its numbers as a source for the site file')
+    .option('--id <id>', 'id of the source', 'opcua-1')
+    .option('--root <node>', 'node to begin at (default: the Objects folder)')
+    .option('--depth <n>', 'how deep to go', wholeNumber, 12)
+    .addOption(new Option('--security <mode>', 'security mode').choices(['None', 'Sign', 'SignAndEncrypt']).default('SignAndEncrypt'))
+    .option('--user <name>', 'log in as this user')
+    .option('--password-env <variable>', 'environment variable that holds the password')
+    .option('--trust-on-first-use', 'take the server\'s certificate for the right one')
+    .option('--allow-password-without-security', 'send the password even with --security None')
+    .option('--certificates <dir>', 'folder of the gateway\'s certificates (default: buffer/connectors/ID)')
+    .action(async (endpoint: string, options: BrowseOptions, command: Command) => {
+      const { browseServer } = await import('../edge/browse.ts')
+      await browseServer(endpoint, options, env, print(command))
+    })
+
+  edge.command('status').description(`how a running gateway is; --url names its health (default: ${DEFAULT_HEALTH})`)
+    .action(async (_options: unknown, command: Command) => {
+      const { showEdgeStatus } = await import('../edge/status.ts')
+      const well = await showEdgeStatus(command.optsWithGlobals<GlobalOptions>().url ?? DEFAULT_HEALTH, print(command))
+      if (!well) exitCode(exitCodes.refused)
+    })
+
+  edge.command('assets <site>').description('print the site, machines and tags a site file speaks of, as a document for "twinward import assets"')
+    .action(async (site: string, _options: unknown, command: Command) => {
+      const { assetsOfSite } = await import('../edge/assets.ts')
+      const document = await assetsOfSite(site, env)
+      const { stringify } = await import('yaml')
+      print(command).line(stringify(document).trimEnd())
+      print(command).document(document)
+    })
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,3}$/.test(text) || Number(text) === 0) throw new InvalidArgumentError('It must be a whole number above 0.')
+  return Number(text)
+}

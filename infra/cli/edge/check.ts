@@ -1,0 +1,50 @@
+import { assetImportFromSite } from '../../../edge/site/assets.ts'
+import { describeBytes, describeSpan } from '../../../edge/site/describe.ts'
+import { BYTES_A_READING, estimateSite } from '../../../edge/site/estimate.ts'
+import { createSecrets } from '../../../edge/site/secrets.ts'
+import { readSiteFile, type SiteFile } from '../../../edge/site/site-file.ts'
+import { diskFree } from '../../../edge/site/status.ts'
+import { counted } from '../../../registry/domain/counted.ts'
+import { DomainError } from '../../../registry/domain/errors.ts'
+import path from 'node:path'
+import type { Printer } from '../print.ts'
+
+/** `edge check`: refuses a file with mistakes, each named; else says what a gateway would do with it. */
+export async function checkSite(file: string, env: NodeJS.ProcessEnv, print: Printer): Promise<void> {
+  const site = await readSiteFile(file, { env })
+  const { plan } = site
+  const sources = estimateSite(site)
+  const readingsPerSec = sources.reduce((sum, source) => sum + source.readingsPerSec, 0)
+  const bufferSeconds = readingsPerSec > 0 ? plan.buffer.capBytes / (readingsPerSec * BYTES_A_READING) : null
+  const warnings = warningsOf(site, env, path.dirname(path.resolve(file)))
+
+  print.line(`${file} has no mistake: gateway ${plan.gateway} of site ${plan.site}, shipping to ${plan.platform.url}.`)
+  print.table(sources.map(({ id, type, tags, waveforms, readingsPerSec: read, atSourcesPace, shippedPerSec }) => ({
+    source: id, type, tags, waveforms, 'readings/s': read, 'at the source\'s pace': counted(atSourcesPace, 'tag'), 'shipped/s at most': shippedPerSec,
+  })), ['source', 'type', 'tags', 'waveforms', 'readings/s', 'at the source\'s pace', 'shipped/s at most'])
+  print.line(`The buffer (${plan.buffer.directory}, ${describeBytes(plan.buffer.capBytes)}) ${bufferSeconds === null
+    ? 'holds as long as its tags\' pace allows: none says how often it is read.' : `holds about ${describeSpan(bufferSeconds)} without a connection; then: ${plan.buffer.whenFull}.`}`)
+  for (const warning of warnings) print.line(`Mind: ${warning}`)
+  print.document({ ok: true, site: plan.site, gateway: plan.gateway, platform: plan.platform.url, sources, buffer: { directory: plan.buffer.directory, capBytes: plan.buffer.capBytes, seconds: bufferSeconds }, warnings })
+}
+
+/** What is no mistake of the file, but would keep the gateway from doing its work on this machine. */
+function warningsOf(site: SiteFile, env: NodeJS.ProcessEnv, folder: string): string[] {
+  const { plan } = site
+  const warnings: string[] = []
+  const collect = (check: () => void) => {
+    try {
+      check()
+    } catch (error) {
+      if (!(error instanceof DomainError)) throw error
+      warnings.push(...error.message.split('\n'))
+    }
+  }
+  const { password } = plan.platform
+  if (password) collect(() => { createSecrets(env, folder)(password) })
+  collect(() => { assetImportFromSite(site) })
+  const free = diskFree(plan.buffer.directory) ?? diskFree(path.dirname(plan.buffer.directory))
+  const wanted = plan.buffer.capBytes + (plan.buffer.keepRaw?.bytes ?? 0)
+  if (free !== null && free < wanted) warnings.push(`the buffer may take ${describeBytes(wanted)}, but ${describeBytes(free)} are free at ${plan.buffer.directory}; lower buffer.cap, or make room`)
+  return warnings
+}

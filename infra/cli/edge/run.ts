@@ -1,0 +1,27 @@
+import { runSiteFile } from '../../../edge/site/run-site-file.ts'
+import { openEdgeLog } from '../../edge-log.ts'
+import { stopOnSignal } from '../../stop-on-signal.ts'
+import { createSystemdNotifier } from '../../systemd-notify.ts'
+
+/**
+ * Runs a gateway until it is told to stop (SIGINT, SIGTERM), which ends the process. SIGHUP reads the site file again.
+ * A parent process hears `{type: 'ready', address}` with the address of its health. Rejects when it cannot go on.
+ */
+export async function runEdge(file: string, env: NodeJS.ProcessEnv, version: string): Promise<void> {
+  const runner = await runSiteFile({ file, env, version, openLog: openEdgeLog(env) })
+  const systemd = createSystemdNotifier(env, () => runner.pulse())
+  stopOnSignal(async () => {
+    systemd.stopping()
+    await runner.stop()
+  }, ['SIGINT', 'SIGTERM'])
+  process.on('SIGHUP', () => { void runner.reload() })
+  systemd.ready()
+  process.send?.({ type: 'ready', address: runner.healthUrl() })
+  try {
+    await runner.ended
+  } finally {
+    systemd.stop()
+  }
+  // Whoever told it to stop ends the process; nobody else resolves this.
+  await new Promise<never>(() => {})
+}

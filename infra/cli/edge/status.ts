@@ -1,0 +1,38 @@
+import { z } from 'zod'
+import { gatewayStatusSchema } from '../../../registry/domain/contract/gateway-report.ts'
+import { microsToIso } from '../../../registry/domain/contract/time.ts'
+import { describeBytes, describeSpan } from '../../../edge/site/describe.ts'
+import { CliError } from '../errors.ts'
+import type { Printer } from '../print.ts'
+
+const healthSchema = gatewayStatusSchema.extend({
+  site: z.string(), gateway: z.string(), version: z.string(), connected: z.boolean(), lastAcknowledgedUs: z.number().nullable(), gapsOpen: z.number().nullable(),
+})
+
+/** `edge status`: asks a gateway how it is; false when it is not well. */
+export async function showEdgeStatus(url: string, print: Printer): Promise<boolean> {
+  const target = new URL('/healthz', url)
+  const response = await fetch(target, { signal: AbortSignal.timeout(10_000) }).catch((error: unknown) => {
+    const cause = (error as Error & { cause?: { code?: string } }).cause?.code ?? (error as Error).message
+    throw new CliError('unreachable', `No gateway answers at ${url} (${cause}). Start it with "twinward edge run SITE.yaml", or name the address of its health with --url.`)
+  })
+  const body: unknown = await response.json().catch(() => undefined)
+  const parsed = healthSchema.safeParse(body)
+  if (!parsed.success) {
+    const problems = z.object({ problems: z.array(z.string()) }).safeParse(body)
+    if (problems.success) throw new CliError('unavailable', `The gateway at ${url}: ${problems.data.problems.join('; ')}.`)
+    throw new CliError('not_twinward', `What answers at ${url} is no gateway of Twinward. Name the address of its health with --url.`)
+  }
+  const health = parsed.data
+  const { buffer, rate, clock } = health
+  const nowUs = Date.now() * 1000
+  print.line(`Gateway ${health.gateway} of site ${health.site}, version ${health.version}: ${health.state}, ${health.connected ? 'connected to' : 'no connection to'} the platform.`)
+  for (const problem of health.problems) print.line(`  - ${problem}`)
+  print.line(`Buffer: ${buffer.rows} readings wait, ${describeBytes(buffer.bytes)} of ${describeBytes(buffer.capBytes)}${buffer.oldestUs === null ? '' : `, the oldest for ${describeSpan(Math.max(0, nowUs - buffer.oldestUs) / 1e6)}`}; `
+    + `${describeBytes(buffer.archiveBytes)} in the raw store; ${buffer.diskFreeBytes === null ? 'disk unknown' : `${describeBytes(buffer.diskFreeBytes)} free on the disk`}; ${buffer.lostRows} lost.`)
+  print.line(`Rates: ${rate.inPerSec} readings/s in, ${rate.acknowledgedPerSec} acknowledged. Gaps open: ${health.gapsOpen ?? '–'}. `
+    + `Clock: ${clock.state}${clock.skewUs === null ? '' : `, ${(clock.skewUs / 1e6).toFixed(3)} s from the platform's`}.`)
+  print.table(health.connectors.map(({ id, type, state, lastReadingUs, detail }) => ({ source: id, type, state, 'last reading': lastReadingUs === null ? null : microsToIso(lastReadingUs), detail })), ['source', 'type', 'state', 'last reading', 'detail'])
+  print.document(health)
+  return response.ok && health.state === 'ok'
+}
