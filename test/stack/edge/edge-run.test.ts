@@ -1,13 +1,23 @@
 import assert from 'node:assert/strict'
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { suite, test, type TestContext } from 'node:test'
+import { pino } from 'pino'
+import { z } from 'zod'
+import { packReadings } from '../../../edge/connectors/blocks.ts'
+import { secretReferenceSchema, type ConnectorKind, type SecretReference } from '../../../edge/connectors/kind.ts'
+import { runSiteFile } from '../../../edge/site/run-site-file.ts'
+import { parseSiteFile } from '../../../edge/site/site-file.ts'
 import { runCli } from '../../../infra/cli/run.ts'
 import { tsxArgs } from '../../../infra/node-child.ts'
+import type { AssetImport } from '../../../registry/domain/contract/hierarchy.ts'
 import { startBroker, type TestBroker } from '../../helpers/broker.ts'
 import { startEdge, type EdgeProcess } from '../../helpers/edge-process.ts'
 import { startDevice, type TestDevice } from '../../helpers/modbus.ts'
+import { startPlant } from '../../helpers/opcua-plant.ts'
 import { readingsOf, startReceiver, type Receiver } from '../../helpers/receiver.ts'
 
 const cli = path.join(import.meta.dirname, '../../../infra/bin/cli.ts')
@@ -186,6 +196,45 @@ suite('edge run', () => {
   })
 })
 
+test('a source whose secret is missing is down by itself, and starts when the secret is there', async (t) => {
+  const directory = mkdtempSync(path.join(os.tmpdir(), 'twinward-edge-secret-'))
+  t.after(() => { rmSync(directory, { recursive: true, force: true }) })
+  const kind: ConnectorKind<{ password: SecretReference }> = {
+    type: 'plain',
+    config: z.strictObject({ password: secretReferenceSchema }),
+    checkAddress: () => {},
+    create({ password }, { id, map, secret, nowUs }) {
+      const word = secret(password)
+      return {
+        id, map, mode: 'live',
+        async run(outlet, signal) {
+          await outlet.deliver({ blocks: [packReadings([{ address: 'a', sourceUs: nowUs(), raw: word.length, quality: 0 }])] })
+          await new Promise<void>((resolve) => { signal.addEventListener('abort', () => { resolve() }) })
+        },
+      }
+    },
+  }
+  const file = path.join(directory, 'site.yaml')
+  writeFileSync(file, `version: 1
+site: hamburg
+gateway: gw-1
+platform: { mqtt: "mqtt://127.0.0.1:9" }
+health: off
+sources:
+  - { id: plc-7, type: plain, password: { file: plc-password }, tags: [{ tag: pump-1/a, address: a, unit: "1" }] }
+`)
+  const runner = await runSiteFile({ file, env: {}, version: '1', kinds: { plain: async () => kind }, openLog: () => ({ log: pino({ level: 'silent' }), close: async () => {} }) })
+  const status = () => runner.site()?.status() ?? assert.fail('it does not run')
+  const until = async (holds: () => boolean) => { while (!holds()) await new Promise((resolve) => { setTimeout(resolve, 25) }) }
+  await until(() => status().connectors[0]?.state === 'down')
+  assert.match(status().problems.join('\n'), /plc-7: the secret plc-password cannot be read/)
+  writeFileSync(path.join(directory, 'plc-password'), 'sesame\n')
+  await until(() => status().buffer.rows > 0)
+  assert.equal(status().connectors[0]?.state, 'ok')
+  await runner.pulse()
+  await runner.stop()
+})
+
 suite('edge commands', () => {
   const call = async (args: readonly string[], env: NodeJS.ProcessEnv = {}) => {
     let out = ''
@@ -222,5 +271,36 @@ suite('edge commands', () => {
     assert.equal(problems.code, 'invalid')
     assert.equal(problems.details.problems.length, 2)
     assert.equal((await call(['edge', 'check'])).code, 2)
+  })
+  test('browse prints a source that a site file takes as it is', async (t) => {
+    const server = await startPlant(t, ['Speed', 'Flow'])
+    const directory = mkdtempSync(path.join(os.tmpdir(), 'twinward-edge-browse-'))
+    t.after(() => { rmSync(directory, { recursive: true, force: true }) })
+    const { code, out } = await call(['edge', 'browse', server.endpoint, '--security', 'None', '--id', 'plc-8', '--certificates', directory])
+    assert.equal(code, 0)
+    const { plan } = await parseSiteFile(`version: 1\nsite: hamburg\ngateway: gw-1\nplatform: { mqtt: "mqtt://127.0.0.1:9" }\nsources:\n${out}`, 'site.yaml')
+    assert.deepEqual(plan.sources.map(({ id, tags }) => [id, tags.map(({ tag }) => tag).sort()]), [['plc-8', ['pump-1/flow', 'pump-1/speed']]])
+    assert.equal((await call(['edge', 'browse', 'http://nowhere'])).code, 2)
+  })
+  test('register hands the platform what the file names', async (t) => {
+    const { write, siteFile, file } = await plant(t)
+    write(siteFile({ head: 'assets: { pump-1: { class: pump, family: pumps } }\n' }))
+    const asked: { url: string | undefined; body: string }[] = []
+    const api = createServer((request, response) => {
+      let body = ''
+      request.on('data', (chunk: Buffer) => { body += chunk.toString() })
+      request.on('end', () => {
+        asked.push({ url: request.url, body })
+        response.end(JSON.stringify({ site: 'hamburg', areas: 1, lines: 1, assets: 1, components: 0, tags: 1, familiesMade: ['pumps'], changed: true }))
+      })
+    })
+    await new Promise<void>((resolve) => { api.listen(0, '127.0.0.1', resolve) })
+    t.after(() => { api.close() })
+    const { port } = api.address() as AddressInfo
+    const { code, out } = await call(['edge', 'register', file, '--url', `http://127.0.0.1:${port}`], { TWINWARD_API_KEY: 'k', TWINWARD_DATA_DIR: path.dirname(file) })
+    assert.equal(code, 0)
+    assert.match(out, /Registered at site hamburg: 1 area, 1 line, 1 asset, 0 components, 1 tag/)
+    assert.equal(asked[0]?.url, '/v1/assets/import')
+    assert.equal((JSON.parse(asked[0]?.body ?? '{}') as AssetImport).tags[0]?.provenance?.device, 'plc-7')
   })
 })

