@@ -15,6 +15,8 @@ export interface EdgeBundle {
 const NATIVE = ['lmdb', 'serialport']
 /** Asked for by a package of OPC UA in a way nobody takes; it is not installed here either. */
 const NOT_THERE = ['proper-lockfile']
+/** Of the bundle, not of this file: our own programs are bundled too, and have theirs filled in wherever it is written out. */
+const META = ['import', 'meta'].join('.')
 
 /**
  * Puts a gateway into a folder: `twinward-edge.mjs`, its chunks, the packages with native code, the systemd unit.
@@ -28,8 +30,8 @@ export async function bundleEdge(directory: string, version: string): Promise<Ed
     external: [...NATIVE, ...NOT_THERE, '*.node'], metafile: true, logLevel: 'silent',
     define: { TWINWARD_EDGE_VERSION: JSON.stringify(version) },
     // CommonJS packages within ask for Node's own modules by `require`.
-    banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);"
-      + " const __dirname = import.meta.dirname, __filename = import.meta.filename;" },
+    banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(" + META + ".url);"
+      + ` const __dirname = ${META}.dirname, __filename = ${META}.filename;` },
   })
   const modules = path.join(directory, 'node_modules')
   rmSync(modules, { recursive: true, force: true })

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
+import { promisify } from 'node:util'
 import { bundleEdge } from '../../../infra/build/edge-bundle.ts'
+import { bundlePrograms, programIn } from '../../../infra/build/programs.mjs'
 import { startBroker } from '../../helpers/broker.ts'
 import { startEdge } from '../../helpers/edge-process.ts'
 import { startDevice } from '../../helpers/modbus.ts'
@@ -56,4 +59,14 @@ sources:
   }
   assert.match((await (await fetch(`${edge.url}/healthz`)).text()), /"version":"9\.9\.9"/)
   assert.deepEqual(await edge.stop(), { code: 0, signal: null })
+})
+
+test('the CLI makes it as it runs itself, bundled', async (t) => {
+  const directory = mkdtempSync(path.join(os.tmpdir(), 'twinward-edge-bundle-'))
+  t.after(() => { rmSync(directory, { recursive: true, force: true }) })
+  const cli = programIn(await bundlePrograms(), 'infra/bin/cli.ts')
+  const made = await promisify(execFile)(process.execPath, [cli, '--json', 'edge', 'bundle', directory])
+  assert.deepEqual((JSON.parse(made.stdout) as { packages: string[] }).packages[0], 'lmdb')
+  const { stdout } = await promisify(execFile)(process.execPath, ['twinward-edge.mjs', '--version'], { cwd: directory })
+  assert.match(stdout, /^\d+\.\d+\.\d+\n$/)
 })
