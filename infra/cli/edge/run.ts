@@ -14,7 +14,8 @@ export async function runEdge(file: string, env: NodeJS.ProcessEnv, version: str
     systemd.stopping()
     await runner.stop()
   }, ['SIGINT', 'SIGTERM'])
-  process.on('SIGHUP', () => { void runner.reload() })
+  // What cannot be mended ends the gateway, which `ended` tells.
+  process.on('SIGHUP', () => { runner.reload().catch(() => {}) })
   systemd.ready()
   process.send?.({ type: 'ready', address: runner.healthUrl() })
   try {
