@@ -59,7 +59,7 @@ export function createReporter(options: ReporterOptions): Reporter {
       return
     }
     const reply = parsed.data
-    const settled = clock.heard(reply.sentUs, reply.receivedUs, clock.nowUs())
+    const settled = reply.sentUs === null ? undefined : clock.heard(reply.sentUs, reply.receivedUs, clock.nowUs())
     if (settled) onClock?.(settled)
     if (reply.problem !== null) log.warn({ problem: reply.problem }, 'the platform did not keep a report')
     await gaps.confirm(reply.gaps)
@@ -71,7 +71,9 @@ export function createReporter(options: ReporterOptions): Reporter {
     const orders = reply.commands.map(({ id }) => id)
     for (const command of reply.commands) await recaller.take(command)
     if (reply.problem === null) await recaller.forgetAllBut(orders)
-    if (gaps.unconfirmed(1).length > 0 || buffer.documents().some((digest) => !known.has(digest))) wake()
+    // What was not kept waits for the next turn: it would be refused again at once.
+    const kept = reply.gaps.length > 0 || fresh.length > 0
+    if (kept && (gaps.unconfirmed(1).length > 0 || buffer.documents().some((digest) => !known.has(digest)))) wake()
   }
 
   return {

@@ -4,8 +4,10 @@ import { platformActor } from '../registry/domain/access/rights.ts'
 import { topics } from '../registry/domain/contract/batch.ts'
 import type { ServiceContext } from '../registry/services/context.ts'
 import { landBatch } from '../registry/services/land-batch.ts'
+import { recordGatewayReport } from '../registry/services/record-gateway-report.ts'
 import { createBatchSubscriber, type ArrivedMessage } from './batch-subscriber.ts'
 import type { MqttConnection } from './config.ts'
+import { createReportSubscriber, type ReportCounts, type ReportSubscriber } from './report-subscriber.ts'
 import { isPassing } from '../registry/store/passing-errors.ts'
 
 export interface Landing {
@@ -13,6 +15,8 @@ export interface Landing {
   start(): Promise<void>
   /** Takes in nothing new, ends what is under way, then leaves. The broker keeps the rest. */
   stop(): Promise<void>
+  /** What became of the gateways' reports since the start. */
+  reports(): ReportCounts
 }
 
 export interface LandingOptions {
@@ -22,6 +26,7 @@ export interface LandingOptions {
   readonly clientId?: string
   /** All sites unless told. */
   readonly filters?: readonly string[]
+  readonly reportFilters?: readonly string[]
   /** Batches landing at once. */
   readonly concurrency?: number
 }
@@ -33,11 +38,17 @@ const LONGEST_WAIT_MS = 15_000
 const TRIES = 5
 const STOP_WITHIN_MS = 1200
 
-/** The process between broker and stores: every batch is made safe, then acknowledged; while a store is away, it waits. */
-export function createLanding({ ctx, mqtt, log, clientId = 'twinward-landing', filters = [topics.allBatches], concurrency = 4 }: LandingOptions): Landing {
+/**
+ * The process between broker and stores: every batch is made safe, then acknowledged; while a store is away, it waits.
+ * Beside it, reports of gateways are kept and answered.
+ */
+export function createLanding({
+  ctx, mqtt, log, clientId = 'twinward-landing', filters = [topics.allBatches], reportFilters = [topics.allReports], concurrency = 4,
+}: LandingOptions): Landing {
   const stopping = new AbortController()
   const underWay = new Set<Promise<void>>()
   let subscriber: ReturnType<typeof createBatchSubscriber> | undefined
+  let reports: ReportSubscriber | undefined
 
   async function land(message: ArrivedMessage): Promise<void> {
     const { site, gateway, bytes } = message
@@ -74,7 +85,11 @@ export function createLanding({ ctx, mqtt, log, clientId = 'twinward-landing', f
           return work
         },
       })
-      await subscriber.subscribed
+      reports = createReportSubscriber({
+        mqtt, clientId: `${clientId}-reports`, filters: reportFilters, log, nowUs: ctx.nowUs,
+        keep: (report, receivedUs) => recordGatewayReport(ctx, ACTOR, report, receivedUs),
+      })
+      await Promise.all([subscriber.subscribed, reports.subscribed])
     },
     async stop() {
       subscriber?.pause()
@@ -84,7 +99,8 @@ export function createLanding({ ctx, mqtt, log, clientId = 'twinward-landing', f
       await ended
       clearTimeout(waits)
       stopping.abort()
-      await subscriber?.close()
+      await Promise.all([subscriber?.close(), reports?.close()])
     },
+    reports: () => reports?.counts() ?? { kept: 0, refused: 0, failed: 0 },
   }
 }

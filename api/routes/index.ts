@@ -3,6 +3,7 @@ import type { Endpoint } from '../endpoint.ts'
 import { accessEndpoints } from './access.ts'
 import { alertEndpoints } from './alerts.ts'
 import { dataEndpoints } from './data.ts'
+import { gatewayEndpoints } from './gateways.ts'
 import { governanceEndpoints } from './governance.ts'
 import { lineageEndpoints } from './lineage.ts'
 import { meEndpoints } from './me.ts'
@@ -19,6 +20,7 @@ export function allEndpoints(deps: ApiDeps): Endpoint[] {
   return [
     ...plantEndpoints,
     ...dataEndpoints,
+    ...gatewayEndpoints,
     ...twinEndpoints,
     ...scoreEndpoints(deps),
     ...lineageEndpoints,

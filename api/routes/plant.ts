@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { tagChecksSchema } from '../../registry/domain/checks/limits.ts'
 import { siteSchema } from '../../registry/domain/contract/hierarchy.ts'
 import { maintenanceEventSchema } from '../../registry/domain/contract/maintenance.ts'
 import { slugSchema } from '../../registry/domain/contract/primitives.ts'
@@ -63,6 +64,7 @@ const tagViewSchema = z
     unit: z.string().describe('UCUM unit the device gives'),
     canonicalUnit: z.string(),
     range: z.object({ low: z.number(), high: z.number() }).nullable(),
+    checks: tagChecksSchema.nullable().describe('What readings are held against beside the range'),
     provenance: anyJson,
     calibration: anyJson,
     newestReadingAt: z.string().nullable(),

@@ -1,7 +1,8 @@
 import { z } from 'zod'
-import { listGateways } from '../../registry/services/read/gateways.ts'
+import { listAllGateways } from '../../registry/services/read/gateways.ts'
 import type { ApiDeps } from '../deps.ts'
 import { endpoint } from '../endpoint.ts'
+import { gatewaySchema } from './gateways.ts'
 
 const partSchema = z
   .object({
@@ -17,28 +18,11 @@ const partSchema = z
   })
   .meta({ id: 'Part' })
 
-const gatewaySchema = z
-  .object({
-    site: z.string(),
-    id: z.string(),
-    firstSeenAt: z.string(),
-    lastSeenAt: z.string(),
-    clockSkewUs: z.number().nullable().describe('Gateway clock minus platform clock at its last batch'),
-    epochs: z.array(z.object({
-      epoch: z.string(),
-      lane: z.enum(['live', 'backfill']),
-      completeThrough: z.string().describe('Event time up to which it has shipped all it will regularly ship'),
-      lastSequence: z.number().int(),
-      lastBatchAt: z.string(),
-    })),
-  })
-  .meta({ id: 'Gateway' })
-
 export const platformEndpoints = ({ parts, version }: Pick<ApiDeps, 'parts' | 'version'>) => [
   endpoint({
     operationId: 'getStatus', method: 'get', path: '/v1/status', tag: 'Platform', right: 'read', scope: 'fleet',
     summary: 'Health, version and address of every part, and how far the gateways have come',
     answer: z.object({ version: z.string(), parts: z.array(partSchema), gateways: z.array(gatewaySchema) }),
-    handle: async ({ ctx, actor }) => ({ version, parts: await parts.list(), gateways: await listGateways(ctx, actor) }),
+    handle: async ({ ctx, actor }) => ({ version, parts: await parts.list(), gateways: await listAllGateways(ctx, actor) }),
   }),
 ]

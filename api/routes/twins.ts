@@ -7,6 +7,7 @@ import { getTwin, listTwins, twinTrend } from '../../registry/services/read/twin
 import { endpoint } from '../endpoint.ts'
 import { pageOf } from '../pagination.ts'
 import { assetId, inMicros, laneSchema, qualitySchema, rangeQuery, wholeNumber } from './common.ts'
+import { gapViewSchema } from './gateways.ts'
 
 const summary = {
   site: z.string(),
@@ -63,6 +64,7 @@ const twinSchema = z
       at: z.string().nullable(),
       firstAt: z.string().nullable().describe('Its oldest reading'),
     })).describe('Newest reading of each tag'),
+    gaps: z.array(gapViewSchema).describe('What is missing of its tags and why: gaps that go on, then those of the last week'),
   })
   .meta({ id: 'Twin' })
 

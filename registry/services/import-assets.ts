@@ -118,7 +118,7 @@ async function statements(tx: Tx, site: string, input: AssetImport): Promise<Sta
         ...validity(t),
         facts: {
           component_id: t.component, role: t.role, unit: t.unit, canonical_unit: t.canonicalUnit,
-          range_low: t.range?.low ?? null, range_high: t.range?.high ?? null, provenance: t.provenance,
+          range_low: t.range?.low ?? null, range_high: t.range?.high ?? null, checks: t.checks, provenance: t.provenance,
         },
         descriptions: { calibration: t.calibration },
       },

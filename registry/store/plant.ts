@@ -22,8 +22,8 @@ export const versionTables = {
     table: 'component', owner: ['asset_ref', 'component_id'], facts: ['kind', 'geometry'], descriptions: ['name'], json: ['geometry'],
   },
   tag: {
-    table: 'tag_version', owner: ['tag_ref'], facts: ['component_id', 'role', 'unit', 'canonical_unit', 'range_low', 'range_high', 'provenance'],
-    descriptions: ['calibration'], json: ['provenance', 'calibration'],
+    table: 'tag_version', owner: ['tag_ref'], facts: ['component_id', 'role', 'unit', 'canonical_unit', 'range_low', 'range_high', 'checks', 'provenance'],
+    descriptions: ['calibration'], json: ['checks', 'provenance', 'calibration'],
   },
 } as const satisfies Record<string, VersionTable>
 

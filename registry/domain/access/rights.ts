@@ -21,6 +21,7 @@ const RIGHTS = {
   'asset.write': ['integrator', 'reliability-engineer', 'admin'],
   'family.write': ['reliability-engineer', 'admin'],
   'reading.write': ['integrator', 'admin'],
+  'gateway.recall': ['integrator', 'operator', 'ml-engineer', 'reliability-engineer', 'admin'],
   'maintenance.write': ['integrator', 'operator', 'reliability-engineer', 'admin'],
   'webhook.write': ['integrator', 'admin'],
   'feature-set.write': ['ml-engineer', 'admin'],

@@ -102,14 +102,21 @@ export const gatewayReportSchema = z
   .meta({ id: 'GatewayReport' })
 export type GatewayReport = z.infer<typeof gatewayReportSchema>
 
+/** As the platform reads it: a newer gateway may know causes and states of connectors that this version does not. */
+export const arrivedReportSchema = gatewayReportSchema.extend({
+  status: gatewayStatusSchema.extend({ connectors: z.array(connectorStatusSchema.extend({ state: z.string().max(40) })).max(1000) }),
+  gaps: z.array(gapSchema.extend({ cause: z.string().regex(/^[a-z][a-z0-9_-]{0,39}$/) })).max(500),
+})
+export type ArrivedReport = z.infer<typeof arrivedReportSchema>
+
 export const gatewayReplySchema = z
   .object({
-    sentUs: microsSchema.describe('Of the report this answers'),
+    sentUs: microsSchema.nullable().describe('Of the report this answers; null when that could not be read'),
     receivedUs: microsSchema.describe('Platform clock'),
     gaps: z.array(z.object({ id: z.string(), revision: z.number().int() })).describe('Kept'),
     mappings: z.array(sha256Schema).describe('Kept'),
     commands: z.array(gatewayCommandSchema).max(100).describe('Orders that are not done yet'),
-    problem: z.string().nullable().describe('Why nothing was kept'),
+    problem: z.string().nullable().describe('Why nothing was kept, or not all'),
   })
   .meta({ id: 'GatewayReply' })
 export type GatewayReply = z.infer<typeof gatewayReplySchema>

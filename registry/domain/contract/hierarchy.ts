@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { tagChecksSchema } from '../checks/limits.ts'
 import { instantSchema, slugSchema, validitySchema } from './primitives.ts'
 
 /**
@@ -78,6 +79,7 @@ export const tagSchema = z
     unit: z.string().min(1).describe('UCUM unit the device gives'),
     canonicalUnit: z.string().min(1).describe('UCUM unit readings are stored in'),
     range: z.object({ low: z.number(), high: z.number() }).nullable().default(null).describe('In the canonical unit'),
+    checks: tagChecksSchema.nullable().default(null).describe('What readings are held against beside the range, where they land; what fails is flagged, and stored'),
     provenance: provenanceSchema.nullable().default(null),
     calibration: z.object({ due: instantSchema.nullable(), certificate: z.string().nullable() }).nullable().default(null),
     ...validitySchema,

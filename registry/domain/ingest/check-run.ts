@@ -1,6 +1,8 @@
+import { checkSeries } from '../checks/check-series.ts'
+import type { TagChecks } from '../checks/limits.ts'
 import { BAD, QUALITY_LEVEL_MASK, qualityReasons, UNCERTAIN } from '../contract/quality.ts'
 import type { Run } from './chunk.ts'
-import { gatherRun, lowerBound } from './runs.ts'
+import { gatherRun, lowerBound, sliceRun } from './runs.ts'
 
 /** What the asset registry says of a tag that its readings are held against. */
 export interface IngestTag {
@@ -9,9 +11,12 @@ export interface IngestTag {
   readonly kind: 'scalar' | 'waveform'
   /** Declared ranges in the canonical unit, each for its time of validity. */
   readonly ranges: readonly DeclaredRange[]
+  /** Declared checks, each for its time of validity; absent for the many tags that have none. */
+  readonly checks?: readonly DeclaredChecks[]
 }
 
 export interface DeclaredRange { readonly fromUs: number; readonly toUs: number; readonly low: number; readonly high: number }
+export interface DeclaredChecks { readonly fromUs: number; readonly toUs: number; readonly checks: TagChecks }
 
 /** Why rows are set aside; the codes stand in the quarantine table. */
 export type RowRefusal = 'unknown_tag' | 'wrong_kind' | 'not_finite' | 'future_time' | 'implausible_time' | 'too_long'
@@ -42,7 +47,7 @@ export interface RefusedRows {
 
 /**
  * Sets aside the rows of one tag that cannot stand, and marks those outside the tag's declared range (uncertain, reason
- * `range`), which are stored. A run without fault comes back as it is.
+ * `range`) or that fail its checks, which are stored. A run without fault comes back as it is.
  */
 export function checkRun(run: Run, tag: IngestTag | undefined, receivedUs: number): { good: Run; refused: RefusedRows[] } {
   const nothing = { ...run, timesUs: run.timesUs.subarray(0, 0), values: run.values.subarray(0, 0), raws: null, quality: null }
@@ -59,7 +64,7 @@ export function checkRun(run: Run, tag: IngestTag | undefined, receivedUs: numbe
     // x - x is 0 for every finite x, NaN for all others.
     if (values[row]! - values[row]! !== 0 && ((quality?.[row] ?? 0) & QUALITY_LEVEL_MASK) < BAD) notFinite.push(row)
   }
-  if (from === 0 && to === n && notFinite.length === 0) return { good: markRange(run, tag.ranges), refused: [] }
+  if (from === 0 && to === n && notFinite.length === 0) return { good: mark(run, tag), refused: [] }
 
   const refused: RefusedRows[] = []
   const indices = (start: number, end: number): number[] => Array.from({ length: Math.max(0, end - start) }, (_, i) => start + i)
@@ -68,7 +73,25 @@ export function checkRun(run: Run, tag: IngestTag | undefined, receivedUs: numbe
   if (notFinite.length > 0) refused.push(describe(run, 'not_finite', notFinite))
   const out = new Set(notFinite)
   const good = gatherRun(run, indices(from, to).filter((row) => !out.has(row)))
-  return { good: markRange(good, tag.ranges), refused }
+  return { good: mark(good, tag), refused }
+}
+
+function mark(run: Run, { ranges, checks }: IngestTag): Run {
+  const inRange = markRange(run, ranges)
+  return checks ? markChecks(inRange, checks) : inRange
+}
+
+/** What the edge runs, within the batch alone: what was there before may come later, and must change nothing. */
+function markChecks(run: Run, periods: readonly DeclaredChecks[]): Run {
+  let marked: Uint16Array | null = null
+  for (const { fromUs, toUs, checks } of periods) {
+    const from = lowerBound(run.timesUs, fromUs)
+    const { quality, flagged } = checkSeries(sliceRun(run, from, Math.max(from, lowerBound(run.timesUs, toUs))), checks)
+    if (flagged === 0 || !quality) continue
+    marked ??= run.quality?.slice() ?? new Uint16Array(run.timesUs.length)
+    marked.set(quality, from)
+  }
+  return marked ? { ...run, quality: marked } : run
 }
 
 function markRange(run: Run, ranges: readonly DeclaredRange[]): Run {

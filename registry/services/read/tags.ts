@@ -1,4 +1,5 @@
 import { demand, type Actor } from '../../domain/access/rights.ts'
+import type { TagChecks } from '../../domain/checks/limits.ts'
 import { timestampToUs, usToTimestamp } from '../../store/sql-time.ts'
 import { inSite } from '../../store/transaction.ts'
 import type { ServiceContext } from '../context.ts'
@@ -14,6 +15,7 @@ export interface TagView {
   readonly unit: string
   readonly canonicalUnit: string
   readonly range: { readonly low: number; readonly high: number } | null
+  readonly checks: TagChecks | null
   readonly provenance: unknown
   readonly calibration: unknown
   readonly newestReadingAt: string | null
@@ -23,7 +25,7 @@ export interface TagView {
 
 interface Row {
   tag_key: string; asset_id: string; component_id: string | null; role: string; kind: 'scalar' | 'waveform'; unit: string; canonical_unit: string
-  range_low: number | null; range_high: number | null; provenance: unknown; calibration: unknown; newest_us: string | null; from_us: string; to_us: string | null
+  range_low: number | null; range_high: number | null; checks: TagChecks | null; provenance: unknown; calibration: unknown; newest_us: string | null; from_us: string; to_us: string | null
 }
 
 /** Tags as they are measured, or were at an instant, by key. */
@@ -33,7 +35,7 @@ export async function listTags(
   demand(actor, 'read', input.site)
   const [after] = decodeCursor(input.cursor, ['string'])
   const rows = await inSite(ctx.pool, input.site, async (tx) => (await tx.query<Row>(
-    `select t.tag_key, a.asset_id, v.component_id, v.role, t.kind, v.unit, v.canonical_unit, v.range_low, v.range_high, v.provenance, v.calibration,
+    `select t.tag_key, a.asset_id, v.component_id, v.role, t.kind, v.unit, v.canonical_unit, v.range_low, v.range_high, v.checks, v.provenance, v.calibration,
             ${timestampToUs('h.t_max')} as newest_us, ${fromUsOf('v.valid')} as from_us, ${toUsOf('v.valid')} as to_us
      from tag t
      join asset a using (asset_ref)
@@ -47,7 +49,7 @@ export async function listTags(
     tag: row.tag_key, asset: row.asset_id, component: row.component_id, role: row.role, kind: row.kind, unit: row.unit,
     canonicalUnit: row.canonical_unit,
     range: row.range_low === null || row.range_high === null ? null : { low: row.range_low, high: row.range_high },
-    provenance: row.provenance ?? null, calibration: row.calibration ?? null, newestReadingAt: isoOrNull(row.newest_us),
+    checks: row.checks ?? null, provenance: row.provenance ?? null, calibration: row.calibration ?? null, newestReadingAt: isoOrNull(row.newest_us),
     validFrom: iso(row.from_us), validTo: isoOrNull(row.to_us),
   }), (row) => [row.tag_key])
 }

@@ -11,6 +11,7 @@ import { timeToReach, trendOf, type Trend } from '../../domain/twin/trend.ts'
 import { featureSetDefinitions, releaseDefinitions, type ReleaseDefinition } from '../../store/judging-definitions.ts'
 import { inSite, type Tx } from '../../store/transaction.ts'
 import type { ServiceContext } from '../context.ts'
+import { gapsOfAsset, type GapView } from './gaps.ts'
 import { decodeCursor, toPage, type Page, type PageInput } from './page.ts'
 import { isoOrNull } from './rows.ts'
 import { newestConfidences, newestReadings, scoreBuckets, twinRows, type TwinRow } from './twin-rows.ts'
@@ -59,6 +60,8 @@ export interface Twin extends TwinSummary {
   readonly drivers: readonly { readonly feature: string; readonly share: number }[]
   readonly questions: Questions
   readonly tags: readonly TwinTag[]
+  /** What is missing: open gaps, then those of the last week. */
+  readonly gaps: readonly GapView[]
 }
 
 /** Newest windows shown as a sparkline. */
@@ -108,6 +111,7 @@ export async function getTwin(ctx: ServiceContext, actor: Actor, input: { site: 
         trend, newestUs, reachesUs, closeness, drivers: row.contributions ?? [], decision: row.decision,
         openAlerts: row.open_alerts, nextPlannedStop: row.business.schedule?.nextPlannedStop ?? null,
       }),
+      gaps: await gapsOfAsset(tx, input.site, row.asset_ref, ctx.nowUs()),
       tags: (await newestReadings(tx, row.asset_ref)).map((tag) => ({
         tag: tag.tag_key, role: tag.role, kind: tag.kind, unit: tag.canonical_unit,
         value: tag.value === null || Number.isNaN(tag.value) ? null : tag.value,

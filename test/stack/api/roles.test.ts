@@ -19,6 +19,7 @@ const allowed: Readonly<Record<string, readonly Role[]>> = {
   putSite: adminOnly,
   importAssets: ['integrator', 'reliability-engineer', 'admin'],
   putFamily: ['reliability-engineer', 'admin'],
+  recallReadings: ['integrator', 'operator', 'ml-engineer', 'reliability-engineer', 'admin'],
   recordMaintenance: ['integrator', 'operator', 'reliability-engineer', 'admin'],
   replayScore: ['ml-engineer', 'reliability-engineer', 'integrator', 'admin'],
   registerFeatureSet: ['ml-engineer', 'admin'],

@@ -35,7 +35,7 @@ const using = (body: (scene: Scene) => Promise<void>) => async (): Promise<void>
       plant, gateway, acknowledgements,
       newLanding(objects = {}) {
         const landing = createLanding({
-          ctx: { ...plant.ctx, objects: { ...plant.objects, ...objects } }, mqtt, log: pino({ level: 'silent' }), clientId, filters: [topics.batch(plant.site, gateway)],
+          ctx: { ...plant.ctx, objects: { ...plant.objects, ...objects } }, mqtt, log: pino({ level: 'silent' }), clientId, filters: [topics.batch(plant.site, gateway)], reportFilters: [topics.report(plant.site, gateway)],
         })
         landings.push(landing)
         return landing

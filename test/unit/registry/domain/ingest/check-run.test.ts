@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { checkSeries } from '../../../../../registry/domain/checks/check-series.ts'
+import type { TagChecks } from '../../../../../registry/domain/checks/limits.ts'
 import { qualityCode, qualityLevel, qualityReasonsOf } from '../../../../../registry/domain/contract/quality.ts'
 import { checkRun, EARLIEST_US, FUTURE_TOLERANCE_US, type IngestTag } from '../../../../../registry/domain/ingest/check-run.ts'
 import { checkWaveform, WAVEFORM_SPAN_US } from '../../../../../registry/domain/ingest/check-waveform.ts'
@@ -52,6 +54,25 @@ describe('checking a run', () => {
     assert.deepEqual(run.quality, before)
     const later = checkRun(run, tag([{ fromUs: NOW, toUs: Infinity, low: 0, high: 1 }]), NOW).good
     assert.deepEqual(later.quality, before)
+  })
+
+  it('holds a run against the checks of its time by the code the edge runs, adding flags and taking none', () => {
+    const seconds = [0, 1, 2, 3, 4, 5]
+    const run = runOf([1, 2, 50, 50, 50, 50], seconds.map((s) => NOW - 10_000_000 + s * 1_000_000), [0, qualityCode('uncertain', ['clock']), 0, 0, 0, 0])
+    const before = run.quality!.slice()
+    const checks: TagChecks = { maxRatePerSec: 5, flatlineAfterSeconds: 2, range: { low: 0, high: 40 } }
+    const always = { fromUs: -Infinity, toUs: Infinity, checks }
+    const { good, refused } = checkRun(run, { ...tag(), checks: [always] }, NOW)
+    assert.deepEqual(refused, [])
+    assert.deepEqual([...good.quality!].map((code) => `${qualityLevel(code)} ${qualityReasonsOf(code).join()}`), [
+      'good ', 'uncertain clock', 'uncertain range,rateOfChange', 'uncertain range', 'uncertain range,flatline', 'uncertain range,flatline',
+    ])
+    assert.deepEqual(good.quality, checkSeries(run, checks).quality)
+    assert.deepEqual(run.quality, before)
+    // Checks that begin later say nothing of what was before; a tag whose checks nothing fails gives the very run back.
+    const later = checkRun(run, { ...tag(), checks: [{ ...always, fromUs: run.timesUs[5]! }] }, NOW).good
+    assert.deepEqual([...later.quality!].map((code) => qualityReasonsOf(code).join()), ['', 'clock', '', '', '', 'range'])
+    assert.equal(checkRun(run, { ...tag(), checks: [{ ...always, checks: { maxRatePerSec: 100 } }] }, NOW).good, run)
   })
 
   it('accounts for every row', () => {

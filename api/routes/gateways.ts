@@ -1,0 +1,115 @@
+import { z } from 'zod'
+import { commandOutcomeSchema, gapCauseSchema, gatewayStatusSchema } from '../../registry/domain/contract/gateway-report.ts'
+import { slugSchema } from '../../registry/domain/contract/primitives.ts'
+import { listGaps } from '../../registry/services/read/gaps.ts'
+import { getGateway, listGateways, listMappings } from '../../registry/services/read/gateways.ts'
+import { pageInput } from '../../registry/services/read/page.ts'
+import { listRecalls, recallInput, recallReadings } from '../../registry/services/recall-readings.ts'
+import { endpoint } from '../endpoint.ts'
+import { pageOf } from '../pagination.ts'
+import { assetId, flag, inMicros, jsonObject, rangeQuery, tagKey } from './common.ts'
+
+const gateway = {
+  site: z.string(),
+  id: z.string(),
+  state: z.enum(['ok', 'degraded', 'silent', 'unknown']).describe('silent: no report for two minutes; unknown: it never sent one (an older gateway)'),
+  problems: z.array(z.string()),
+  version: z.string().nullable(),
+  firstSeenAt: z.string(),
+  lastSeenAt: z.string(),
+  lastReportAt: z.string().nullable(),
+  clockSkewUs: z.number().nullable().describe('Gateway clock minus platform clock, as it measured it; without a report as its newest batch told'),
+  bufferedRows: z.number().nullable().describe('Readings that have not left it'),
+  bufferedBytes: z.number().nullable(),
+  oldestBufferedAt: z.string().nullable(),
+  openGaps: z.number().int(),
+  epochs: z.array(z.object({
+    epoch: z.string(),
+    lane: z.enum(['live', 'backfill']),
+    completeThrough: z.string().describe('Event time up to which it has shipped all it will regularly ship'),
+    lastSequence: z.number().int(),
+    lastBatchAt: z.string(),
+  })),
+}
+export const gatewaySchema = z.object(gateway).meta({ id: 'Gateway' })
+const detailSchema = z
+  .object({ ...gateway, startedAt: z.string().nullable(), status: z.object({ ...gatewayStatusSchema.shape, connectors: z.array(jsonObject) }).nullable().describe('As it said it itself') })
+  .meta({ id: 'GatewayDetail' })
+
+const mappingSchema = z.object({ digest: z.string().describe('As batch headers name it'), firstSeenAt: z.string(), document: jsonObject }).meta({ id: 'GatewayMapping' })
+
+export const gapViewSchema = z
+  .object({
+    id: z.string(),
+    gateway: z.string(),
+    cause: z.string().describe(`${gapCauseSchema.options.join(', ')}, or what a newer gateway says`),
+    tag: z.string().nullable().describe('Null: all that the source, or the whole gateway, reads'),
+    source: z.string().nullable(),
+    from: z.string(),
+    to: z.string().nullable().describe('Null while it goes on'),
+    lost: z.number().int().nullable().describe('Readings that will never come; null: not known'),
+    detail: z.string().nullable(),
+    revision: z.number().int(),
+    firstReportedAt: z.string(),
+    lastReportedAt: z.string(),
+  })
+  .meta({ id: 'GapEntry' })
+
+const recallSchema = z
+  .object({
+    id: z.string(),
+    gateway: z.string(),
+    tags: z.array(z.string()),
+    from: z.string(),
+    to: z.string(),
+    state: z.enum(['pending', ...commandOutcomeSchema.shape.state.options]),
+    rows: z.number().int().describe('Readings and waveforms shipped for it so far'),
+    detail: z.string().nullable(),
+    requestedBy: z.string(),
+    requestedAt: z.string(),
+    updatedAt: z.string(),
+  })
+  .meta({ id: 'Recall' })
+
+const common = { method: 'get', tag: 'Data', right: 'read', scope: 'site' } as const
+const params = z.object({ gateway: slugSchema.describe('Gateway id') })
+
+export const gatewayEndpoints = [
+  endpoint({
+    ...common, operationId: 'listGateways', path: '/v1/gateways', scope: 'sites', summary: 'Gateways: how they are, how much they hold, how far they have come',
+    query: z.object(pageInput), answer: pageOf(gatewaySchema),
+    handle: ({ ctx, actor, site, query }) => listGateways(ctx, actor, { site, ...query }),
+  }),
+  endpoint({
+    ...common, operationId: 'getGateway', path: '/v1/gateways/{gateway}', summary: 'One gateway with all that it last said of itself',
+    params, answer: detailSchema,
+    handle: ({ ctx, actor, site, params: { gateway: id } }) => getGateway(ctx, actor, { site, gateway: id }),
+  }),
+  endpoint({
+    ...common, operationId: 'listGatewayMappings', path: '/v1/gateways/{gateway}/mappings', summary: 'The tag maps it has read by, newest first',
+    params, query: z.object(pageInput), answer: pageOf(mappingSchema),
+    handle: ({ ctx, actor, site, params: { gateway: id }, query }) => listMappings(ctx, actor, { site, gateway: id, ...query }),
+  }),
+  endpoint({
+    ...common, operationId: 'listRecalls', path: '/v1/gateways/{gateway}/recalls', summary: 'What was recalled from its raw store, newest first',
+    params, query: z.object(pageInput), answer: pageOf(recallSchema),
+    handle: ({ ctx, actor, site, params: { gateway: id }, query }) => listRecalls(ctx, actor, { site, gateway: id, ...query }),
+  }),
+  endpoint({
+    ...common, operationId: 'recallReadings', method: 'post', path: '/v1/gateways/{gateway}/recalls', right: 'gateway.recall', status: 201,
+    summary: 'Have it ship a period again, as backfill, from its raw store',
+    description: 'The gateway gets the order with the reply to its next report; `state` tells how far it is.',
+    params, body: recallInput.omit({ site: true, gateway: true }).strict(), answer: recallSchema,
+    handle: ({ ctx, actor, site, params: { gateway: id }, body }) => recallReadings(ctx, actor, { site, gateway: id, ...body }),
+  }),
+  endpoint({
+    ...common, operationId: 'listGaps', path: '/v1/gaps', summary: 'The gap ledger: what is missing, or came late, and why; newest first',
+    description: 'Of an asset or a tag: its own gaps and those of whole gateways that feed it. With `from` and `to`: what touches that time.',
+    query: z.object({
+      asset: assetId.optional(), tag: tagKey.optional(), gateway: slugSchema.optional(), cause: z.string().max(40).optional(), ...rangeQuery,
+      open: flag.optional().describe('true: those that go on; false: those that ended'), ...pageInput,
+    }),
+    answer: pageOf(gapViewSchema),
+    handle: ({ ctx, actor, site, query }) => listGaps(ctx, actor, { site, ...inMicros(query) }),
+  }),
+]

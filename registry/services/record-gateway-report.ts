@@ -1,0 +1,49 @@
+import { demand, type Actor } from '../domain/access/rights.ts'
+import { canonicalDigest } from '../domain/canonical.ts'
+import type { ArrivedReport, GatewayReply } from '../domain/contract/gateway-report.ts'
+import { DomainError, refuse } from '../domain/errors.ts'
+import { recordAudit } from '../store/audit.ts'
+import { putGaps } from '../store/gaps.ts'
+import { applyOutcomes, openCommands } from '../store/gateway-commands.ts'
+import { insertMappings, putReport, type GatewayMapping } from '../store/gateway-reports.ts'
+import { touchGateway } from '../store/gateways.ts'
+import { inSite } from '../store/transaction.ts'
+import type { ServiceContext } from './context.ts'
+
+/**
+ * Keeps what a gateway reports, all of it in one transaction, and answers what was kept and what it is to do. The same
+ * report again, or an older one, changes nothing. A tag map whose digest is not its own is left out, and the reply says
+ * so. Refuses (`not_found`) a site that is not there.
+ * @param receivedUs when the report came in, by our clock: the gateway measures its own by it
+ */
+export async function recordGatewayReport(ctx: ServiceContext, actor: Actor, report: ArrivedReport, receivedUs: number): Promise<GatewayReply> {
+  const { site, gateway, sentUs, gaps } = report
+  demand(actor, 'reading.write', site)
+  const mappings = report.mappings.filter(isItself)
+  const strangers = report.mappings.filter((mapping) => !mappings.includes(mapping)).map(({ digest }) => `${digest.slice(0, 12)}…`)
+  const commands = await inSite(ctx.pool, site, async (tx) => {
+    const { rowCount } = await tx.query("select 1 from site where site_id = $1 and kind <> 'fleet'", [site])
+    if (rowCount !== 1) refuse('not_found', `There is no site ${site}; make it, then the gateway's reports are kept.`)
+    await touchGateway(tx, site, gateway, receivedUs, sentUs)
+    await putReport(tx, report, receivedUs)
+    await putGaps(tx, site, gateway, gaps, receivedUs)
+    await insertMappings(tx, site, gateway, mappings, receivedUs)
+    for (const { id, state, rows, detail } of await applyOutcomes(tx, site, gateway, report.commands, receivedUs)) {
+      await recordAudit(tx, { actor, verb: 'end-recall', subject: `gateway-command/${id}`, detail: { gateway, state, rows, detail } })
+    }
+    return openCommands(tx, site, gateway)
+  })
+  return {
+    sentUs, receivedUs, gaps: gaps.map(({ id, revision }) => ({ id, revision })), mappings: mappings.map(({ digest }) => digest), commands,
+    problem: strangers.length === 0 ? null : `Tag maps ${strangers.join(', ')} have another digest than they are named by, and were not kept; the rest was.`,
+  }
+}
+
+function isItself({ digest, document }: GatewayMapping): boolean {
+  try {
+    return canonicalDigest(document) === digest
+  } catch (error) {
+    if (error instanceof DomainError) return false
+    throw error
+  }
+}
