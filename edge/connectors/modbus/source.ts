@@ -4,7 +4,7 @@ import type { ConnectorContext } from '../kind.ts'
 import { parseAddress } from './address.ts'
 import type { PollingConfig } from './config.ts'
 import { newCounters } from './counters.ts'
-import { describeHealth } from './describe.ts'
+import { describeHealth, type LineState } from './describe.ts'
 import { NO_COMMUNICATION, type Point } from './point.ts'
 import { pollUnit } from './poller.ts'
 import { createRounds } from './rounds.ts'
@@ -32,7 +32,7 @@ export function createModbusSource(config: PollingConfig, wire: Wire, context: C
   }))
   const silent = new Map<number, Silence>()
   const answered = new Set<number>()
-  let connected = false
+  let line: LineState = { state: 'starting', why: null }
 
   const note = (unit: number, silence: Silence | null) => {
     if (silence === null) {
@@ -48,7 +48,7 @@ export function createModbusSource(config: PollingConfig, wire: Wire, context: C
     id,
     mode: 'live',
     map,
-    health: () => describeHealth({ wire: wire.name, points, units: units.length, silent, answered: answered.size, connected, counters }),
+    health: () => describeHealth({ wire: wire.name, points, units: units.length, silent, answered: answered.size, line, counters }),
 
     async run(outlet, signal) {
       silent.clear()
@@ -94,13 +94,14 @@ export function createModbusSource(config: PollingConfig, wire: Wire, context: C
           closers.push(() => { client.close() })
           ask = () => (request) => client.read(request)
         }
-        connected = true
+        line = { state: 'open', why: null }
         await allOf(units.map((unit) => poll(unit, ask(unit))), stop)
         if (losses.length > 0) refuse('unavailable', `${wire.name} is lost: ${losses[0] ?? ''}; check power, cable, network and the unit numbers`)
       } catch (error) {
-        if (!signal.aborted) throw error
+        if (signal.aborted) return
+        line = { state: 'down', why: error instanceof Error ? error.message : String(error) }
+        throw error
       } finally {
-        connected = false
         stop()
         signal.removeEventListener('abort', stop)
         // The gateway marks them itself now that this run is over.

@@ -281,7 +281,11 @@ suite('a device that misbehaves', () => {
     await device.stop()
     for (const connection of ['shared', 'per-unit']) {
       const running = run(make(device, ['1:holding:7:uint16'], { connection }))
-      await assert.rejects(running.ended, (error: Error) => new RegExp(`127\\.0\\.0\\.1:${device.port}: .*ECONNREFUSED.*check`).test(error.message))
+      const told = new RegExp(`127\\.0\\.0\\.1:${device.port}: .*ECONNREFUSED.*check`)
+      await assert.rejects(running.ended, (error: Error) => told.test(error.message))
+      const health = running.source.health?.()
+      assert.equal(health?.state, 'down')
+      assert.match(health?.detail ?? '', told)
     }
   })
 })
