@@ -1,4 +1,4 @@
-import { isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, type Node } from 'yaml'
+import { isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, visit, type Document, type Node } from 'yaml'
 import { refuse } from '../registry/domain/errors.ts'
 import type { Problem } from './schema-problems.ts'
 
@@ -14,10 +14,11 @@ export interface YamlDocument {
 /** Refuses (`invalid`) what is no YAML, with file and line of every mistake. */
 export function readYaml(text: string, fileName: string): YamlDocument {
   const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, merge: true })
+  const document = parseDocument(text, { lineCounter: lines, merge: true, logLevel: 'error' })
   const syntax = document.errors.map((error) => `${fileName}:${lines.linePos(error.pos[0]).line}: ${error.message.split('\n')[0]}`)
   if (syntax.length > 0) refuse('invalid', syntax.join('\n'), { file: fileName, problems: syntax })
 
+  const value = valueOf(document, (offset, message) => `${fileName}:${lines.linePos(offset).line}: ${message}`, fileName)
   const startOf = (node: unknown) => (isNode(node) && node.range ? lines.linePos(node.range[0]).line : undefined)
   function lineOf(path: readonly PropertyKey[]): number {
     let node: unknown = document.contents
@@ -31,13 +32,31 @@ export function readYaml(text: string, fileName: string): YamlDocument {
     return line
   }
   return {
-    value: document.toJS() as unknown,
+    value,
     lineOf,
     describe: (problems, root) => problems
       .map(({ path, message }) => ({ line: lineOf(path), where: nameOf(document.contents, path) || root, message }))
       .sort((a, b) => a.line - b.line)
       .map(({ line, where, message }) => `${fileName}:${line}: ${where}: ${message}`),
   }
+}
+
+/** The parser lets aliases and merges pass that come to nothing, and fails over them only when it makes values of them. */
+function valueOf(document: Document, at: (offset: number, message: string) => string, fileName: string): unknown {
+  const problems: string[] = []
+  visit(document, {
+    Alias(_key, alias) {
+      if (!alias.resolve(document)) problems.push(at(alias.range?.[0] ?? 0, `there is no anchor "&${alias.source}" before the alias "*${alias.source}"; quote the text if it is not meant as an alias`))
+    },
+  })
+  if (problems.length === 0) {
+    try {
+      return document.toJS() as unknown
+    } catch (error) {
+      problems.push(`${fileName}: ${error instanceof Error ? error.message : String(error)}; write out what the aliases and "<<" stand for`)
+    }
+  }
+  return refuse('invalid', problems.join('\n'), { file: fileName, problems })
 }
 
 /** What a map or list has under a key: the node, and what stands in the line to show. */

@@ -17,8 +17,8 @@ async function* report(source: AsyncIterable<TestEvent>): AsyncGenerator<string>
     const skipped = data.skip !== undefined && data.skip !== false
     const todo = data.todo !== undefined && data.todo !== false
     const error = event.type === 'test:fail' ? event.data.details.error : undefined
-    // Suites, and tests whose subtests failed, only repeat what their subtests said.
-    if (data.details.type === 'suite' && !failedItself(error)) continue
+    // Suites, and tests whose subtests failed, only repeat what their subtests said; a skipped suite runs none that could say it.
+    if (data.details.type === 'suite' && !skipped && !failedItself(error)) continue
     if (error && !failedItself(error)) continue
     const outcome: TestOutcome = {
       name: names.join(' › '),

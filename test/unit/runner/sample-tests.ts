@@ -14,6 +14,9 @@ test('parent', async (t) => {
   await t.test('child passes', () => {})
   await t.test('child fails', () => { throw new TypeError('bad child') })
 })
+describe('needs a server', { skip: 'no server' }, () => {
+  it('is not run', () => { throw new Error('run all the same') })
+})
 describe('last', () => {
   it('alone', () => {})
 })

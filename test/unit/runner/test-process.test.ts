@@ -18,6 +18,7 @@ describe('running a test file', () => {
       ['outer › inner › is to be done', 'skipped', undefined],
       ['parent › child passes', 'passed', undefined],
       ['parent › child fails', 'failed', undefined],
+      ['needs a server', 'skipped', 'no server'],
       ['last › alone', 'passed', undefined],
     ])
     assert.deepEqual(live, outcomes.map(({ name }) => name))
