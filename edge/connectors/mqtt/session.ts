@@ -1,0 +1,181 @@
+import { readFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { connect, type IClientOptions, type MqttClient } from 'mqtt'
+import { refuse } from '../../../registry/domain/errors.ts'
+import type { ConnectorContext } from '../kind.ts'
+import type { BrokerConfig } from './config.ts'
+
+export interface Arrival {
+  readonly topic: string
+  readonly payload: Uint8Array
+  /** Kept by the broker from before the subscription. */
+  readonly retained: boolean
+}
+
+export interface SessionOptions {
+  readonly broker: BrokerConfig
+  readonly clientId: string
+  readonly clean: boolean
+  readonly will?: { readonly topic: string; readonly payload: string }
+  /**
+   * Gets what arrived, in order, as one batch while the batch before was being handled. When it resolves, the messages
+   * of QoS 1 are acknowledged (PUBACK), never before; when it rejects, the session ends with that error.
+   */
+  readonly hear: (arrivals: readonly Arrival[]) => Promise<void>
+  readonly signal: AbortSignal
+}
+
+/** One connection to a broker, from connect to close; a source makes a new one in each run. */
+export interface Session {
+  /** The broker kept a session for us: what came meanwhile follows. */
+  readonly resumed: boolean
+  subscribe(filters: readonly string[], qos: 0 | 1): Promise<void>
+  unsubscribe(filters: readonly string[]): Promise<void>
+  publish(topic: string, payload: string | Uint8Array, options: { readonly qos: 0 | 1; readonly retain: boolean }): Promise<void>
+  /** Rejects (`unavailable`) when the connection is lost; resolves when the signal ends it. */
+  readonly over: Promise<void>
+  /** Ends in good order: the broker sends no will. */
+  end(): Promise<void>
+}
+
+/** What waits to be handled; beyond it the connection is no longer read, and TCP holds the broker back. */
+const HELD_BYTES = 16 * 1024 * 1024
+const HELD_MESSAGES = 5_000
+const BATCH = 1_000
+const FILTERS_AT_ONCE = 100
+const CONNECT_MS = 10_000
+
+/**
+ * Connects as MQTT 3.1.1, so that every broker will do, and without MQTT.js's own reconnecting: the gateway runs a lost
+ * source again. MQTT.js by itself sends the PUBACK and reads on in one step; so its `handleMessage` is told to read on
+ * without PUBACK (an error does that), and the PUBACK follows from here. Refuses (`unavailable`) what it cannot reach.
+ */
+export async function openSession({ broker, clientId, clean, will, hear, signal }: SessionOptions, context: ConnectorContext): Promise<Session> {
+  const client = connect(broker.url, {
+    clientId, clean, protocolVersion: 4, reconnectPeriod: 0, connectTimeout: CONNECT_MS, keepalive: broker.keepalive, resubscribe: false,
+    ...(will && { will: { topic: will.topic, payload: Buffer.from(will.payload), qos: 1 as const, retain: true } }),
+    ...(broker.username !== undefined && { username: broker.username }),
+    ...(broker.password !== undefined && { password: context.secret(broker.password) }),
+    ...await tlsOptions(broker),
+  })
+  let waiting: (Arrival & { readonly packetId: number | undefined })[] = []
+  let heldBytes = 0
+  let heldMessages = 0
+  let working = false
+  let closed = false
+  let failure: Error | null = null
+  let reason = 'the broker closed the connection (another client with the same clientId does that too)'
+  let readOn: (() => void) | null = null
+
+  const full = () => heldBytes >= HELD_BYTES || heldMessages >= HELD_MESSAGES
+  async function work(): Promise<void> {
+    if (working) return
+    working = true
+    try {
+      while (waiting.length > 0 && !closed) {
+        const batch = waiting.slice(0, BATCH)
+        waiting = waiting.slice(BATCH)
+        await hear(batch)
+        for (const { packetId } of batch) if (packetId !== undefined && client.connected && !signal.aborted) sendPuback(client, packetId)
+        heldMessages -= batch.length
+        heldBytes -= batch.reduce((sum, { payload }) => sum + payload.byteLength, 0)
+        if (readOn && !full()) {
+          const go = readOn
+          readOn = null
+          go()
+        }
+      }
+    } catch (error) {
+      failure = error instanceof Error ? error : new Error(String(error))
+      client.end(true)
+    } finally {
+      working = false
+    }
+  }
+
+  client.handleMessage = (packet, callback) => {
+    const read = () => { callback(packet.qos === 1 ? new Error('read on; the PUBACK follows when the message is safe') : undefined) }
+    const payload = typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload
+    waiting.push({ topic: packet.topic, payload, retained: packet.retain, packetId: packet.qos === 1 ? packet.messageId : undefined })
+    heldBytes += payload.byteLength
+    heldMessages++
+    if (full()) readOn = read
+    else read()
+    void work()
+  }
+  const ended = new Promise<void>((resolve) => {
+    client.once('close', () => {
+      closed = true
+      waiting = []
+      resolve()
+    })
+  })
+  // Errors while connected are followed by `close`; without a listener they would end the process.
+  client.on('error', (error) => { reason = error.message })
+  const lost = (): never => {
+    if (failure !== null) throw failure
+    return refuse('unavailable', `the MQTT broker ${broker.url} is lost: ${reason}; check that it runs, the network, and the user's name and rights`)
+  }
+
+  try {
+    const resumed = await new Promise<boolean>((resolve, reject) => {
+      client.once('connect', ({ sessionPresent }) => { resolve(sessionPresent) })
+      void ended.then(() => { reject(new Error(reason)) })
+      signal.addEventListener('abort', () => { reject(new Error('stopped')) }, { once: true })
+      if (signal.aborted) reject(new Error('stopped'))
+    })
+    const orLost = <T>(promise: Promise<T>) => Promise.race([promise, ended.then(lost)])
+    return {
+      resumed,
+      async subscribe(filters, qos) {
+        for (let at = 0; at < filters.length; at += FILTERS_AT_ONCE) {
+          const grants = await orLost(client.subscribeAsync(filters.slice(at, at + FILTERS_AT_ONCE), { qos }))
+          const refused = grants.find((grant) => grant.qos > 2)
+          if (refused) refuse('unavailable', `the MQTT broker ${broker.url} refuses the subscription to ${refused.topic}; check the user's rights`)
+        }
+      },
+      async unsubscribe(filters) {
+        if (filters.length > 0) await orLost(client.unsubscribeAsync([...filters]))
+      },
+      async publish(topic, payload, options) {
+        await orLost(client.publishAsync(topic, typeof payload === 'string' ? payload : Buffer.from(payload), options))
+      },
+      over: Promise.race([ended.then(() => { if (!signal.aborted) lost() }), aborted(signal)]),
+      async end() {
+        if (closed) return
+        await Promise.race([client.endAsync(), sleep(500, undefined, { ref: false })])
+        client.end(true)
+        await Promise.race([ended, sleep(500, undefined, { ref: false })])
+      },
+    }
+  } catch (error) {
+    client.end(true)
+    if (signal.aborted) throw error
+    return refuse('unavailable', `the MQTT broker ${broker.url} cannot be reached: ${error instanceof Error ? error.message : String(error)}; check the address, the network, and the user's name and password`)
+  }
+}
+
+function sendPuback(client: MqttClient, messageId: number): void {
+  // Not public in MQTT.js, whose version is pinned; test/stack/edge/mqtt-json.test.ts notices if it changes.
+  const sender = client as unknown as { _sendPacket(packet: { cmd: 'puback'; messageId: number }): void }
+  sender._sendPacket({ cmd: 'puback', messageId })
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => { resolve() }, { once: true })
+  })
+}
+
+async function tlsOptions({ tls, url }: BrokerConfig): Promise<IClientOptions> {
+  if (tls === undefined) return {}
+  if (!url.startsWith('mqtts:')) refuse('invalid', `tls is given, but ${url} speaks without; write mqtts://`)
+  const [ca, cert, key] = await Promise.all([readPem(tls.ca), readPem(tls.certificate), readPem(tls.key)])
+  return { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) }
+}
+
+async function readPem(file: string | undefined): Promise<Buffer | undefined> {
+  if (file === undefined) return undefined
+  return readFile(file).catch(() => refuse('not_found', `the file ${file} cannot be read; put it there, readable by the gateway's user`))
+}
