@@ -1,14 +1,31 @@
 import assert from 'node:assert/strict'
-import { appendFile, cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { readdirSync } from 'node:fs'
+import { appendFile, cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, it } from 'node:test'
+import { isDeepStrictEqual } from 'node:util'
 import pg from 'pg'
 import { DomainError } from '../../../registry/domain/errors.ts'
 import { migrate } from '../../../registry/store/migrate.ts'
 import { freshDatabase, useStack, type TestDatabase } from '../../helpers/stack.ts'
 
 const FOLDER = path.join(import.meta.dirname, '../../../registry/store/migrations')
+
+const SEED = 'rows-of-'
+const seeds = readdirSync(import.meta.dirname).filter((name) => name.startsWith(SEED)).sort()
+
+/** By table, all there is in the tables that hold anything; partitions by their parent. */
+async function everyRow(client: pg.Client): Promise<Map<string, Record<string, unknown>[]>> {
+  const { rows: tables } = await client.query<{ name: string }>(
+    `select relname as name from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition and relname <> 'schema_migration'`)
+  const all = new Map<string, Record<string, unknown>[]>()
+  for (const { name } of tables) {
+    const { rows } = await client.query<{ row: Record<string, unknown> }>(`select to_jsonb(t) as row from ${name} t`)
+    if (rows.length > 0) all.set(name, rows.map(({ row }) => row))
+  }
+  return all
+}
 
 /** An empty database and a copy of the migrations that the test may change. */
 const using = (body: (database: TestDatabase, folder: string) => Promise<void>) => async (): Promise<void> => {
@@ -52,6 +69,29 @@ describe('migrations', () => {
     await appendFile(path.join(folder, '9000_more.sql'), '-- changed')
     await assert.rejects(migrate(migrationUrl, folder), refused('conflict', /9000_more\.sql was changed/))
   }))
+
+  for (const file of seeds) {
+    const version = file.slice(SEED.length, -'.sql'.length)
+    it(`carry over every row that version ${version} had`, using(async ({ migrationUrl, adminUrl }, folder) => {
+      for (const name of await readdir(folder)) if (name.slice(0, 4) > version) await rm(path.join(folder, name))
+      await migrate(migrationUrl, folder)
+      const client = new pg.Client({ connectionString: adminUrl, options: '-c timezone=UTC' })
+      await client.connect()
+      try {
+        await client.query(await readFile(path.join(import.meta.dirname, file), 'utf8'))
+        const before = await everyRow(client)
+        assert.ok(before.size > 25, 'a seed fills most tables')
+        await migrate(migrationUrl)
+        const after = await everyRow(client)
+        for (const [table, rows] of before) {
+          // A column may be new; what stood in those there were must stand there still.
+          for (const row of rows) assert.ok(after.get(table)?.some((other) => Object.entries(row).every(([key, value]) => isDeepStrictEqual(other[key], value))), `${table}: ${JSON.stringify(row)}`)
+        }
+      } finally {
+        await client.end()
+      }
+    }))
+  }
 
   it('refuse a superuser', using(async ({ adminUrl }, folder) => {
     await assert.rejects(migrate(adminUrl, folder), refused('forbidden', /superuser/))
