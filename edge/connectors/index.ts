@@ -7,4 +7,5 @@ export const connectorKinds: Readonly<Record<string, KindLoader>> = {
   'modbus-tcp': async () => (await import('./modbus/index.ts')).modbusTcp,
   'modbus-rtu': async () => (await import('./modbus/index.ts')).modbusRtu,
   opcua: async () => (await import('./opcua/index.ts')).opcUa,
+  sparkplug: async () => (await import('./sparkplug/index.ts')).sparkplug,
 }

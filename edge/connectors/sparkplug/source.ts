@@ -55,7 +55,7 @@ export function createSparkplugSource(config: SparkplugConfig, context: Connecto
           await session?.publish(`spBv1.0/${group}/NCMD/${node}`, encodeRebirth(nowUs() / 1_000), { qos: 0, retain: false })
         }
         // Someone, or the will of a connection before this one, said otherwise (tck-id-host-topic-phid-birth).
-        if (outcome.deniedState && stateTopic !== null && announced) await session?.publish(stateTopic, said(true, bornMs), { qos: 1, retain: true })
+        if (outcome.deniedState && stateTopic !== null && announced && !signal.aborted) await session?.publish(stateTopic, said(true, bornMs), { qos: 1, retain: true })
       })
       try {
         session = await openSession({
