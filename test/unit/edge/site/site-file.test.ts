@@ -155,7 +155,7 @@ suite('each mistake is told with line and cure', () => {
     ['a date', 'due: 2027-05-01', 'due: May 2027', /:24: .*due: write a date such as 2027-05-01/],
     ['no sources', /sources:[^]*/, 'sources: []', /:16: sources: must name one source at least/],
     ['broken YAML', 'site: {', 'site: {{', /^site\.yaml:\d+: /],
-    ['an alias of nothing', 'address: s,', 'address: *s,', /^site\.yaml:29: there is no anchor "&s" before the alias/],
+    ['an alias of nothing', 'address: s,', 'address: *s,', /^site\.yaml:24: there is no anchor "&s" before the alias/],
     ['a merge of what is no map', 'uplink:', '<<: 7\nuplink:', /^site\.yaml: Merge sources must be maps/],
   ] as const) {
     test(what, async () => {
