@@ -6,6 +6,7 @@ export type KindLoader = () => Promise<ConnectorKind>
 export const connectorKinds: Readonly<Record<string, KindLoader>> = {
   'modbus-tcp': async () => (await import('./modbus/index.ts')).modbusTcp,
   'modbus-rtu': async () => (await import('./modbus/index.ts')).modbusRtu,
+  'mqtt-json': async () => (await import('./mqtt-json/index.ts')).mqttJson,
   opcua: async () => (await import('./opcua/index.ts')).opcUa,
   sparkplug: async () => (await import('./sparkplug/index.ts')).sparkplug,
 }

@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { connect, type IClientOptions, type MqttClient } from 'mqtt'
+import { MqttClient } from 'mqtt'
 import { refuse } from '../../../registry/domain/errors.ts'
 import type { ConnectorContext } from '../kind.ts'
+import { openBrokerStream } from './broker-stream.ts'
 import type { BrokerConfig } from './config.ts'
 
 export interface Arrival {
@@ -10,6 +11,12 @@ export interface Arrival {
   readonly payload: Uint8Array
   /** Kept by the broker from before the subscription. */
   readonly retained: boolean
+  /** Its number on this session; undefined for QoS 0. */
+  readonly packetId: number | undefined
+  /** The broker has sent it before (DUP). */
+  readonly duplicate: boolean
+  /** It may have waited at the broker while we were away. */
+  readonly held: boolean
 }
 
 export interface SessionOptions {
@@ -22,6 +29,8 @@ export interface SessionOptions {
    * of QoS 1 are acknowledged (PUBACK), never before; when it rejects, the session ends with that error.
    */
   readonly hear: (arrivals: readonly Arrival[]) => Promise<void>
+  /** Called before the first message is heard. */
+  readonly opened?: (resumed: boolean) => void
   readonly signal: AbortSignal
 }
 
@@ -44,21 +53,24 @@ const HELD_MESSAGES = 5_000
 const BATCH = 1_000
 const FILTERS_AT_ONCE = 100
 const CONNECT_MS = 10_000
+/** Of what waited at the broker, one follows the other; the first pause ends it, or half a minute of reading. */
+const LULL_MS = 200
+const MOST_HELD_MS = 30_000
 
 /**
  * Connects as MQTT 3.1.1, so that every broker will do, and without MQTT.js's own reconnecting: the gateway runs a lost
  * source again. MQTT.js by itself sends the PUBACK and reads on in one step; so its `handleMessage` is told to read on
  * without PUBACK (an error does that), and the PUBACK follows from here. Refuses (`unavailable`) what it cannot reach.
  */
-export async function openSession({ broker, clientId, clean, will, hear, signal }: SessionOptions, context: ConnectorContext): Promise<Session> {
-  const client = connect(broker.url, {
+export async function openSession({ broker, clientId, clean, will, hear, opened, signal }: SessionOptions, { secret }: Pick<ConnectorContext, 'secret'>): Promise<Session> {
+  const pem = await tlsOptions(broker)
+  const client = new MqttClient(() => openBrokerStream({ url: broker.url, maxPayload: broker.maxPayload, ...pem }), {
     clientId, clean, protocolVersion: 4, reconnectPeriod: 0, connectTimeout: CONNECT_MS, keepalive: broker.keepalive, resubscribe: false,
     ...(will && { will: { topic: will.topic, payload: Buffer.from(will.payload), qos: 1 as const, retain: true } }),
     ...(broker.username !== undefined && { username: broker.username }),
-    ...(broker.password !== undefined && { password: context.secret(broker.password) }),
-    ...await tlsOptions(broker),
+    ...(broker.password !== undefined && { password: secret(broker.password) }),
   })
-  let waiting: (Arrival & { readonly packetId: number | undefined })[] = []
+  let waiting: Arrival[] = []
   let heldBytes = 0
   let heldMessages = 0
   let working = false
@@ -66,6 +78,9 @@ export async function openSession({ broker, clientId, clean, will, hear, signal 
   let failure: Error | null = null
   let reason = 'the broker closed the connection (another client with the same clientId does that too)'
   let readOn: (() => void) | null = null
+  /** Since when the broker could have sent something; null: nothing is held there any more. */
+  let idleSinceMs: number | null = null
+  let heldForMs = 0
 
   const full = () => heldBytes >= HELD_BYTES || heldMessages >= HELD_MESSAGES
   async function work(): Promise<void> {
@@ -93,10 +108,23 @@ export async function openSession({ broker, clientId, clean, will, hear, signal 
     }
   }
 
+  function isHeld(): boolean {
+    if (idleSinceMs === null) return false
+    const pauseMs = performance.now() - idleSinceMs
+    heldForMs += pauseMs
+    if (pauseMs > LULL_MS || heldForMs > MOST_HELD_MS) idleSinceMs = null
+    return idleSinceMs !== null
+  }
+
   client.handleMessage = (packet, callback) => {
-    const read = () => { callback(packet.qos === 1 ? new Error('read on; the PUBACK follows when the message is safe') : undefined) }
-    const payload = typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload
-    waiting.push({ topic: packet.topic, payload, retained: packet.retain, packetId: packet.qos === 1 ? packet.messageId : undefined })
+    const held = isHeld()
+    const read = () => {
+      if (idleSinceMs !== null) idleSinceMs = performance.now()
+      callback(packet.qos === 1 ? new Error('read on; the PUBACK follows when the message is safe') : undefined)
+    }
+    // A copy: MQTT.js cuts it out of what the socket read, which would stay in memory with it.
+    const payload = new Uint8Array(typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload)
+    waiting.push({ topic: packet.topic, payload, retained: packet.retain, packetId: packet.qos === 1 ? packet.messageId : undefined, duplicate: packet.dup, held })
     heldBytes += payload.byteLength
     heldMessages++
     if (full()) readOn = read
@@ -119,7 +147,11 @@ export async function openSession({ broker, clientId, clean, will, hear, signal 
 
   try {
     const resumed = await new Promise<boolean>((resolve, reject) => {
-      client.once('connect', ({ sessionPresent }) => { resolve(sessionPresent) })
+      client.once('connect', ({ sessionPresent }) => {
+        if (sessionPresent) idleSinceMs = performance.now()
+        opened?.(sessionPresent)
+        resolve(sessionPresent)
+      })
       void ended.then(() => { reject(new Error(reason)) })
       signal.addEventListener('abort', () => { reject(new Error('stopped')) }, { once: true })
       if (signal.aborted) reject(new Error('stopped'))
@@ -168,7 +200,7 @@ function aborted(signal: AbortSignal): Promise<void> {
   })
 }
 
-async function tlsOptions({ tls, url }: BrokerConfig): Promise<IClientOptions> {
+async function tlsOptions({ tls, url }: BrokerConfig): Promise<{ ca?: Buffer; cert?: Buffer; key?: Buffer }> {
   if (tls === undefined) return {}
   if (!url.startsWith('mqtts:')) refuse('invalid', `tls is given, but ${url} speaks without; write mqtts://`)
   const [ca, cert, key] = await Promise.all([readPem(tls.ca), readPem(tls.certificate), readPem(tls.key)])

@@ -52,6 +52,7 @@ export function createSuspects(log: Logger, nowMs: () => number): Suspects {
 /** Text as it is, anything else in hex. */
 function readable(payload: Uint8Array): string {
   const start = Buffer.from(payload.subarray(0, START_BYTES))
-  const text = start.toString('utf8')
-  return /^[\x20-\x7e\s]*$/.test(text) ? text.replaceAll(/\s+/g, ' ') : start.subarray(0, START_BYTES / 4).toString('hex')
+  // A character may have been cut in two at the end.
+  const text = start.toString('utf8').replace(payload.byteLength > START_BYTES ? /\uFFFD$/ : '', '').replaceAll(/\s+/g, ' ')
+  return /^[^\p{C}\uFFFD]*$/u.test(text) ? text : start.subarray(0, START_BYTES / 4).toString('hex')
 }

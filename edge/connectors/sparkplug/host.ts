@@ -1,5 +1,6 @@
-import type { RawReading } from '../blocks.ts'
-import { lostReadings } from '../blocks.ts'
+import { BAD, qualityReasons } from '../../../registry/domain/contract/quality.ts'
+import { lostReadings, type RawReading } from '../blocks.ts'
+import type { Progress } from '../mqtt/progress.ts'
 import type { Arrival } from '../mqtt/session.ts'
 import type { Suspects } from '../mqtt/suspects.ts'
 import { parseTopic } from './address.ts'
@@ -32,6 +33,7 @@ export interface HostOptions {
   readonly suspects: Suspects
   /** By node: since when readings are missing, UTC microseconds; outlives a connection. */
   readonly missing: Map<string, number>
+  readonly progress: Progress
   readonly nowUs: () => number
   readonly nowMs: () => number
 }
@@ -44,7 +46,7 @@ export interface Host {
 }
 
 export function createHost(options: HostOptions): Host {
-  const { nodes, counters, suspects, refused, missing, nowUs, nowMs } = options
+  const { nodes, counters, suspects, refused, missing, progress, nowUs, nowMs } = options
   const states = new Map([...nodes.keys()].map((key) => [key, unknownNode(options.firstAskMs)]))
   /** What came before this connection counts as older: the gateway has marked the tags since. */
   const startUs = nowUs()
@@ -100,8 +102,7 @@ export function createHost(options: HostOptions): Host {
       const born = new Set(values.map(({ name }) => name))
       for (const [metric, address] of scope) {
         if (born.has(metric)) continue
-        refused.set(address, 'not in the birth certificate')
-        lose([address], out)
+        turnDown(address, 'it is not in the birth certificate', out)
       }
     }
     for (const { name, datatype, metric } of values) {
@@ -109,13 +110,15 @@ export function createHost(options: HostOptions): Host {
       if (address === undefined) continue
       if (!isNumericType(datatype)) {
         counters.not_numeric++
-        refused.set(address, `its type is ${typeName(datatype)}, not a number`)
+        turnDown(address, `its type is ${typeName(datatype)}, and only numbers and Booleans are read`, out)
         continue
       }
       refused.delete(address)
-      const atMs = metric.timestampMs ?? timestampMs
+      // Zero is what a node sends that has no clock yet.
+      const atMs = metric.timestampMs || timestampMs || null
       let sourceUs = atMs === null ? nowUs() : atMs * 1_000
-      const reading = { address, ...metricNumber(metric, datatype) }
+      const { raw, quality } = metricNumber(metric, datatype)
+      const reading = { address, raw, quality: atMs === null ? quality | qualityReasons.clock : quality }
       if (metric.historical) {
         counters.historical++
         out.backfill.push({ ...reading, sourceUs })
@@ -128,8 +131,19 @@ export function createHost(options: HostOptions): Host {
       lastUs.set(address, Math.max(sourceUs, lastUs.get(address) ?? -Infinity))
       heard.add(address)
       counters.readings++
+      progress.note(nodeKey(tags.group, tags.node), sourceUs, nowMs())
       out.live.push({ ...reading, sourceUs })
     }
+  }
+
+  /** One bad reading for each reason: the tag does not just stay as it was. */
+  function turnDown(address: string, why: string, out: Outcome): void {
+    if (refused.get(address) === why) return
+    refused.set(address, why)
+    heard.delete(address)
+    const sourceUs = nowUs()
+    lastUs.set(address, sourceUs)
+    out.live.push({ address, sourceUs, raw: NaN, quality: BAD | qualityReasons.device })
   }
 
   return {

@@ -3,7 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Outlet, Source, SourceHealth } from '../../source.ts'
 import type { ConnectorContext } from '../kind.ts'
 import { inBlocks } from '../mqtt/in-blocks.ts'
+import { createProgress } from '../mqtt/progress.ts'
 import { openSession, type Session } from '../mqtt/session.ts'
+import { shown } from '../mqtt/shown.ts'
 import { createSuspects } from '../mqtt/suspects.ts'
 import type { SparkplugConfig } from './config.ts'
 import { newCounters } from './counters.ts'
@@ -15,7 +17,6 @@ import { tagsByNode } from './tags.ts'
 const FIRST_ASK_MS = 3_000
 const DEVICES_MS = 10_000
 const TICK_MS = 200
-const SHOWN = 5
 
 export function createSparkplugSource(config: SparkplugConfig, context: ConnectorContext): Source {
   const { id, map, log } = context
@@ -26,7 +27,11 @@ export function createSparkplugSource(config: SparkplugConfig, context: Connecto
   const suspects = createSuspects(log, nowMs)
   const refused = new Map<string, string>()
   const missing = new Map<string, number>()
-  const clientId = config.clientId ?? `twinward-${id}-${randomBytes(4).toString('hex')}`
+  const progress = createProgress((config.lateness + config.reorderTimeout) * 1_000)
+  const positionKey = `sparkplug/${id}`
+  /** When something was delivered last. */
+  let heardUs: number | null = null
+  const clientId = config.clientId ?? `twinward-${randomBytes(6).toString('hex')}`
   const stateTopic = config.primaryHost === undefined ? null : `spBv1.0/STATE/${config.primaryHost}`
   let host: Host | null = null
   let down: string | null = null
@@ -42,7 +47,7 @@ export function createSparkplugSource(config: SparkplugConfig, context: Connecto
       const bornMs = Math.trunc(nowUs() / 1_000)
       const said = (online: boolean, timestamp: number) => JSON.stringify({ online, timestamp })
       const mine = createHost({
-        nodes, maxPayload: config.maxPayload, primaryHost: config.primaryHost, refused, counters, suspects, missing, nowUs, nowMs,
+        nodes, maxPayload: config.maxPayload, primaryHost: config.primaryHost, refused, counters, suspects, missing, progress, nowUs, nowMs,
         rules: { reorderMs: config.reorderTimeout, rebirthMs: config.rebirth.every, devicesMs: DEVICES_MS },
         firstAskMs: config.rebirth.atStart ? nowMs() + FIRST_ASK_MS : null,
       })
@@ -68,6 +73,7 @@ export function createSparkplugSource(config: SparkplugConfig, context: Connecto
         await session.subscribe([...(stateTopic === null ? [] : [stateTopic]), ...groups], 1)
         if (stateTopic !== null) await session.publish(stateTopic, said(true, bornMs), { qos: 1, retain: true })
         announced = true
+        await noteAbsence(outlet)
         host = mine
         down = null
         await Promise.race([session.over, ticking(() => inTurn(() => carryOut(mine.tick())), signal, session.over)])
@@ -86,11 +92,24 @@ export function createSparkplugSource(config: SparkplugConfig, context: Connecto
   }
 
   async function deliver(outlet: Outlet, { live, backfill, losses }: Outcome): Promise<void> {
-    if (live.length > 0) await outlet.deliver({ blocks: inBlocks(live) })
+    if (live.length > 0) {
+      heardUs = nowUs()
+      const completeThroughUs = progress.throughUs(heardUs, nowMs())
+      await outlet.deliver({ blocks: inBlocks(live), position: { key: positionKey, value: { heardUs } }, ...(completeThroughUs !== undefined && { completeThroughUs }) })
+    }
     if (backfill.length > 0) await outlet.deliver({ mode: 'backfill', blocks: inBlocks(backfill) })
     for (const loss of losses) {
       await outlet.lost({ ...loss, rows: null, cause: 'source_silent', detail: 'messages of the edge node were lost on the way; it was born again' })
     }
+  }
+
+  /** Nodes send whether anybody listens or not: what came between two connections, nobody has. */
+  async function noteAbsence(outlet: Outlet): Promise<void> {
+    const fromUs = heardUs ?? (outlet.position(positionKey) as { heardUs?: number } | undefined)?.heardUs
+    if (fromUs === undefined) return
+    heardUs = nowUs()
+    const addresses = [...nodes.values()].flatMap((node) => node.addresses)
+    await outlet.lost({ addresses, fromUs, toUs: heardUs, rows: null, cause: 'source_silent', detail: 'the gateway was not connected to the broker; what an edge node kept for its host follows as history' })
   }
 
   function describe(): SourceHealth {
@@ -99,16 +118,14 @@ export function createSparkplugSource(config: SparkplugConfig, context: Connecto
     const gauges = { nodes_online: phases.length - absent.length, nodes_absent: absent.length, addresses_refused: refused.size }
     if (down !== null) return { state: 'down', detail: down, counters: { ...counters, ...gauges } }
     const details = [
-      ...some(absent.map(([key, phase]) => `edge node ${key} ${phase === 'offline' ? 'is offline' : 'has not been born yet'}`)),
-      ...some([...refused].map(([address, why]) => `${address} is not read: ${why}`)),
+      ...shown(absent.map(([key, phase]) => `edge node ${key} ${phase === 'offline' ? 'is offline' : 'has not been born yet'}`)),
+      ...shown([...refused].map(([address, why]) => `${address} is not read: ${why}`)),
       ...[suspects.describe()].filter((text) => text !== null),
     ]
     const starting = host === null || (counters.births === 0 && refused.size === 0)
     return { state: starting ? 'starting' : details.length > 0 ? 'degraded' : 'ok', detail: details.length > 0 ? details.join('; ') : null, counters: { ...counters, ...gauges } }
   }
 }
-
-const some = (lines: readonly string[]) => (lines.length <= SHOWN ? lines : [...lines.slice(0, SHOWN), `and ${lines.length - SHOWN} more`])
 
 /** One after the other, in the order asked: what waits on the disk must not be overtaken. */
 function createTurns(): (work: () => Promise<void>) => Promise<void> {

@@ -7,8 +7,10 @@ import { createHost } from '../../../../../edge/connectors/sparkplug/host.ts'
 import { decodePayload } from '../../../../../edge/connectors/sparkplug/payload.ts'
 import { tagsByNode } from '../../../../../edge/connectors/sparkplug/tags.ts'
 import { metricNumber } from '../../../../../edge/connectors/sparkplug/value.ts'
+import { createProgress } from '../../../../../edge/connectors/mqtt/progress.ts'
 import { createSuspects } from '../../../../../edge/connectors/mqtt/suspects.ts'
 import { connectorContext } from '../../../../helpers/connector-context.ts'
+import { arrivalOf } from '../../../../helpers/mqtt-arrival.ts'
 import { sparkplugPayload } from '../../../../helpers/sparkplug.ts'
 
 test('integers: the sign in the bits of the type, of 32 or of 64; what does not fit is bad', () => {
@@ -29,7 +31,7 @@ test('100,000 damaged payloads: each is read or counted as malformed, and little
   let settled = 0
   const host = createHost({
     nodes: tagsByNode(connectorContext(['g/n#Oil/Temp', 'g/n/d#x']).tags), rules: { reorderMs: 2_000, rebirthMs: 10_000, devicesMs: 10_000 }, maxPayload: 1024 * 1024, primaryHost: undefined,
-    firstAskMs: null, refused: new Map(), counters, suspects: { ...suspects, settle(topic) { settled++; suspects.settle(topic) } }, missing: new Map(), nowUs: () => 0, nowMs: () => counters.messages,
+    firstAskMs: null, refused: new Map(), counters, suspects: { ...suspects, settle(topic) { settled++; suspects.settle(topic) } }, missing: new Map(), progress: createProgress(0), nowUs: () => 0, nowMs: () => counters.messages,
   })
   const topics = ['NBIRTH/n', 'NDATA/n', 'NDEATH/n', 'DBIRTH/n/d', 'DDATA/n/d', 'DDEATH/n/d']
   fc.assert(fc.property(fc.uint8Array({ minLength: 800, maxLength: 800 }), (seeds) => {
@@ -37,7 +39,7 @@ test('100,000 damaged payloads: each is read or counted as malformed, and little
       const [how = 0, at = 0, byte = 0, topic = 0, ...rest] = seeds.subarray(i, i + 8)
       const payload = how % 4 === 0 ? Uint8Array.from(good.map((old, place) => (place === at % good.length ? byte : old)))
         : how % 4 === 1 ? good.subarray(0, at % good.length) : how % 4 === 2 ? Uint8Array.from([at, byte, ...rest]) : Uint8Array.from([...good.subarray(0, at % good.length), ...rest, ...good.subarray(byte % good.length)])
-      host.hear([{ topic: `spBv1.0/g/${topics[topic % topics.length] ?? ''}`, payload, retained: false }])
+      host.hear([arrivalOf(`spBv1.0/g/${topics[topic % topics.length] ?? ''}`, payload)])
     }
   }), { numRuns: 1_000 })
   assert.equal(counters.messages, 100_000)

@@ -1,0 +1,24 @@
+import type { SourceHealth } from '../../source.ts'
+import { shown } from '../mqtt/shown.ts'
+import type { Suspects } from '../mqtt/suspects.ts'
+import type { Counters } from './counters.ts'
+import type { Reader } from './reader.ts'
+
+export interface Standing {
+  /** Why there is no connection; null: there is one, or there has been none yet. */
+  readonly down: string | null
+  readonly reader: Pick<Reader, 'refused' | 'awaited'>
+  readonly suspects: Suspects
+  readonly counters: Counters
+}
+
+export function describeHealth({ down, reader: { refused, awaited }, suspects, counters }: Standing): SourceHealth {
+  const all = { ...counters, addresses_refused: refused.size, addresses_awaited: awaited.size }
+  if (down !== null) return { state: 'down', detail: down, counters: all }
+  const details = [
+    ...shown([...refused].map(([address, is]) => `${address} is ${is}`)),
+    ...shown([...awaited].map((address) => `${address} is in no message of its topic so far; check the path`)),
+    ...[suspects.describe()].filter((text) => text !== null),
+  ]
+  return { state: details.length > 0 ? 'degraded' : counters.messages === 0 ? 'starting' : 'ok', detail: details.length > 0 ? details.join('; ') : null, counters: all }
+}

@@ -1,0 +1,105 @@
+import { randomBytes } from 'node:crypto'
+import type { Outlet, Source } from '../../source.ts'
+import type { Block } from '../../raw-entry.ts'
+import type { ConnectorContext } from '../kind.ts'
+import { inBlocks } from '../mqtt/in-blocks.ts'
+import { createProgress } from '../mqtt/progress.ts'
+import { createRedeliveries } from '../mqtt/redeliveries.ts'
+import { openSession, type Session } from '../mqtt/session.ts'
+import { createSuspects } from '../mqtt/suspects.ts'
+import type { MqttJsonConfig } from './config.ts'
+import { newCounters } from './counters.ts'
+import { describeHealth } from './describe.ts'
+import { createReader } from './reader.ts'
+import { createRoutes } from './routes.ts'
+
+/** Kept in the buffer, in one transaction with the readings it tells of. */
+interface Stored {
+  readonly clientId: string
+  readonly filters: readonly string[]
+  /** Fingerprints of what was delivered last. */
+  readonly recent: readonly string[]
+  /** When something was delivered last, UTC microseconds. */
+  readonly heardUs: number | null
+  /** Some of it came by QoS 0, of which no broker holds anything. */
+  readonly loose: boolean
+}
+
+export function createMqttJsonSource(config: MqttJsonConfig, context: ConnectorContext): Source {
+  const { id, map, log, tags } = context
+  const nowUs = () => context.nowUs()
+  const nowMs = () => performance.now()
+  const routes = createRoutes(tags, config)
+  const counters = newCounters()
+  const suspects = createSuspects(log, nowMs)
+  const progress = createProgress(config.lateness * 1_000)
+  const reader = createReader({ routes, config, counters, suspects, progress, nowUs, nowMs })
+  const addresses = [...new Set(tags.map(({ address }) => address))]
+  const key = `mqtt-json/${id}`
+  let down: string | null = null
+  /** Up to when an absence has been told. */
+  let toldUs = -Infinity
+
+  return {
+    id,
+    mode: 'live',
+    time: config.messages.some(({ time }) => time !== undefined) ? 'device' : 'gateway',
+    map,
+    health: () => describeHealth({ down, reader, suspects, counters }),
+
+    async run(outlet, signal) {
+      const before = outlet.position(key) as Stored | undefined
+      let state: Stored = {
+        recent: [], heardUs: null, loose: false, ...before,
+        filters: routes.filters, clientId: config.clientId ?? before?.clientId ?? `twinward-${randomBytes(6).toString('hex')}`,
+      }
+      const redeliveries = createRedeliveries(state.recent)
+      let session: Session | null = null
+      try {
+        session = await openSession({
+          broker: config, clientId: state.clientId, clean: config.session === 'clean', signal,
+          opened(resumed) {
+            if (!resumed) redeliveries.forget()
+          },
+          async hear(arrivals) {
+            counters.messages += arrivals.length
+            const fresh = redeliveries.fresh(arrivals)
+            counters.redelivered += arrivals.length - fresh.length
+            const { readings, waveforms } = reader.read(fresh)
+            if (readings.length + waveforms.length === 0) return
+            const heardUs = nowUs()
+            state = { ...state, heardUs, recent: redeliveries.with(fresh), loose: state.loose || fresh.some(({ packetId, retained }) => packetId === undefined && !retained) }
+            const completeThroughUs = progress.throughUs(heardUs, nowMs())
+            const blocks: Block[] = [...inBlocks(readings), ...waveforms.map((row) => ({ kind: 'waveforms' as const, rows: [row] }))]
+            await outlet.deliver({ blocks, position: { key, value: state }, ...(completeThroughUs !== undefined && { completeThroughUs }) })
+            redeliveries.keep(state.recent)
+          },
+        }, context)
+        counters.connections++
+        if (session.resumed) counters.resumed++
+        // From here on the broker holds what comes: it must be found again under the same name after a kill.
+        if (before?.clientId !== state.clientId || before.filters.join('\n') !== state.filters.join('\n')) await outlet.deliver({ blocks: [], position: { key, value: state } })
+        if (session.resumed) await session.unsubscribe((before?.filters ?? []).filter((filter) => !routes.filters.includes(filter)))
+        await session.subscribe(routes.filters, config.qos)
+        down = null
+        await noteAbsence(outlet, session.resumed, before)
+        await session.over
+      } catch (error) {
+        if (signal.aborted) return
+        down = error instanceof Error ? error.message : String(error)
+        throw error
+      } finally {
+        await session?.end()
+      }
+    },
+  }
+
+  /** What the broker held follows by itself; of the rest nobody knows how much it was. */
+  async function noteAbsence(outlet: Outlet, resumed: boolean, before: Stored | undefined): Promise<void> {
+    if (before?.heardUs === undefined || before.heardUs === null || (resumed && !before.loose)) return
+    const fromUs = Math.max(before.heardUs, toldUs)
+    toldUs = nowUs()
+    const why = resumed ? 'what devices sent with QoS 0 meanwhile, no broker holds' : config.session === 'clean' ? 'the broker was not asked to hold anything' : 'the broker held nothing: it has lost our session, or was told to forget it'
+    await outlet.lost({ addresses, fromUs, toUs: toldUs, rows: null, cause: 'source_silent', detail: `the gateway was not connected to the broker, and ${why}` })
+  }
+}

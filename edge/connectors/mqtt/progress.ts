@@ -1,0 +1,33 @@
+/**
+ * Up to which source time all has come, where nobody says so: readings of one topic (or edge node) come about in the order
+ * of their times, so what is `latenessUs` older than its newest reading has come. The slowest of those that speak counts; who is silent holds nobody
+ * up. What comes later still is taken all the same. (Watermarks of bounded disorder, as in Akidau et al., 2015.)
+ */
+export interface Progress {
+  note(key: string, sourceUs: number, atMs: number): void
+  /** undefined: nothing can be said. */
+  throughUs(nowUs: number, atMs: number): number | undefined
+}
+
+const IDLE_MS = 30_000
+
+export function createProgress(latenessUs: number): Progress {
+  const newest = new Map<string, { us: number; atMs: number }>()
+  return {
+    note(key, sourceUs, atMs) {
+      const before = newest.get(key)
+      newest.set(key, { us: Math.max(before?.us ?? -Infinity, sourceUs), atMs })
+    },
+    throughUs(nowUs, atMs) {
+      // A clock that is ahead promises nothing about the others.
+      let throughUs = nowUs
+      let speaking = 0
+      for (const { us, atMs: heardMs } of newest.values()) {
+        if (atMs - heardMs > IDLE_MS) continue
+        speaking++
+        throughUs = Math.min(throughUs, us)
+      }
+      return speaking === 0 ? undefined : throughUs - latenessUs
+    },
+  }
+}
