@@ -4,7 +4,6 @@ import { refuse } from '../../registry/domain/errors.ts'
 import { policySchema } from '../../registry/domain/policy/policy.ts'
 import { proposePolicy, proposePolicyInput } from '../../registry/services/propose-policy.ts'
 import { listAssignments } from '../../registry/services/read/assignments.ts'
-import { familyInForce } from '../../registry/services/read/families.ts'
 import { getGate, listGates } from '../../registry/services/read/gates.ts'
 import { listLedger } from '../../registry/services/read/ledger.ts'
 import { pageInput } from '../../registry/services/read/page.ts'
@@ -18,7 +17,7 @@ import { ALL_SITES } from '../../registry/store/transaction.ts'
 import type { ApiDeps } from '../deps.ts'
 import { endpoint, type Call } from '../endpoint.ts'
 import { uuidOf } from '../mount.ts'
-import { pageOf, whole } from '../pagination.ts'
+import { pageOf } from '../pagination.ts'
 import { anyJson, flag, instantUs, roleSchema } from './common.ts'
 
 const gateKind = z.enum(['promote-model', 'approve-policy'])
@@ -188,11 +187,6 @@ export const governanceEndpoints = ({ gates }: Pick<ApiDeps, 'gates'>) => [
     query: z.object({ family: slugSchema.optional(), role: roleSchema.optional(), at: instantUs.optional().describe('Only what was in force then'), ...pageInput }),
     answer: pageOf(assignmentSchema),
     handle: ({ ctx, actor, site, query: { at, ...query } }) => listAssignments(ctx, actor, { site, ...query, inForceAtUs: at }),
-  }),
-  endpoint({
-    ...reading, operationId: 'getInForce', path: '/v1/families/{family}/in-force', summary: 'What judges a family, or judged it at an instant',
-    params: z.object({ family: slugSchema }), query: z.object({ at: instantUs.optional() }), answer: pageOf(assignmentSchema),
-    handle: async ({ ctx, actor, site, params, query }) => whole(await familyInForce(ctx, actor, { site, family: params.family, atUs: query.at })),
   }),
   endpoint({
     ...writing, operationId: 'rollBack', path: '/v1/families/{family}/roll-back', right: 'release.roll-back',

@@ -5,6 +5,7 @@ import { alertEndpoints } from './alerts.ts'
 import { dataEndpoints } from './data.ts'
 import { gatewayEndpoints } from './gateways.ts'
 import { governanceEndpoints } from './governance.ts'
+import { inForceEndpoints } from './in-force.ts'
 import { lineageEndpoints } from './lineage.ts'
 import { meEndpoints } from './me.ts'
 import { modelEndpoints } from './models.ts'
@@ -26,6 +27,7 @@ export function allEndpoints(deps: ApiDeps): Endpoint[] {
     ...lineageEndpoints,
     ...modelEndpoints,
     ...governanceEndpoints(deps),
+    ...inForceEndpoints,
     ...alertEndpoints,
     ...webhookEndpoints,
     ...operationEndpoints,

@@ -7,6 +7,7 @@ import { addEdgeCommandsOfClone } from './commands/edge-of-clone.ts'
 import { addEdgeCommands, type EdgeShell } from './commands/edge.ts'
 import { addGovernanceCommands } from './commands/governance.ts'
 import { addImportCommands } from './commands/import.ts'
+import { addInForceCommand } from './commands/in-force.ts'
 import { addLookCommands } from './commands/look.ts'
 import { addModelCommands } from './commands/models.ts'
 import { addStatusCommand } from './commands/status.ts'
@@ -33,6 +34,7 @@ function addCommands(program: Command, { exitCode, print }: ProgramRun, terminal
   addImportCommands(program, open)
   addLookCommands(program, open)
   addModelCommands(program, open)
+  addInForceCommand(program, open)
   addGovernanceCommands(program, open)
   addAccessCommands(program, open)
   const edge = program.command('edge').description('run and look after a gateway: machines → durable buffer → platform')

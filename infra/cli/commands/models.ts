@@ -43,14 +43,6 @@ export function addModelCommands(program: Command, open: Open): void {
       context.print.document(operation)
     })
 
-  program.command('in-force <family>').description('what judges a family, at a moment (default: now)').option('--at <instant>', 'RFC 3339', instant)
-    .action(async (family: string, options: { at?: string }, command: Command) => {
-      const { api, print, site } = await open(command)
-      const answer = await api.get<{ items: Record<string, unknown>[] }>(`/v1/families/${encodeURIComponent(family)}/in-force`, { site, at: options.at })
-      print.table(answer.items, ['scope', 'role', 'release', 'model', 'policy', 'from', 'to', 'reason'])
-      print.document(answer)
-    })
-
   program.command('roll-back <family>').description('put the former release back in force: one idempotent call')
     .requiredOption('--reason <text>', 'why; goes into the ledger').option('--request-id <id>', 'repeat with the same id for the same single effect')
     .action(async (family: string, options: { reason: string; requestId?: string }, command: Command) => {

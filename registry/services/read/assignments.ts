@@ -48,7 +48,7 @@ export async function listAssignments(ctx: ServiceContext, actor: Actor, input: 
   })
 }
 
-export async function assignmentRows(
+async function assignmentRows(
   tx: Tx, filter: AssignmentFilter, before: readonly (string | number | null)[], limit: number,
 ): Promise<AssignmentView[]> {
   const { rows } = await tx.query<Row>(

@@ -4,7 +4,6 @@ import { refuse } from '../../domain/errors.ts'
 import { getFamily as readFamily, listFamilyRows, type FamilyRow } from '../../store/families.ts'
 import { inSite, type Tx } from '../../store/transaction.ts'
 import type { ServiceContext } from '../context.ts'
-import { assignmentRows, type AssignmentView } from './assignments.ts'
 
 export interface FamilyView {
   readonly id: string
@@ -28,17 +27,6 @@ export async function getFamily(ctx: ServiceContext, actor: Actor, input: { site
   return inSite(ctx.pool, input.site, async (tx) => {
     const [family] = await withAssets(tx, input.site, [await readFamily(tx, input.site, input.family)])
     return family ?? refuse('not_found', `site ${input.site} has no family ${input.family}`, { family: input.family })
-  })
-}
-
-/** What judges a family at an instant, by role and scope; absent: now. Refuses (`not_found`) an unknown family. */
-export async function familyInForce(
-  ctx: ServiceContext, actor: Actor, input: { site: string; family: string; atUs?: number | undefined },
-): Promise<AssignmentView[]> {
-  demand(actor, 'read', input.site)
-  return inSite(ctx.pool, input.site, async (tx) => {
-    await readFamily(tx, input.site, input.family)
-    return assignmentRows(tx, { family: input.family, inForceAtUs: input.atUs ?? ctx.nowUs() }, [], 500)
   })
 }
 

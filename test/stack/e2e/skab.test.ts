@@ -119,8 +119,8 @@ describe('real SKAB recordings, from file to roll back', { skip }, () => {
     await assert.rejects(approve(people.omar, site, open), { code: 'forbidden' })
     await appoint(people, site, gate)
     releases = [release]
-    const inForce = await people.rita.get<{ items: { release: string }[] }>(`/v1/families/${family}/in-force`, { site })
-    assert.deepEqual(inForce.items.map((one) => one.release), [release])
+    const inForce = await people.rita.get<{ items: { release: { id: string } }[] }>(`/v1/families/${family}/in-force`, { site })
+    assert.deepEqual(inForce.items.map((one) => one.release.id), [release])
   })
 
   it('scores another file as history, and pages nobody', async () => {

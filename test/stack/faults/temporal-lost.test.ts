@@ -84,7 +84,7 @@ describe("Temporal's database is lost in the middle of work", () => {
       throw error
     }))
     assert.equal(state, 'approved')
-    const inForce = await people.rita.get<{ items: { release: string }[] }>(`/v1/families/${millFamily}/in-force`, { site })
-    assert.deepEqual(inForce.items.map(({ release }) => release), [gate.release])
+    const inForce = await people.rita.get<{ items: { release: { id: string } }[] }>(`/v1/families/${millFamily}/in-force`, { site })
+    assert.deepEqual(inForce.items.map(({ release }) => release.id), [gate.release])
   })
 })

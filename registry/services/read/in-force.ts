@@ -1,0 +1,157 @@
+import { demand, type Actor } from '../../domain/access/rights.ts'
+import { refuse } from '../../domain/errors.ts'
+import { getFamily } from '../../store/families.ts'
+import { usToTimestamp } from '../../store/sql-time.ts'
+import { inSite, type Tx } from '../../store/transaction.ts'
+import type { ServiceContext } from '../context.ts'
+import { fromUsOf, iso, isoOrNull, toUsOf } from './rows.ts'
+
+type ScopeKind = 'family' | 'line' | 'asset'
+
+/** One release in a role over a scope, with all that an auditor asks of it. */
+export interface InForce {
+  readonly assignment: string
+  readonly family: string
+  readonly role: 'champion' | 'challenger' | 'shadow'
+  /** kind:id, e.g. family:pumps. */
+  readonly scope: string
+  readonly from: string
+  /** Null: until further notice. */
+  readonly to: string | null
+  readonly release: { readonly id: string; readonly digest: string }
+  readonly model: { readonly name: string; readonly version: number; readonly digest: string }
+  readonly featureSet: { readonly name: string; readonly version: number; readonly digest: string }
+  readonly policy: { readonly version: number; readonly digest: string }
+  readonly assignedBy: string
+  readonly reason: string
+  /** Null: assigned without any gate, now or before. */
+  readonly approval: Approval | null
+}
+
+export interface Approval {
+  readonly gate: string
+  /** False: the gate let the same release into the same seat before, and a roll back put it there again. */
+  readonly ofThisAssignment: boolean
+  readonly requestedBy: string
+  readonly approvers: readonly { readonly actor: string; readonly roles: readonly string[]; readonly at: string }[]
+  readonly evidenceDigest: string | null
+  /** The commit number the evidence was frozen at. */
+  readonly evidenceCommit: number | null
+}
+
+/** What judges one asset in one role, and why this and nothing else. */
+export interface AssetInForce extends InForce {
+  readonly because: string
+  /** In force as well, over wider scopes that give way. */
+  readonly overrules: readonly { readonly assignment: string; readonly scope: string; readonly release: string }[]
+}
+
+/** What judges a family at an instant, by role and scope; absent: now. Refuses (`not_found`) an unknown family. */
+export async function familyInForce(
+  ctx: ServiceContext, actor: Actor, input: { site: string; family: string; atUs?: number | undefined },
+): Promise<InForce[]> {
+  demand(actor, 'read', input.site)
+  return inSite(ctx.pool, input.site, async (tx) => {
+    await getFamily(tx, input.site, input.family)
+    return (await inForceRows(tx, input.site, input.family, input.atUs ?? ctx.nowUs())).map(viewOf)
+  })
+}
+
+/**
+ * What judges an asset at an instant: one answer for each role. It is asked for where the asset stood then; the
+ * narrowest scope wins. Refuses (`not_found`) an unknown asset, and one that stood nowhere at that instant.
+ */
+export async function assetInForce(
+  ctx: ServiceContext, actor: Actor, input: { site: string; asset: string; atUs?: number | undefined },
+): Promise<AssetInForce[]> {
+  demand(actor, 'read', input.site)
+  return inSite(ctx.pool, input.site, async (tx) => {
+    const atUs = input.atUs ?? ctx.nowUs()
+    const place = await placeAt(tx, input.site, input.asset, atUs)
+    const mine: Readonly<Record<ScopeKind, string>> = { asset: input.asset, line: place.line, family: place.family }
+    const rows = (await inForceRows(tx, input.site, place.family, atUs)).filter((row) => mine[row.scope_kind] === row.scope_id)
+    const roles = [...new Set(rows.map(({ role }) => role))]
+    return roles.flatMap((role) => {
+      const [first, ...wider] = rows.filter((row) => row.role === role).sort((a, b) => narrowness[a.scope_kind] - narrowness[b.scope_kind])
+      if (!first) return []
+      return [{
+        ...viewOf(first), because: becauseOf(first, wider.length > 0),
+        overrules: wider.map((row) => ({ assignment: row.assignment_id, scope: `${row.scope_kind}:${row.scope_id}`, release: row.release_id })),
+      }]
+    })
+  })
+}
+
+const narrowness: Readonly<Record<ScopeKind, number>> = { asset: 1, line: 2, family: 3 }
+
+function becauseOf({ scope_kind: kind, scope_id: id }: Row, narrowest: boolean): string {
+  const over = kind === 'asset' ? 'assigned to this very asset' : `assigned to its ${kind} ${id}`
+  return narrowest ? `${over}; the narrower scope wins` : over
+}
+
+async function placeAt(tx: Tx, site: string, asset: string, atUs: number): Promise<{ family: string; line: string }> {
+  const { rows } = await tx.query<{ family_id: string | null; line_id: string | null }>(
+    `select v.family_id, v.line_id from asset a
+     left join asset_version v on v.asset_ref = a.asset_ref and v.valid @> ${usToTimestamp('$3')}
+     where a.site_id = $1 and a.asset_id = $2`,
+    [site, asset, atUs],
+  )
+  const row = rows[0] ?? refuse('not_found', `site ${site} has no asset ${asset}; GET /v1/assets lists those it has`, { asset })
+  if (row.family_id === null || row.line_id === null) return refuse('not_found', `asset ${asset} stood nowhere at that instant; GET /v1/assets/${asset} has its history`, { asset })
+  return { family: row.family_id, line: row.line_id }
+}
+
+interface Row {
+  assignment_id: string; family_id: string; role: InForce['role']; scope_kind: ScopeKind; scope_id: string; from_us: string; to_us: string | null
+  release_id: string; release_digest: string; model_name: string; model_version: number; model_digest: string
+  set_name: string; set_version: number; set_digest: string; policy_version: number; policy_digest: string; assigned_by: string; reason: string
+  own_gate: boolean; gate_id: string | null; requested_by: string | null; evidence_digest: string | null; evidence_commit: string | null
+  approvers: Approval['approvers'] | null
+}
+
+/** Assignments of a family whose time holds the instant, each with the gate that let its release in. */
+async function inForceRows(tx: Tx, site: string, family: string, atUs: number): Promise<Row[]> {
+  const { rows } = await tx.query<Row>(
+    `select s.assignment_id, s.family_id, s.role, s.scope_kind, s.scope_id, ${fromUsOf('s.valid')} as from_us, ${toUsOf('s.valid')} as to_us,
+            r.release_id, r.digest as release_digest, m.name as model_name, m.version as model_version, m.digest as model_digest,
+            f.name as set_name, f.version as set_version, f.digest as set_digest, p.version as policy_version, p.digest as policy_digest,
+            s.assigned_by, s.reason, s.gate_id is not null as own_gate, g.gate_id, g.requested_by, g.evidence_digest, g.evidence_commit, d.approvers
+     from assignment s
+     join release r using (release_ref)
+     join model_version m on m.model_version_ref = r.model_version_ref
+     join feature_set f on f.feature_set_ref = r.feature_set_ref
+     join policy p on p.policy_ref = r.policy_ref
+     left join lateral (
+       select e.gate_id from assignment e
+       where (s.gate_id is not null and e.assignment_id = s.assignment_id)
+          or (s.gate_id is null and e.gate_id is not null and e.site_id = s.site_id and e.family_id = s.family_id and e.role = s.role
+              and e.scope_kind = s.scope_kind and e.scope_id = s.scope_id and e.release_ref = s.release_ref and lower(e.valid) < lower(s.valid))
+       order by lower(e.valid) desc limit 1
+     ) through on true
+     left join gate g on g.gate_id = through.gate_id
+     left join lateral (
+       select jsonb_agg(jsonb_build_object('actor', actor_id, 'roles', actor_roles, 'at', decided_at) order by decided_at) as approvers
+       from gate_decision where gate_id = g.gate_id and verdict = 'approve' and evidence_digest = g.evidence_digest
+     ) d on true
+     where s.site_id = $1 and s.family_id = $2 and s.valid @> ${usToTimestamp('$3')}
+     order by case s.role when 'champion' then 1 when 'challenger' then 2 else 3 end, lower(s.valid) desc, s.assignment_id`,
+    [site, family, atUs],
+  )
+  return rows
+}
+
+function viewOf(row: Row): InForce {
+  return {
+    assignment: row.assignment_id, family: row.family_id, role: row.role, scope: `${row.scope_kind}:${row.scope_id}`, from: iso(row.from_us), to: isoOrNull(row.to_us),
+    release: { id: row.release_id, digest: row.release_digest },
+    model: { name: row.model_name, version: row.model_version, digest: row.model_digest },
+    featureSet: { name: row.set_name, version: row.set_version, digest: row.set_digest },
+    policy: { version: row.policy_version, digest: row.policy_digest },
+    assignedBy: row.assigned_by, reason: row.reason,
+    approval: row.gate_id === null ? null : {
+      gate: row.gate_id, ofThisAssignment: row.own_gate, requestedBy: row.requested_by ?? '',
+      approvers: (row.approvers ?? []).map(({ actor, roles, at }) => ({ actor, roles, at: new Date(at).toISOString() })),
+      evidenceDigest: row.evidence_digest, evidenceCommit: row.evidence_commit === null ? null : Number(row.evidence_commit),
+    },
+  }
+}
