@@ -15,6 +15,7 @@ import { busChannel, webhookChannel, workflowChannel } from './keeper/channels.t
 import { compactor } from './keeper/compaction.ts'
 import { pause, periodic, runLoops, type Loop } from './keeper/loop.ts'
 import { createRelay } from './keeper/relay.ts'
+import { scoreChunker } from './keeper/score-chunks.ts'
 import { createListener } from './pg-listener.ts'
 import { createReconciler } from './reconcile.ts'
 import { ensureSchedules, readDriftSchedules } from './schedules.ts'
@@ -40,7 +41,7 @@ const CLEAN_EVERY_MS = 600_000
 
 /**
  * The duties that need one runner each: dispatcher, the three relays of the outbox, ledger sealer, reconciler,
- * drift schedules, retention, compaction. Several keepers at once do no harm: rows are taken under locks, and starting a workflow twice starts one.
+ * drift schedules, retention, compaction, packed scores. Several keepers at once do no harm: rows are taken under locks, and starting a workflow twice starts one.
  */
 export async function startKeeper({ connections, log, keepOutboxDays = 7, reconcileEveryMs = 15_000 }: KeeperOptions): Promise<Keeper> {
   const pool = createPool(connections.database.url, { applicationName: 'twinward-keeper', max: 12 })
@@ -75,6 +76,7 @@ export async function startKeeper({ connections, log, keepOutboxDays = 7, reconc
     periodic('schedules', SCHEDULES_EVERY_MS, async () => { await ensureSchedules(temporal.client, await readDriftSchedules(pool)) }),
     periodic('retention', CLEAN_EVERY_MS, () => forgetOld(pool, keepOutboxDays)),
     compactor(pool, log.child({ loop: 'compaction' })),
+    scoreChunker(pool, log.child({ loop: 'score-chunks' })),
   ]
   const stopping = new AbortController()
   const running = runLoops(loops, log, stopping.signal)

@@ -7,6 +7,7 @@ import { createGateActivities } from '../activities/gates.ts'
 import { createIngestActivities } from '../activities/ingest.ts'
 import { createModelCache } from '../activities/models/load-model.ts'
 import { runtimeDigest } from '../activities/models/runtime.ts'
+import { createReplayScorer } from '../activities/windows/replay-scorer.ts'
 import { createWindowActivities, type WindowActivities } from '../activities/windows.ts'
 import { createMinioStore } from '../registry/artifacts/minio.ts'
 import { sitesWithRevisionsDue } from '../registry/store/late-windows.ts'
@@ -51,7 +52,7 @@ export async function startWorker({ connections, log, bundle }: WorkerOptions): 
       taskQueue: taskQueues.main,
       workflows: true,
       activities: {
-        ...createGateActivities({ pool, nowUs, collect: createEvidenceCollector({ pool, models, nowUs }) }),
+        ...createGateActivities({ pool, nowUs, collect: createEvidenceCollector({ pool, models, nowUs, scorer: createReplayScorer(models) }) }),
         ...createAlertActivities({ pool, nowUs }),
         ...createDriftActivities({ pool, objects, nowUs }),
       },

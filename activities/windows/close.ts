@@ -118,9 +118,8 @@ async function numberRevisions(tx: Tx, plan: ClosingPlan, cases: readonly Case[]
 
 /** What was planned when the window closed counts; a stop recorded later changes no decision that was made. */
 async function markSuppressed(tx: Tx, verdicts: readonly Verdict[]): Promise<void> {
-  const champions = verdicts.filter(({ judge }) => judge.role === 'champion')
-  const stops = await outOfService(tx, [...new Set(champions.map(({ window }) => window.assetRef))])
-  for (const verdict of champions) verdict.suppressed = isSuppressed(stops, verdict.window)
+  const stops = await outOfService(tx, [...new Set(verdicts.map(({ window }) => window.assetRef))])
+  for (const verdict of verdicts) verdict.suppressed = isSuppressed(stops, verdict.window)
 }
 
 /** Folds the champions' verdicts and gives the lanes as they are to be written back. */

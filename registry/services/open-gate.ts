@@ -1,6 +1,7 @@
 import { platformActor } from '../domain/access/rights.ts'
 import { canonicalDigest } from '../domain/canonical.ts'
 import { findRelease } from '../store/assignments.ts'
+import { stampEvidence } from '../store/evidence.ts'
 import { lockGate, openGateRow } from '../store/gates.ts'
 import { appendLedger } from '../store/ledger.ts'
 import { announce } from '../store/outbox.ts'
@@ -28,6 +29,7 @@ export async function openGateWith(
     const body = { ...evidence.body, gate: row.gateId, release: release?.release ?? null, releaseDigest: release?.digest ?? null, commitNumber: evidence.commitNumber }
     const digest = canonicalDigest(body)
     await openGateRow(tx, row.gateId, { body, digest, commitNumber: evidence.commitNumber })
+    await stampEvidence(tx, row.gateId, ctx.nowUs())
     const facts = {
       gate: row.gateId, kind: row.kind, family: row.family, role: row.role, scope: row.scope, release: release?.release ?? null,
       releaseDigest: release?.digest ?? null, evidenceDigest: digest, commitNumber: evidence.commitNumber, rules: row.rules,

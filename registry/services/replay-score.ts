@@ -51,13 +51,30 @@ const DEFAULT_TOLERANCE: Tolerance = { relative: 1e-3, absolute: 1e-9 }
  * audited and announced as `replay.failed`. Refuses (`not_found`) an unknown score.
  */
 export async function replayScore(ctx: ReplayDeps, actor: Actor, input: ReplayScoreInput): Promise<Replay> {
-  demand(actor, 'score.replay', input.site)
-  const { site, scoreId } = input
+  const replayed = await replayStored(ctx, actor, input)
+  await note(ctx, actor, input, replayed)
+  return replayed.replay
+}
+
+/** The same for a sample taken to look whether replays hold: only one that fails is audited, and is an incident too. */
+export async function checkReplay(ctx: Pick<ReplayDeps, 'pool' | 'nowUs' | 'scorer'>, actor: Actor, input: ReplayScoreInput): Promise<Replay> {
+  const replayed = await replayStored(ctx, actor, input)
+  if (replayed.replay.class === 'failed') await note(ctx, actor, input, replayed)
+  return replayed.replay
+}
+
+interface Replayed { readonly replay: Replay; readonly release: string; readonly windowEndUs: number }
+
+async function replayStored(ctx: Pick<ReplayDeps, 'pool' | 'scorer'>, actor: Actor, { site, scoreId }: ReplayScoreInput): Promise<Replayed> {
+  demand(actor, 'score.replay', site)
   const record = await inSite(ctx.pool, site, (tx) => readReplayRecord(tx, scoreId))
   if (record === undefined || record.score.site !== site) {
     return refuse('not_found', `site ${site} has no score ${scoreId}; GET /v1/scores lists those of an asset`, { score: scoreId })
   }
-  const replay = await replayRecord(ctx, record)
+  return { replay: await replayRecord(ctx, record), release: record.release.releaseId, windowEndUs: record.window.endUs }
+}
+
+async function note(ctx: Pick<ReplayDeps, 'pool' | 'nowUs'>, actor: Actor, { site, scoreId }: ReplayScoreInput, { replay, release, windowEndUs }: Replayed): Promise<void> {
   await inSite(ctx.pool, site, async (tx) => {
     const facts = { class: replay.class, comparison: replay.comparison, firstDifference: replay.firstDifference, gone: replay.gone, runtime: replay.runtime }
     await recordAudit(tx, { actor, verb: 'replay-score', subject: `score/${scoreId}`, detail: facts })
@@ -65,13 +82,12 @@ export async function replayScore(ctx: ReplayDeps, actor: Actor, input: ReplaySc
     const nowUs = ctx.nowUs()
     await announce(tx, {
       id: `replay/${scoreId}/${nowUs}`, type: 'replay.failed', atUs: nowUs,
-      data: { score: scoreId, release: record.release.releaseId, windowEndUs: record.window.endUs, by: actor.id, ...facts },
+      data: { score: scoreId, release, windowEndUs, by: actor.id, ...facts },
     })
   })
-  return replay
 }
 
-async function replayRecord(ctx: ReplayDeps, record: ReplayRecord): Promise<Replay> {
+async function replayRecord(ctx: Pick<ReplayDeps, 'scorer'>, record: ReplayRecord): Promise<Replay> {
   const { score, window, featureSet: { set, digest }, release } = record
   const runtime = { then: score.runtimeDigest, now: ctx.scorer.runtimeDigest() }
   const comparison = runtime.then === runtime.now ? 'exact' : 'equivalent'

@@ -22,6 +22,8 @@ export interface CopyReader {
   float4Array(): Float32Array | null
   uint16Array(): Uint16Array | null
   timestampArray(): Float64Array | null
+  /** Of a bytea; a view of what was read, not a copy. */
+  bytes(): Buffer | null
 }
 
 export function createCopyReader(bytes: Uint8Array): CopyReader {
@@ -66,6 +68,11 @@ export function createCopyReader(bytes: Uint8Array): CopyReader {
     int8: () => one(int64),
     float8: () => one((from) => view.getFloat64(from)),
     timestamp: () => one((from) => int64(from) + POSTGRES_EPOCH_US),
+    bytes: () => {
+      const length = view.getInt32(at)
+      const from = field()
+      return from < 0 ? null : Buffer.from(bytes.buffer, bytes.byteOffset + from, length)
+    },
     float8Array() {
       const found = array()
       if (!found) return null

@@ -1,4 +1,4 @@
-import { timestampToUs, toUs, toUsOrNull } from './sql-time.ts'
+import { timestampToUs, toUs, toUsOrNull, usToTimestamp } from './sql-time.ts'
 import type { Tx } from './transaction.ts'
 
 /** What a model was trained on and how it did there, as registered. */
@@ -48,4 +48,21 @@ export async function newestWindowEnd(tx: Tx, featureSetRef: number, assetRefs: 
     [featureSetRef, assetRefs, commitNumber],
   )
   return toUsOrNull(rows[0]?.end_us ?? null)
+}
+
+/** The mean share of good readings, over every revision of the windows of a span; null without any. */
+export async function goodFractions(
+  tx: Tx, query: { featureSetRef: number; assetRefs: readonly number[]; fromUs: number; toUs: number; commitNumber: number },
+): Promise<number | null> {
+  const { rows } = await tx.query<{ good: number | null }>(
+    `select avg(good_fraction)::float8 as good from feature_window
+     where feature_set_ref = $1 and asset_ref = any($2::int[]) and window_end >= ${usToTimestamp('$3')} and window_end <= ${usToTimestamp('$4')} and commit_number <= $5`,
+    [query.featureSetRef, query.assetRefs, query.fromUs, query.toUs, query.commitNumber],
+  )
+  return rows[0]?.good ?? null
+}
+
+/** When a gate's evidence was frozen, in wall time. */
+export async function stampEvidence(tx: Tx, gateId: string, nowUs: number): Promise<void> {
+  await tx.query(`update gate set evidence_at = ${usToTimestamp('$2')} where gate_id = $1`, [gateId, nowUs])
 }

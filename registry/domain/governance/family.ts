@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { roles } from '../access/rights.ts'
+import { alertCostsSchema } from '../evaluation/alert-cost.ts'
 
 /** What one kind of change must gather before it is put in force; a gate takes these rules along as it is opened. */
 export const approvalRulesSchema = z
@@ -23,6 +24,10 @@ export const familyGovernanceSchema = z
       autoCloseAfterSeconds: z.number().int().min(0).max(365 * 86_400).default(3600)
         .describe('Wall seconds an acknowledged alert stays open after its signal returned to normal'),
     }).prefault({}),
+    backTest: z.strictObject({
+      days: z.number().int().min(1).max(3650).default(90).describe('Days of stored scores that a policy change is tried on, back from the newest'),
+      costs: alertCostsSchema.prefault({}),
+    }).prefault({}).describe('What the evidence of a policy change looks at'),
   })
   .meta({ id: 'FamilyGovernance' })
 export type FamilyGovernance = z.infer<typeof familyGovernanceSchema>

@@ -1,6 +1,7 @@
 import { refuse } from '../errors.ts'
 import type { Severity } from '../contract/scored-event.ts'
 import { severityRank, watchedFeature, type Policy, type PolicyRule } from './policy.ts'
+import { ACTIVE, levelsOf, nextPhase, phaseNames } from './rule-step.ts'
 
 export type RulePhase = 'normal' | 'pending' | 'active' | 'clearing'
 
@@ -122,20 +123,13 @@ export function foldDecisions(
 }
 
 function step(rule: PolicyRule, before: RuleState, value: number, nowUs: number): RuleState {
-  const above = rule.comparison === 'above'
-  if (isInForce(before)) {
-    const safe = above ? value < rule.clearAt : value > rule.clearAt
-    const raisedUs = before.raisedUs ?? before.sinceUs
-    if (!safe) return before.phase === 'active' ? before : { phase: 'active', sinceUs: raisedUs, raisedUs }
-    const firstUs = before.phase === 'clearing' ? before.sinceUs : nowUs
-    if (nowUs - firstUs >= rule.offDelayUs) return { phase: 'normal', sinceUs: nowUs }
-    return before.phase === 'clearing' ? before : { phase: 'clearing', sinceUs: nowUs, raisedUs }
-  }
-  const beyond = above ? value >= rule.raiseAt : value <= rule.raiseAt
-  if (!beyond) return before.phase === 'normal' ? before : { phase: 'normal', sinceUs: nowUs }
-  const firstUs = before.phase === 'pending' ? before.sinceUs : nowUs
-  if (nowUs - firstUs >= rule.onDelayUs) return { phase: 'active', sinceUs: nowUs, raisedUs: nowUs }
-  return before.phase === 'pending' ? before : { phase: 'pending', sinceUs: nowUs }
+  const { sign, raiseAt, clearAt, onDelayUs, offDelayUs } = levelsOf(rule)
+  const was = phaseNames.indexOf(before.phase)
+  const phase = nextPhase(was, before.sinceUs, sign * value, raiseAt, clearAt, onDelayUs, offDelayUs, nowUs)
+  if (phase === was) return before
+  if (phase < ACTIVE) return { phase: phaseNames[phase] as RulePhase, sinceUs: nowUs }
+  const raisedUs = was < ACTIVE ? nowUs : before.raisedUs ?? before.sinceUs
+  return { phase: phaseNames[phase] as RulePhase, sinceUs: phase === ACTIVE ? raisedUs : nowUs, raisedUs }
 }
 
 function isInForce(state: RuleState | undefined): boolean {

@@ -4,7 +4,7 @@ import pg from 'pg'
 import type { Keeper } from '../../../infra/keeper.ts'
 import type { WorkerProcess } from '../../../infra/worker.ts'
 import { platformActor } from '../../../registry/domain/access/rights.ts'
-import { approvalRulesSchema } from '../../../registry/domain/governance/family.ts'
+import { approvalRulesSchema, defaultGovernance } from '../../../registry/domain/governance/family.ts'
 import { createActor } from '../../../registry/services/create-actor.ts'
 import { createFamily } from '../../../registry/services/create-family.ts'
 import { requestPromotion } from '../../../registry/services/request-promotion.ts'
@@ -43,7 +43,7 @@ describe('continue as new', () => {
     const every = approvalRulesSchema.parse({ requiredApprovals: 3, expiresAfterSeconds })
     await createFamily(plant.ctx, platformActor('test'), {
       site: plant.site, id: plant.family, name: 'Pumps', owner: 'rita', drift: {},
-      governance: { 'promote-model': every, 'approve-policy': every, alerts: { autoCloseAfterSeconds: 60 } },
+      governance: { 'promote-model': every, 'approve-policy': every, alerts: { autoCloseAfterSeconds: 60 }, backTest: defaultGovernance.backTest },
     })
     const { release } = await plant.release()
     const { gate } = await requestPromotion(plant.ctx, plant.people.mia, { site: plant.site, release, role: 'champion', reason: 'better' })

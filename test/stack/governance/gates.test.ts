@@ -5,6 +5,7 @@ import type { WorkerProcess } from '../../../infra/worker.ts'
 import { platformActor } from '../../../registry/domain/access/rights.ts'
 import { DomainError } from '../../../registry/domain/errors.ts'
 import { changeActor } from '../../../registry/services/change-actor.ts'
+import { defaultGovernance } from '../../../registry/domain/governance/family.ts'
 import { createFamily } from '../../../registry/services/create-family.ts'
 import { decideGate } from '../../../registry/services/decide-gate.ts'
 import { requestPromotion } from '../../../registry/services/request-promotion.ts'
@@ -48,7 +49,7 @@ describe('gates', () => {
     governance: {
       'promote-model': { requiredApprovals: 1, roles: ['reliability-engineer'], ownerMustApprove: false, expiresAfterSeconds: 3600, remindEverySeconds: null, ...rules },
       'approve-policy': { requiredApprovals: 1, roles: ['reliability-engineer'], ownerMustApprove: true, expiresAfterSeconds: 3600, remindEverySeconds: null },
-      alerts: { autoCloseAfterSeconds: 60 },
+      alerts: { autoCloseAfterSeconds: 60 }, backTest: defaultGovernance.backTest,
     },
   })
   const request = (release: string) => requestPromotion(plant.ctx, plant.people.mia, { site: plant.site, release, role: 'champion', reason: 'better' })

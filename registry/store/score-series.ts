@@ -1,0 +1,118 @@
+import type { ScoreColumns } from '../domain/evaluation/fold-columns.ts'
+import { mergeColumns } from '../domain/evaluation/merge-columns.ts'
+import { instant, whole } from './chunks.ts'
+import { copyOut } from './copy.ts'
+import { createCopyReader } from './copy-reader.ts'
+import { FIRST_OF_WINDOW, readScoreChunks, windowOfScore } from './score-chunks.ts'
+import { timestampToUs, toUsOrNull } from './sql-time.ts'
+import type { Tx } from './transaction.ts'
+
+export interface ScoreSeriesQuery {
+  readonly assetRefs: readonly number[]
+  /** Scores of any release of this model count: they differ in policy alone, and score and confidence do not depend on it. */
+  readonly modelVersionRef: number
+  /** Windows ending in (from, to]. */
+  readonly fromUs: number
+  readonly toUs: number
+  /** Scores of windows computed from commits up to here. */
+  readonly commitNumber: number
+  /** What is wanted of each window, as rules name it: `confidence`, `score`, `feature:…`. */
+  readonly signals: readonly string[]
+  /** Of the model's feature set, in its order. */
+  readonly featureNames: readonly string[]
+}
+
+/**
+ * Stored scores as columns, by asset; assets without any are absent. Of each window the first revision that was
+ * scored: what was known when its decision fell due, which no later revision changes. What the keeper has packed comes
+ * out of chunks, what is newer out of the scores themselves; where features are watched, all does.
+ */
+export async function readScoreSeries(tx: Tx, query: ScoreSeriesQuery): Promise<Map<number, ScoreColumns>> {
+  const releases = await releasesOf(tx, query.modelVersionRef)
+  const found = new Map<number, ScoreColumns>()
+  if (releases.length === 0) return found
+  const rows = async (where: string): Promise<void> => {
+    for (const [assetRef, columns] of readRows(await copyOut(tx, scoreRows(query, releases, where)), query.signals)) {
+      const known = found.get(assetRef)
+      found.set(assetRef, known === undefined ? columns : mergeColumns(known, columns))
+    }
+  }
+  const ofAsset = (assetRef: number, { fromUs, toUs } = query): Promise<void> =>
+    rows(`s.asset_ref = ${whole(assetRef)} and s.window_end > ${instant(fromUs)} and s.window_end <= ${instant(toUs)}`)
+
+  const chunked = query.signals.some((signal) => signal.startsWith('feature:')) ? new Map<number, number>() : await chunkedThrough(tx, query.assetRefs)
+  // Asset by asset: each is one walk along an index, in the order wanted.
+  for (const assetRef of query.assetRefs) if (!chunked.has(assetRef)) await ofAsset(assetRef)
+  if (chunked.size === 0) return found
+  const assetRefs = [...chunked.keys()]
+  const { columns, left } = await readScoreChunks(tx, { ...query, assetRefs, confidence: query.signals.includes('confidence'), score: query.signals.includes('score') })
+  for (const [assetRef, packed] of columns) found.set(assetRef, packed)
+  for (const { assetRef, ...span } of left) await ofAsset(assetRef, { ...query, ...span })
+  const since = Math.min(...chunked.values())
+  await rows(`s.score_id > ${whole(since)} and s.asset_ref in (${assetRefs.map(whole).join(', ')}) and s.window_end > ${instant(query.fromUs)} and s.window_end <= ${instant(query.toUs)}`)
+  return found
+}
+
+/** The releases that bind a model: looked up first, since no planner knows how few they are. */
+async function releasesOf(tx: Tx, modelVersionRef: number): Promise<number[]> {
+  const { rows } = await tx.query<{ release_ref: number }>('select release_ref from release where model_version_ref = $1', [modelVersionRef])
+  return rows.map(({ release_ref }) => release_ref)
+}
+
+async function chunkedThrough(tx: Tx, assetRefs: readonly number[]): Promise<Map<number, number>> {
+  const { rows } = await tx.query<{ asset_ref: number; through_score_id: string }>(
+    'select asset_ref, through_score_id from score_chunked where asset_ref = any($1::int[])', [assetRefs])
+  return new Map(rows.map((row) => [row.asset_ref, Number(row.through_score_id)]))
+}
+
+/** Values go into the text because COPY takes no parameters; all are numbers. */
+function scoreRows({ commitNumber, signals, featureNames }: ScoreSeriesQuery, releases: readonly number[], where: string): string {
+  const wanted = signals.map((signal, i) => `${columnOf(signal, featureNames)} as signal_${i}`)
+  return `select distinct on (s.asset_ref, s.window_end) ${['s.asset_ref', 's.window_end', 's.suppressed', ...wanted].join(', ')}
+    from score s ${windowOfScore}
+    where ${where} and s.release_ref in (${releases.map(whole).join(', ')}) and w.commit_number <= ${whole(commitNumber)}
+    order by s.asset_ref, s.window_end, ${FIRST_OF_WINDOW}`
+}
+
+/** Only names of this program's own get into the text; a feature becomes its place, one nobody computes a null. */
+function columnOf(signal: string, featureNames: readonly string[]): string {
+  if (signal === 'confidence' || signal === 'score') return `s.${signal}`
+  const place = featureNames.indexOf(signal.slice('feature:'.length))
+  return place < 0 ? 'null::float8' : `w.feature_values[${place + 1}]`
+}
+
+function readRows(bytes: Buffer, signals: readonly string[]): Map<number, ScoreColumns> {
+  interface Growing { ends: number[]; suppressed: number[]; columns: number[][] }
+  const growing = new Map<number, Growing>()
+  const reader = createCopyReader(bytes)
+  let last: { assetRef: number; into: Growing } | undefined
+  while (reader.next()) {
+    const assetRef = reader.int4() as number
+    if (last?.assetRef !== assetRef) {
+      last = { assetRef, into: { ends: [], suppressed: [], columns: signals.map(() => []) } }
+      growing.set(assetRef, last.into)
+    }
+    const { ends, suppressed, columns } = last.into
+    ends.push(reader.timestamp() as number)
+    suppressed.push(Number(reader.bool()))
+    for (const column of columns) column.push(reader.float8() ?? NaN)
+  }
+  return new Map([...growing].map(([assetRef, { ends, suppressed, columns }]) => [assetRef, {
+    endUs: Float64Array.from(ends), suppressed: Uint8Array.from(suppressed),
+    signals: new Map(signals.map((signal, i) => [signal, Float64Array.from(columns[i] as number[])])),
+  }]))
+}
+
+/** When the newest window was that this model scored from commits up to a number; null without any. */
+export async function newestScoreEnd(tx: Tx, modelVersionRef: number, assetRefs: readonly number[], commitNumber: number): Promise<number | null> {
+  const { rows } = await tx.query<{ end_us: string | null }>(
+    `select ${timestampToUs('max(x.window_end)')} as end_us
+     from unnest($1::int[]) as a(ref) cross join lateral (
+       select s.window_end from score s join feature_window w on w.window_id = s.window_id
+       where s.asset_ref = a.ref and w.commit_number <= $3 and s.release_ref in (select r.release_ref from release r where r.model_version_ref = $2)
+       order by s.window_end desc limit 1
+     ) x`,
+    [assetRefs, modelVersionRef, commitNumber],
+  )
+  return toUsOrNull(rows[0]?.end_us ?? null)
+}
