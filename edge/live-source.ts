@@ -27,9 +27,10 @@ export function createLiveSource({ source, outlet, log, nowUs, random = Math.ran
   const watched: Outlet = {
     ...outlet,
     async deliver(delivery) {
-      await outlet.deliver(delivery)
+      const taken = await outlet.deliver(delivery)
       spoke = true
       trouble = null
+      return taken
     },
   }
 

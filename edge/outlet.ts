@@ -84,14 +84,16 @@ export function createOutlet({ buffer, source, limits, nowUs, signal, room, gaps
       const size = entries.reduce((sum, { bytes }) => sum + bytes.byteLength, 0)
       if (room && size > buffer.room() && !(await room.make(size))) {
         // Not taken, and not marked as read either: a source that can give it again may do so.
+        if (delivery.offered) return false
         const lost = full.flatMap((block) => gapsOfBlock(block, 'buffer_full', source.id, (address) => normaliser.tagsOf(address), 'the buffer was full; the newest readings were not taken'))
         room.refused(entries.reduce((sum, { count }) => sum + count, 0))
         await buffer.write(gaps?.note(lost) ?? [])
-        return
+        return false
       }
       if (!room) await buffer.waitForRoom(size, signal)
-      if (signal.aborted) return
-      if (await append(entries, delivery)) onDelivered?.(full)
+      if (signal.aborted || !(await append(entries, delivery))) return false
+      onDelivered?.(full)
+      return true
     },
     async lost({ addresses, fromUs, toUs, rows, cause, detail }) {
       if (!gaps) return

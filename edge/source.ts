@@ -16,6 +16,8 @@ export interface Source {
   run(outlet: Outlet, signal: AbortSignal): Promise<void>
   /** Who gives the source times: the device, or (unless told) the gateway when it reads. */
   readonly time?: 'device' | 'gateway'
+  /** What it reads stays where it is until it is read (files): while the buffer is full it waits, whatever the buffer's policy. */
+  readonly waits?: boolean
   /** What the connector knows of its machine's side; cheap, asked for every few seconds. */
   health?(): SourceHealth
 }
@@ -39,12 +41,19 @@ export interface Delivery {
   readonly completeThroughUs?: number
   /** Kept in the same transaction as the blocks. */
   readonly position?: SourcePosition
+  /** Of a source whose devices give the source times: the blocks whose times the gateway gave. */
+  readonly gatewayTimed?: readonly Block[]
+  /** The machine keeps what is not taken, and offers it again: nothing is lost then, and none noted. */
+  readonly offered?: boolean
 }
 
 export interface Outlet {
   position(key: string): unknown
-  /** Resolves when the blocks are on disk. While the buffer is full, a live source's go by the buffer's policy, others wait. */
-  deliver(delivery: Delivery): Promise<void>
+  /**
+   * Resolves with true when the blocks are on disk. While the buffer is full, a live source's go by the buffer's policy,
+   * others wait. False: they were not taken, because that policy refused them or the source is being stopped.
+   */
+  deliver(delivery: Delivery): Promise<boolean>
   /** Notes readings that never came this far: dropped by a bounded queue, or by the machine's own. */
   lost(loss: { addresses: readonly string[]; fromUs: number; toUs: number; rows: number | null; cause: 'source_silent' | 'buffer_full'; detail: string }): Promise<void>
 }

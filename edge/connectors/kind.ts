@@ -25,8 +25,7 @@ export interface ConnectorContext {
   readonly tags: readonly ConnectorTag[]
   /** A folder of the connector's own, made when needed: certificates, trust lists. */
   readonly directory: string
-  /** The text of a secret named in the config; refuses (`not_found`) with the name, never the content. */
-  readonly secret: (reference: SecretReference) => string
+  readonly secret: SecretReader
   readonly log: Logger
   /** UTC microseconds by the gateway's clock: the source time of what has none of its own. */
   readonly nowUs: () => number
@@ -49,6 +48,9 @@ export const secretReferenceSchema = z.union([
   z.strictObject({ env: z.string().regex(/^[A-Z_][A-Z0-9_]*$/) }),
 ])
 export type SecretReference = z.infer<typeof secretReferenceSchema>
+
+/** The text of a secret: its first line, or (a key in PEM) all of it. Refuses (`not_found`) with the name, never the content. */
+export type SecretReader = (reference: SecretReference, part?: 'line' | 'all') => string
 
 const spanError = 'write a number and ms, s, min, h or d, e.g. 500ms, 10s, 2 h'
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, min: 60_000, h: 3_600_000, d: 86_400_000 }

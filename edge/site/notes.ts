@@ -49,10 +49,13 @@ export function createNotes({ gaps, troubles, nowUs, log }: { gaps: GapBook; tro
   }
 }
 
-/** Readings whose times the gateway gave while it did not know the time. */
-export function doubtTimes(blocks: readonly Block[]): Block[] {
+/** Marks those of the blocks whose times the gateway gave while it did not know the time. */
+export function doubtTimes(blocks: readonly Block[], gatewayTimed: readonly Block[]): Block[] {
   const doubt = (quality: number) => ((quality & QUALITY_LEVEL_MASK) === 0 ? quality | UNCERTAIN : quality) | qualityReasons.clock
-  return blocks.map((block) => (block.kind === 'readings'
-    ? { ...block, quality: block.quality.map(doubt) }
-    : { ...block, rows: block.rows.map((row) => ({ ...row, quality: doubt(row.quality) })) }))
+  return blocks.map((block) => {
+    if (!gatewayTimed.includes(block)) return block
+    return block.kind === 'readings'
+      ? { ...block, quality: block.quality.map(doubt) }
+      : { ...block, rows: block.rows.map((row) => ({ ...row, quality: doubt(row.quality) })) }
+  })
 }

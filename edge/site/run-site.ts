@@ -6,7 +6,7 @@ import { DomainError } from '../../registry/domain/errors.ts'
 import type { DurableBuffer } from '../buffer/buffer.ts'
 import { openLmdbBuffer } from '../buffer/lmdb-buffer.ts'
 import { createGatewayClock, type ClockSources } from '../clock.ts'
-import type { ConnectorContext, ConnectorKind, SecretReference } from '../connectors/kind.ts'
+import type { ConnectorContext, ConnectorKind, SecretReader } from '../connectors/kind.ts'
 import { createCutter, defaultCutLimits, type CutLimits } from '../cutter.ts'
 import { createGapBook } from '../gap-book.ts'
 import { createLiveSource, type LiveSource } from '../live-source.ts'
@@ -24,7 +24,7 @@ import { statusOf, type Troubles } from './status.ts'
 
 export interface RunSiteOptions {
   readonly plan: SitePlan
-  readonly secret: (reference: SecretReference) => string
+  readonly secret: SecretReader
   readonly version: string
   readonly log: Logger
   /** The clocks of the machine; a test gives its own. */
@@ -131,13 +131,13 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
     const presence = createPresence(map, nowUs())
     const ending = new AbortController()
     const outlet = createOutlet({
-      buffer, source, limits, nowUs, signal: ending.signal, room, gaps,
+      buffer, source, limits, nowUs, signal: ending.signal, gaps, ...(source.waits !== true && { room }),
       onDelivered: (blocks) => { notes.presence(presence.seen(blocks, nowUs()), id) },
       onDisk: (problem) => { notes.disk(problem) },
     })
-    const doubting: Outlet = source.time === 'device' ? outlet : {
+    const doubting: Outlet = {
       ...outlet,
-      deliver: (delivery) => outlet.deliver(clock.status().state === 'ok' ? delivery : { ...delivery, blocks: doubtTimes(delivery.blocks) }),
+      deliver: (delivery) => outlet.deliver(clock.status().state === 'ok' ? delivery : { ...delivery, blocks: doubtTimes(delivery.blocks, source.time === 'device' ? delivery.gatewayTimed ?? [] : delivery.blocks) }),
     }
     const live = createLiveSource({ source, outlet: doubting, log, nowUs })
     const done = live.run(ending.signal)

@@ -25,7 +25,7 @@ export function createCollectingOutlet(positions = new Map<string, unknown>()): 
       deliveries.push(delivery)
       if (delivery.position) positions.set(delivery.position.key, delivery.position.value)
       for (const wake of [...waiting]) wake()
-      return Promise.resolve()
+      return Promise.resolve(true)
     },
     losses,
     lost(loss) {

@@ -31,8 +31,9 @@ async function run(options: CountingGateway): Promise<void> {
     run: (outlet, signal) => counting.run({
       ...outlet,
       async deliver(delivery) {
-        await outlet.deliver(delivery)
+        const taken = await outlet.deliver(delivery)
         await sleep(pauseMs, undefined, { signal: hurry.signal }).catch(() => undefined)
+        return taken
       },
     }, signal),
   }

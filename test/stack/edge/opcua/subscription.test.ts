@@ -142,7 +142,7 @@ test('while the buffer is slow the server holds back, and nothing is lost', asyn
   outlet.deliver = async (delivery) => {
     held.resolve()
     await gate.promise
-    await deliver(delivery)
+    return deliver(delivery)
   }
   plant.set('Temp', 1)
   await held.promise

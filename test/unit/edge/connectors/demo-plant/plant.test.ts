@@ -126,6 +126,7 @@ test('as a source it goes on where it was, and promises only what it has deliver
         deliveries.push(delivery)
         position = delivery.position?.value
         if (++made >= most) abort.abort()
+        return true
       },
     }, abort.signal)
   }
