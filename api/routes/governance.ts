@@ -53,6 +53,8 @@ const gateDetailSchema = z
     workflowId: z.string(),
     evidence: anyJson,
     evidenceCommit: z.number().int().nullable(),
+    evidenceAge: z.object({ frozenAt: z.string(), days: z.number(), commitsBehind: z.number().int().nullable().describe('Batches committed since; null once it is closed') })
+      .nullable().describe('New data does not void evidence; it can be computed anew'),
     rules: anyJson,
     decisions: z.array(z.object({ actor: z.string(), roles: z.array(z.string()), verdict: z.enum(['approve', 'reject']), comment: z.string(), at: z.string() })),
   })

@@ -2,6 +2,7 @@ import type { ApiDeps } from '../deps.ts'
 import type { Endpoint } from '../endpoint.ts'
 import { accessEndpoints } from './access.ts'
 import { alertEndpoints } from './alerts.ts'
+import { backTestEndpoints } from './back-test.ts'
 import { dataEndpoints } from './data.ts'
 import { gatewayEndpoints } from './gateways.ts'
 import { governanceEndpoints } from './governance.ts'
@@ -28,6 +29,7 @@ export function allEndpoints(deps: ApiDeps): Endpoint[] {
     ...modelEndpoints,
     ...governanceEndpoints(deps),
     ...inForceEndpoints,
+    ...backTestEndpoints,
     ...alertEndpoints,
     ...webhookEndpoints,
     ...operationEndpoints,

@@ -10,6 +10,7 @@ import { addImportCommands } from './commands/import.ts'
 import { addInForceCommand } from './commands/in-force.ts'
 import { addLookCommands } from './commands/look.ts'
 import { addModelCommands } from './commands/models.ts'
+import { addPolicyCommands } from './commands/policy.ts'
 import { addStatusCommand } from './commands/status.ts'
 import { openContext, type Open } from './context.ts'
 import { runProgram, type ProgramRun } from './run-program.ts'
@@ -36,6 +37,7 @@ function addCommands(program: Command, { exitCode, print }: ProgramRun, terminal
   addModelCommands(program, open)
   addInForceCommand(program, open)
   addGovernanceCommands(program, open)
+  addPolicyCommands(program, open)
   addAccessCommands(program, open)
   const edge = program.command('edge').description('run and look after a gateway: machines → durable buffer → platform')
   const shell: EdgeShell = { env: terminal.env, version, print, exitCode }

@@ -18,6 +18,7 @@ export interface CopyWriter {
   int4(value: number): void
   /** Whole numbers up to 2^53. */
   int8(value: number): void
+  float4(value: number): void
   float8(value: number): void
   text(value: string): void
   jsonb(value: unknown): void
@@ -96,6 +97,7 @@ export function createCopyWriter(blockBytes = 64 * 1024): CopyWriter {
     int2(value) { const to = reserve(6); view.setInt32(to, 2); view.setInt16(to + 4, value) },
     int4(value) { const to = reserve(8); view.setInt32(to, 4); view.setInt32(to + 4, value) },
     int8(value) { const to = reserve(12); view.setInt32(to, 8); putInt64(to + 4, value) },
+    float4(value) { const to = reserve(8); view.setInt32(to, 4); view.setFloat32(to + 4, value) },
     float8(value) { const to = reserve(12); view.setInt32(to, 8); view.setFloat64(to + 4, value) },
     timestamp(micros) { const to = reserve(12); view.setInt32(to, 8); putInt64(to + 4, micros - POSTGRES_EPOCH_US) },
     text(value) {

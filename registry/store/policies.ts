@@ -1,4 +1,4 @@
-import type { Policy } from '../domain/policy/policy.ts'
+import { policySchema, type Policy } from '../domain/policy/policy.ts'
 import type { Tx } from './transaction.ts'
 
 /** Stores a version unless there is one; gives the digest of what is stored, and whether this call made it. */
@@ -16,4 +16,11 @@ export async function insertPolicy(
   )
   const known = rows[0] as { policy_ref: number; digest: string }
   return { policyRef: known.policy_ref, digest: known.digest, made: false }
+}
+
+/** The policy with the highest version that a family has, in force or not; undefined without any. */
+export async function newestPolicy(tx: Tx, family: string): Promise<Policy | undefined> {
+  const { rows } = await tx.query<{ definition: unknown }>(
+    'select definition from policy where site_id = $1 and family_id = $2 order by version desc limit 1', [tx.site, family])
+  return rows.map((row) => policySchema.parse(row.definition))[0]
 }

@@ -2,7 +2,7 @@ import type { ScoreColumns } from '../domain/evaluation/fold-columns.ts'
 import { instant, whole } from './chunks.ts'
 import { copyOut } from './copy.ts'
 import { createCopyReader, type CopyReader } from './copy-reader.ts'
-import { timestampToUs, usToTimestamp } from './sql-time.ts'
+import { timestampToUs, toUsOrNull, usToTimestamp } from './sql-time.ts'
 import type { Tx } from './transaction.ts'
 
 /** Which of a window's scores counts: the first revision, and of that what was in force before what only ran beside it. */
@@ -108,6 +108,21 @@ export interface ChunkedScores {
   readonly columns: ReadonlyMap<number, ScoreColumns>
   /** Days whose chunk knows of later commits than asked for: their scores are to be read one by one. */
   readonly left: readonly { readonly assetRef: number; readonly fromUs: number; readonly toUs: number }[]
+}
+
+/** The newest window in chunks that know of no later commit; and the days of those that do, newest first. */
+export async function newestOfChunks(
+  tx: Tx, { assetRefs, modelVersionRef, commitNumber }: Pick<ChunkQuery, 'assetRefs' | 'modelVersionRef' | 'commitNumber'>,
+): Promise<{ endUs: number | null; left: { assetRef: number; fromUs: number; toUs: number }[] }> {
+  const ofModel = 'asset_ref = any($1::int[]) and model_version_ref = $2'
+  const known = await tx.query<{ end_us: string | null }>(
+    `select ${timestampToUs('max(t_max)')} as end_us from score_chunk where ${ofModel} and max_commit <= $3`, [assetRefs, modelVersionRef, commitNumber])
+  const later = await tx.query<{ asset_ref: number; day_us: string }>(
+    `select asset_ref, ${timestampToUs("day::timestamp at time zone 'UTC'")} as day_us from score_chunk where ${ofModel} and max_commit > $3 order by day desc`, [assetRefs, modelVersionRef, commitNumber])
+  return {
+    endUs: toUsOrNull(known.rows[0]?.end_us ?? null),
+    left: later.rows.map((row) => ({ assetRef: row.asset_ref, fromUs: Number(row.day_us), toUs: Number(row.day_us) + DAY_US })),
+  }
 }
 
 /** Windows of one COPY: a bound on what is in memory twice. */

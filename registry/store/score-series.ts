@@ -3,7 +3,7 @@ import { mergeColumns } from '../domain/evaluation/merge-columns.ts'
 import { instant, whole } from './chunks.ts'
 import { copyOut } from './copy.ts'
 import { createCopyReader } from './copy-reader.ts'
-import { FIRST_OF_WINDOW, readScoreChunks, windowOfScore } from './score-chunks.ts'
+import { FIRST_OF_WINDOW, newestOfChunks, readScoreChunks, windowOfScore } from './score-chunks.ts'
 import { timestampToUs, toUsOrNull } from './sql-time.ts'
 import type { Tx } from './transaction.ts'
 
@@ -103,16 +103,36 @@ function readRows(bytes: Buffer, signals: readonly string[]): Map<number, ScoreC
   }]))
 }
 
-/** When the newest window was that this model scored from commits up to a number; null without any. */
+/** Nearly always holds the newest window of a lane that goes on; looked at before all of the asset's. */
+const LATELY_US = 86_400_000_000
+
+/**
+ * When the newest window was that this model scored from commits up to a number; null without any. Out of chunks and of
+ * what is newer than they are: to walk down the index until a score fits, the planner would rather sort all of an asset's.
+ */
 export async function newestScoreEnd(tx: Tx, modelVersionRef: number, assetRefs: readonly number[], commitNumber: number): Promise<number | null> {
-  const { rows } = await tx.query<{ end_us: string | null }>(
-    `select ${timestampToUs('max(x.window_end)')} as end_us
-     from unnest($1::int[]) as a(ref) cross join lateral (
-       select s.window_end from score s join feature_window w on w.window_id = s.window_id
-       where s.asset_ref = a.ref and w.commit_number <= $3 and s.release_ref in (select r.release_ref from release r where r.model_version_ref = $2)
-       order by s.window_end desc limit 1
-     ) x`,
-    [assetRefs, modelVersionRef, commitNumber],
-  )
-  return toUsOrNull(rows[0]?.end_us ?? null)
+  const releases = await releasesOf(tx, modelVersionRef)
+  const newest = async (where: string): Promise<number> => {
+    if (releases.length === 0) return -Infinity
+    const { rows } = await tx.query<{ end_us: string | null }>(
+      `select ${timestampToUs('max(s.window_end)')} as end_us from score s ${windowOfScore}
+       where ${where} and s.release_ref in (${releases.map(whole).join(', ')}) and w.commit_number <= ${whole(commitNumber)}`)
+    return toUsOrNull(rows[0]?.end_us ?? null) ?? -Infinity
+  }
+  const chunked = await chunkedThrough(tx, assetRefs)
+  let found = -Infinity
+  if (chunked.size > 0) {
+    const { endUs, left } = await newestOfChunks(tx, { assetRefs: [...chunked.keys()], modelVersionRef, commitNumber })
+    const tail = await newest(`s.score_id > ${whole(Math.min(...chunked.values()))} and s.asset_ref in (${[...chunked.keys()].map(whole).join(', ')})`)
+    found = Math.max(endUs ?? -Infinity, tail)
+    for (const { assetRef, fromUs, toUs } of left) {
+      if (toUs > found) found = Math.max(found, await newest(`s.asset_ref = ${whole(assetRef)} and s.window_end >= ${instant(fromUs)} and s.window_end < ${instant(toUs)}`))
+    }
+  }
+  for (const assetRef of assetRefs.filter((ref) => !chunked.has(ref))) {
+    const ofAsset = `s.asset_ref = ${whole(assetRef)}`
+    const lately = await newest(`${ofAsset} and s.window_end > (select max(l.closed_through) from asset_lane l where l.asset_ref = ${whole(assetRef)}) - ${LATELY_US} * interval '1 microsecond'`)
+    found = Math.max(found, lately === -Infinity ? await newest(ofAsset) : lately)
+  }
+  return found === -Infinity ? null : found
 }

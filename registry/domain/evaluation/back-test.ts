@@ -36,8 +36,12 @@ export interface BackTest {
 const SHOWN = 20
 
 /** Folds a policy over scored windows as the live lane would have, from the beginning of the slice. */
-export function runBackTest({ series, policy, failures }: BackTestInput): BackTestRun {
-  const episodes = foldEpisodes(policy, series)
+export function runBackTest(input: BackTestInput): BackTestRun {
+  return withEpisodes(input, foldEpisodes(input.policy, input.series))
+}
+
+/** The same of episodes that were folded already. */
+export function withEpisodes({ series, policy, failures }: BackTestInput, episodes: readonly RaisedEpisode[]): BackTestRun {
   return { policy, episodes, failures: againstFailures(episodes, failures, series) }
 }
 

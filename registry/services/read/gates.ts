@@ -5,6 +5,7 @@ import { refuse } from '../../domain/errors.ts'
 import { timestampToUs, usToTimestamp } from '../../store/sql-time.ts'
 import { inSite } from '../../store/transaction.ts'
 import type { ServiceContext } from '../context.ts'
+import { evidenceAge, type EvidenceAge } from './evidence-age.ts'
 import { decodeCursor, toPage, type Page, type PageInput } from './page.ts'
 import { iso, isoOrNull, ofSite } from './rows.ts'
 
@@ -37,6 +38,7 @@ export interface GateDetail extends GateView {
   readonly workflowId: string
   readonly evidence: unknown
   readonly evidenceCommit: number | null
+  readonly evidenceAge: EvidenceAge | null
   readonly rules: unknown
   readonly decisions: readonly {
     readonly actor: string; readonly roles: readonly Role[]; readonly verdict: 'approve' | 'reject'; readonly comment: string; readonly at: string
@@ -99,7 +101,7 @@ export async function getGate(ctx: ServiceContext, actor: Actor, input: { site: 
     )
     return {
       ...viewOf(row, actor), workflowId: row.workflow_id, evidence: row.evidence ?? null,
-      evidenceCommit: row.evidence_commit === null ? null : Number(row.evidence_commit), rules: row.rules,
+      evidenceCommit: row.evidence_commit === null ? null : Number(row.evidence_commit), evidenceAge: await evidenceAge(tx, input.gate, ctx.nowUs()), rules: row.rules,
       decisions: decisions.rows.map((d) => ({ actor: d.actor_id, roles: d.actor_roles, verdict: d.verdict, comment: d.comment, at: iso(d.at_us) })),
     }
   })
