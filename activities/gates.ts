@@ -11,12 +11,13 @@ export interface GateDecision extends GateRef {
   readonly verdict: 'approve' | 'reject'
   readonly evidenceDigest: string
   readonly comment: string
+  readonly onBehalfOf?: string | null
 }
 
 export interface GateActivities {
   /** Collects and freezes the evidence, once; a gate that has it keeps it. */
   collectEvidence(gate: GateRef): Promise<{ state: string; evidenceDigest: string | null }>
-  /** How the gate stands now; expires it when its time has come, reminds its approvers while it waits. */
+  /** How the gate stands now; expires it when its time has come, reminds its approvers and escalates while it waits. */
   checkGate(gate: GateRef): Promise<GateStanding>
   decideGate(decision: GateDecision): Promise<GateDecided>
   voidGate(gate: GateRef & { because: string }): Promise<void>

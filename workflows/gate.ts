@@ -5,7 +5,7 @@ import { messageNames, type GateDecisionInput, type GateDecisionResult, type Gat
 import { checkGate, collectEvidence, decideGate, voidGate } from './proxies.ts'
 
 export const decideGateUpdate = defineUpdate<GateDecisionResult, [GateDecisionInput]>(messageNames.decideGate)
-/** The row changed without this workflow: withdrawn, voided, or closed by a decision taken elsewhere. */
+/** The row changed without this workflow: withdrawn, voided, decided or talked about elsewhere. */
 export const gateChangedSignal = defineSignal(messageNames.withdrawGate)
 export const gateStatusQuery = defineQuery<{ phase: Phase }>(messageNames.status)
 
@@ -15,9 +15,10 @@ type Phase = 'collecting' | 'open' | 'closed'
 const LEAST_WAIT_MS = 250
 
 /**
- * Waits, for days if need be, until a gate is closed. The gate's row in PostgreSQL is the truth: this workflow has the
- * evidence collected, brings decisions to the one transaction that takes them, and watches the clock. Started anew
- * from the row (Temporal lost its memory, or the history grew long) it goes on where the row stands.
+ * Waits, for days if need be, until a gate is closed and, if it was an emergency, reviewed. The gate's row in PostgreSQL is
+ * the truth: this workflow has the evidence collected, brings decisions to the one transaction that takes them, and
+ * watches the clock. Started anew from the row (Temporal lost its memory, or the history grew long) it goes on where the
+ * row stands.
  */
 export async function waitForGate(input: GateInput): Promise<GateResult> {
   const gate = { site: input.site, gateId: input.gateId }
@@ -45,18 +46,20 @@ export async function waitForGate(input: GateInput): Promise<GateResult> {
   for (;;) {
     changed = false
     const standing = await checkGate(gate)
-    if (standing.state !== 'collecting' && standing.state !== 'open') {
-      phase = 'closed'
+    const open = standing.state === 'collecting' || standing.state === 'open'
+    phase = open ? 'open' : 'closed'
+    // An emergency is decided but not done with: its review is waited for.
+    if (!open && standing.review !== 'due') {
       await condition(allHandlersFinished)
       return { state: standing.state, assignment: standing.assignment }
     }
-    phase = 'open'
     if (workflowInfo().continueAsNewSuggested) {
       await condition(allHandlersFinished)
       await continueAsNew<typeof waitForGate>(input)
     }
-    // Answers from before there were reminders name no time for one, so a recorded history sets the timers it did.
-    const wakeAtUs = Math.min(standing.expiresAtUs, standing.remindAtUs ?? Infinity)
+    // What is new here follows from what the activity says, which a recorded history holds: one from before there were
+    // reminders, or escalations, names no time for them and sets the timers it did.
+    const wakeAtUs = standing.wakeAtUs ?? Math.min(standing.expiresAtUs, standing.remindAtUs ?? Infinity)
     // Decisions that are refused change nothing, yet they make the history longer: it is looked at while waiting.
     await condition(() => changed || workflowInfo().continueAsNewSuggested, Math.max(LEAST_WAIT_MS, wakeAtUs / 1000 - Date.now()))
   }
@@ -65,12 +68,13 @@ export async function waitForGate(input: GateInput): Promise<GateResult> {
 /** Shape and phase only, and at once: whoever decides whether it is right looks into the database, in the activity. */
 function checkDecision(decision: Partial<GateDecisionInput> | undefined, phase: Phase): void {
   if (phase === 'closed') throw ApplicationFailure.nonRetryable('the gate is closed; look at it again', 'gate_closed')
-  const { actor, verdict, evidenceDigest, comment } = decision ?? {}
+  const { actor, verdict, evidenceDigest, comment, onBehalfOf = null } = decision ?? {}
   const shaped = typeof actor === 'string' && actor !== '' && (verdict === 'approve' || verdict === 'reject')
     && typeof evidenceDigest === 'string' && /^[0-9a-f]{64}$/.test(evidenceDigest) && typeof comment === 'string' && comment.length <= 4000
+    && (onBehalfOf === null || (typeof onBehalfOf === 'string' && onBehalfOf !== ''))
   if (!shaped) {
     throw ApplicationFailure.nonRetryable(
-      'a decision is { actor, verdict: "approve" | "reject", evidenceDigest: SHA-256 in hex, comment: up to 4000 characters }', 'invalid',
+      'a decision is { actor, verdict: "approve" | "reject", evidenceDigest: SHA-256 in hex, comment: up to 4000 characters, onBehalfOf?: who delegated }', 'invalid',
     )
   }
 }

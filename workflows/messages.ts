@@ -18,7 +18,9 @@ export interface CheckDriftResult { report: string | null; verdict: 'drift' | 'n
 /** promoteModel and approvePolicy share the gate's messages; the gate row in PostgreSQL is the truth. */
 export interface GateInput { site: string; gateId: string; expiresAtUs: number }
 export interface GateResult { state: string; assignment: string | null }
-export interface GateDecisionInput { actor: string; verdict: 'approve' | 'reject'; evidenceDigest: string; comment: string }
+export interface GateDecisionInput { actor: string; verdict: 'approve' | 'reject'; evidenceDigest: string; comment: string
+  /** Whoever delegated to the actor; absent or null: for themselves, or for the only one they may decide for. */
+  onBehalfOf?: string | null }
 export interface GateDecisionResult { state: string; approvals: number; required: number; assignment: string | null }
 
 export interface AlertLifecycleInput { site: string; alertId: string }

@@ -4,6 +4,8 @@ import { accessEndpoints } from './access.ts'
 import { alertEndpoints } from './alerts.ts'
 import { backTestEndpoints } from './back-test.ts'
 import { dataEndpoints } from './data.ts'
+import { delegationEndpoints } from './delegations.ts'
+import { gateEndpoints } from './gates.ts'
 import { gatewayEndpoints } from './gateways.ts'
 import { governanceEndpoints } from './governance.ts'
 import { inForceEndpoints } from './in-force.ts'
@@ -27,7 +29,9 @@ export function allEndpoints(deps: ApiDeps): Endpoint[] {
     ...scoreEndpoints(deps),
     ...lineageEndpoints,
     ...modelEndpoints,
-    ...governanceEndpoints(deps),
+    ...gateEndpoints(deps),
+    ...delegationEndpoints,
+    ...governanceEndpoints,
     ...inForceEndpoints,
     ...backTestEndpoints,
     ...alertEndpoints,

@@ -3,11 +3,13 @@ import path from 'node:path'
 import type { Command } from 'commander'
 import { root } from '../setup/paths.mjs'
 import { addAccessCommands } from './commands/access.ts'
+import { addDelegationCommands } from './commands/delegations.ts'
 import { addEdgeCommandsOfClone } from './commands/edge-of-clone.ts'
 import { addEdgeCommands, type EdgeShell } from './commands/edge.ts'
-import { addGovernanceCommands } from './commands/governance.ts'
+import { addGateCommands } from './commands/gates.ts'
 import { addImportCommands } from './commands/import.ts'
 import { addInForceCommand } from './commands/in-force.ts'
+import { addLedgerCommands } from './commands/ledger.ts'
 import { addLookCommands } from './commands/look.ts'
 import { addModelCommands } from './commands/models.ts'
 import { addPolicyCommands } from './commands/policy.ts'
@@ -36,8 +38,10 @@ function addCommands(program: Command, { exitCode, print }: ProgramRun, terminal
   addLookCommands(program, open)
   addModelCommands(program, open)
   addInForceCommand(program, open)
-  addGovernanceCommands(program, open)
   addPolicyCommands(program, open)
+  addGateCommands(program, open)
+  addDelegationCommands(program, open)
+  addLedgerCommands(program, open)
   addAccessCommands(program, open)
   const edge = program.command('edge').description('run and look after a gateway: machines → durable buffer → platform')
   const shell: EdgeShell = { env: terminal.env, version, print, exitCode }

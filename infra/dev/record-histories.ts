@@ -22,7 +22,7 @@ const nowUs = () => Date.now() * 1000
 
 /** Stand-ins: they answer what the real ones would, from a little state per id. */
 function createFakes() {
-  const gates = new Map<string, { state: string; approvals: number; expiresAtUs: number }>()
+  const gates = new Map<string, { state: string; approvals: number; expiresAtUs: number; review?: string; looks?: number }>()
   const tended = new Map<string, number>()
   const gateOf = (gateId: string) => {
     const known = gates.get(gateId) ?? { state: 'collecting', approvals: 0, expiresAtUs: nowUs() + (gateId.includes('expires') ? 2 : 3600) * SECOND_US }
@@ -41,7 +41,12 @@ function createFakes() {
       async checkGate({ gateId }: { gateId: string }) {
         const gate = gateOf(gateId)
         if (gate.state === 'open' && nowUs() >= gate.expiresAtUs) gate.state = 'expired'
-        return { state: gate.state, assignment: gate.state === 'approved' ? 'assignment-1' : null, expiresAtUs: gate.expiresAtUs }
+        gate.looks = (gate.looks ?? 0) + 1
+        const told = { state: gate.state, assignment: gate.state === 'approved' ? 'assignment-1' : null, expiresAtUs: gate.expiresAtUs }
+        // As they were before anything was escalated or reviewed: running gates of then remember no more than this.
+        if (!gateId.includes('escalated') && !gateId.includes('emergency')) return told
+        const waits = gate.state === 'open' || gate.review === 'due'
+        return { ...told, remindAtUs: null, review: gate.review ?? null, wakeAtUs: !waits ? null : gate.looks < 4 ? nowUs() + SECOND_US : gate.expiresAtUs }
       },
       async decideGate({ gateId, actor }: { gateId: string; actor: string }) {
         if (actor === 'requester') throw new DomainError('separation_of_duties', 'requester requested this proposal')
@@ -79,8 +84,8 @@ function scenarios(fakes: ReturnType<typeof createFakes>): Record<string, Scenar
   const start = (client: Client, type: string, workflowId: string, input: unknown) =>
     client.workflow.start(type, { taskQueue: taskQueues.main, workflowId, args: [input] })
   const startGate = (client: Client, type: string, gateId: string) => start(client, type, `gate/${gateId}`, { site: 'hamburg', gateId, expiresAtUs: nowUs() + 3600 * SECOND_US })
-  const decide = (handle: WorkflowHandle, actor: string, evidenceDigest = DIGEST) =>
-    handle.executeUpdate<unknown, [GateDecisionInput]>(messageNames.decideGate, { args: [{ actor, verdict: 'approve', evidenceDigest, comment: '' }] })
+  const decide = (handle: WorkflowHandle, actor: string, evidenceDigest = DIGEST, onBehalfOf: string | null = null) =>
+    handle.executeUpdate<unknown, [GateDecisionInput]>(messageNames.decideGate, { args: [{ actor, verdict: 'approve', evidenceDigest, comment: '', onBehalfOf }] })
   const retrain = { site: 'hamburg', operationId: 'operation-1', family: 'pumps', reason: 'drift', requestedBy: 'mia', fromUs: 0, toUs: 1, assets: null, promote: true }
   return {
     'promote-model-approved': async (client) => {
@@ -100,6 +105,25 @@ function scenarios(fakes: ReturnType<typeof createFakes>): Record<string, Scenar
       return handle
     },
     'promote-model-void': async (client) => startGate(client, workflowTypes.promoteModel, 'void'),
+    'promote-model-escalated': async (client) => {
+      const handle = await startGate(client, workflowTypes.promoteModel, 'escalated')
+      await new Promise((resolve) => { setTimeout(resolve, 2500) })
+      await decide(handle, 'otto', DIGEST, 'rita')
+      await decide(handle, 'ron')
+      return handle
+    },
+    'promote-model-emergency': async (client) => {
+      const handle = await startGate(client, workflowTypes.promoteModel, 'emergency')
+      await decide(handle, 'rita')
+      fakes.gates.set('emergency', { state: 'approved', approvals: 1, expiresAtUs: nowUs() + 3600 * SECOND_US, review: 'due' })
+      await handle.signal(messageNames.withdrawGate)
+      await new Promise((resolve) => { setTimeout(resolve, 2500) })
+      await decide(handle, 'ron').catch(() => undefined)
+      const gate = fakes.gates.get('emergency')
+      if (gate) gate.review = 'confirmed'
+      await handle.signal(messageNames.withdrawGate)
+      return handle
+    },
     'approve-policy-expired': async (client) => startGate(client, workflowTypes.approvePolicy, 'expires'),
     'alert-lifecycle': async (client) => {
       const handle = await start(client, workflowTypes.alertLifecycle, 'alert/1', { site: 'hamburg', alertId: '1' })

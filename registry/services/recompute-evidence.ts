@@ -5,6 +5,7 @@ import { slugSchema } from '../domain/contract/primitives.ts'
 import { refuse } from '../domain/errors.ts'
 import { findRelease, lockSeat } from '../store/assignments.ts'
 import { recordAudit } from '../store/audit.ts'
+import { takeTalkAlong } from '../store/gate-parts.ts'
 import { insertGate, lockGate, readGate } from '../store/gates.ts'
 import { announce } from '../store/outbox.ts'
 import { inSite } from '../store/transaction.ts'
@@ -40,6 +41,8 @@ export async function recomputeEvidence(
       gateId: next, site, family, kind: row.kind, releaseRef: row.releaseRef, role, scope, replacesReleaseRef: row.replacesReleaseRef,
       rules: row.rules, reason: row.reason, requestedBy: row.requestedBy, authors: row.authors, nowUs,
     })
+    // What was asked for is still asked for, and whose approval was required still is: neither is shaken off this way.
+    await takeTalkAlong(tx, gateId, next)
     await startGate(tx, site, { gateId: next, kind: row.kind, expiresAtUs: row.expiresAtUs })
     const release = (await findRelease(tx, site, { releaseRef: row.releaseRef }))?.release ?? null
     const replaces = row.replacesReleaseRef === null ? null : (await findRelease(tx, site, { releaseRef: row.replacesReleaseRef }))?.release ?? null

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { demand, type Actor } from '../domain/access/rights.ts'
 import { slugSchema } from '../domain/contract/primitives.ts'
 import { microsToIso } from '../domain/contract/time.ts'
-import { refuse } from '../domain/errors.ts'
+import { DomainError, refuse } from '../domain/errors.ts'
 import { openGate } from '../domain/gates/gate.ts'
 import type { GateKind } from '../domain/governance/family.ts'
 import { currentAssignment, findRelease, lockSeat, type ReleaseParts, type Seat } from '../store/assignments.ts'
@@ -14,6 +14,8 @@ import { announce } from '../store/outbox.ts'
 import { inSite, type Tx } from '../store/transaction.ts'
 import { startGate } from '../store/workflow-calls.ts'
 import type { ServiceContext } from './context.ts'
+import { holdGate, ownersOf } from './gate-action.ts'
+import { withdrawHeld } from './withdraw-gate.ts'
 
 export const scopeSchema = z.object({ kind: z.enum(['family', 'line', 'asset']), id: slugSchema })
 
@@ -23,6 +25,7 @@ export const requestPromotionInput = z.object({
   role: z.enum(['champion', 'challenger', 'shadow']).default('champion'),
   scope: scopeSchema.optional().describe('Absent: the whole family'),
   reason: z.string().min(1).max(2000),
+  insteadOf: z.uuid().optional().describe('A waiting gate of yours that this proposal takes the place of: it is withdrawn'),
 })
 export type RequestPromotionInput = z.infer<typeof requestPromotionInput>
 
@@ -62,6 +65,7 @@ export async function requestPromotionIn(tx: Tx, actor: Actor, input: RequestPro
   openGate({ rules, evidenceDigest: '', requestedBy: actor.id, authors, owners: ownersOf(family) }, nowUs)
 
   const gateId = randomUUID()
+  if (input.insteadOf !== undefined) await makeRoom(tx, actor, input.insteadOf, gateId, nowUs)
   await insertGate(tx, {
     gateId, site, family: release.family, kind, releaseRef: release.releaseRef, role, scope, replacesReleaseRef: current?.releaseRef ?? null,
     rules, reason: input.reason, requestedBy: actor.id, authors, nowUs,
@@ -73,7 +77,11 @@ export async function requestPromotionIn(tx: Tx, actor: Actor, input: RequestPro
   return { gate: gateId, kind, state: 'collecting', expiresAt: microsToIso(rules.expiresAtUs), replaces: current?.release ?? null }
 }
 
-export const ownersOf = (family: { readonly owner: string | null }): string[] => (family.owner === null ? [] : [family.owner])
+/** Withdraws the requester's former proposal in favour of the new one. */
+async function makeRoom(tx: Tx, actor: Actor, gate: string, newGate: string, nowUs: number): Promise<void> {
+  const withdrawn = await withdrawHeld(tx, await holdGate(tx, gate), actor, `gate ${newGate} takes its place`, nowUs)
+  if (withdrawn instanceof DomainError) throw withdrawn
+}
 
 /**
  * A release that keeps the model and changes only the policy is a policy change; all else is a promotion. Whoever made

@@ -3,14 +3,12 @@ import { demand, type Actor } from '../domain/access/rights.ts'
 import { slugSchema } from '../domain/contract/primitives.ts'
 import { microsToIso } from '../domain/contract/time.ts'
 import { refuse } from '../domain/errors.ts'
-import { assignmentByRequest, currentAssignment, findRelease, formerAssignment, lockSeat, switchAssignment, type Seat } from '../store/assignments.ts'
+import { assignmentByRequest, currentAssignment, formerAssignment, lockSeat, type Seat } from '../store/assignments.ts'
 import { recordAudit } from '../store/audit.ts'
 import { getFamily } from '../store/families.ts'
-import { appendLedger } from '../store/ledger.ts'
-import { announce } from '../store/outbox.ts'
 import { inSite } from '../store/transaction.ts'
 import type { ServiceContext } from './context.ts'
-import { voidRivals } from './gate-closing.ts'
+import { assignFormer } from './former-release.ts'
 import { scopeSchema } from './request-promotion.ts'
 
 export const rollBackInput = z.object({
@@ -50,19 +48,8 @@ export async function rollBack(ctx: ServiceContext, actor: Actor, input: RollBac
         : `${input.to} was never champion of ${family}; ask for its promotion instead`, { family })
     }
     if (former.releaseRef === current.releaseRef) refuse('conflict', `${current.release} is champion already`, { release: current.release })
-    const release = await findRelease(tx, site, { releaseRef: former.releaseRef })
-    const nowUs = ctx.nowUs()
-    const { assignmentId, atUs } = await switchAssignment(tx, {
-      seat, releaseRef: former.releaseRef, gateId: null, reason: input.reason, assignedBy: actor.id, requestId, nowUs,
-    })
-    const body = {
-      assignment: assignmentId, family, role: 'champion', scope: seat.scope, release: former.release, releaseDigest: release?.digest ?? null,
-      replaces: current.release, atUs, reason: input.reason, requestId,
-    }
+    const { assignmentId, atUs, body } = await assignFormer(tx, { seat, current, former, actor, reason: input.reason, requestId, nowUs: ctx.nowUs() })
     await recordAudit(tx, { actor, verb: 'roll-back', subject: `family/${family}`, detail: body })
-    await appendLedger(tx, { kind: 'assignment.rolled-back', subject: `release/${former.release}`, actor, body })
-    await announce(tx, { id: `assignment/${assignmentId}`, type: 'assignment.rolled-back', atUs: nowUs, data: { ...body, by: actor.id } })
-    await voidRivals(tx, seat, null, former.release, nowUs)
     return { assignment: assignmentId, release: former.release, replaced: current.release, since: microsToIso(atUs), repeated: false }
   })
 }

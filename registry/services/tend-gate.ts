@@ -1,14 +1,21 @@
 import { platformActor } from '../domain/access/rights.ts'
 import { microsToIso } from '../domain/contract/time.ts'
-import type { Gate, GateState } from '../domain/gates/gate.ts'
-import { decideGate as step } from '../domain/gates/gate.ts'
+import { escalationAt, overdueAt } from '../domain/gates/escalation.ts'
+import { principalOf, type GateState, type ReviewState } from '../domain/gates/gate.ts'
+import { missingForApproval, wantedText } from '../domain/gates/quorum.ts'
 import { remindersAt } from '../domain/gates/reminders.ts'
-import { assignmentByRequest, findRelease } from '../store/assignments.ts'
-import { lockGate, toMachine, type GateRow } from '../store/gates.ts'
+import { stepGate } from '../domain/gates/step.ts'
+import { findRelease } from '../store/assignments.ts'
+import { getFamily } from '../store/families.ts'
+import { readParts, toMachine } from '../store/gate-parts.ts'
+import { lockGate, noteTold } from '../store/gates.ts'
+import { appendLedger } from '../store/ledger.ts'
 import { announce } from '../store/outbox.ts'
 import { inSite, type Tx } from '../store/transaction.ts'
 import type { ServiceContext } from './context.ts'
+import { ownersOf, type HeldGate } from './gate-action.ts'
 import { closeGate } from './gate-closing.ts'
+import { effectOf } from './gate-effect.ts'
 
 export interface GateStanding {
   readonly state: GateState | 'collecting'
@@ -16,45 +23,92 @@ export interface GateStanding {
   readonly expiresAtUs: number
   /** When its approvers are to be reminded next; null where nobody is. */
   readonly remindAtUs: number | null
+  /** Null where nothing is to be reviewed. */
+  readonly review: ReviewState | null
+  /** When it is to be looked at again; null once nothing is waited for. */
+  readonly wakeAtUs: number | null
 }
 
+type Tended = Pick<HeldGate, 'row' | 'machine'>
+
 /**
- * What the clock does to a gate: expires it when its time has come, reminds its approvers while it waits; and tells how
- * it stands. Safe to call at any time.
+ * What the clock does to a gate: expires it when its time has come; reminds its approvers and escalates while it waits;
+ * tells of the review of an emergency that is overdue; and says how it stands. Safe to call at any time.
  */
 export async function tendGate(ctx: Pick<ServiceContext, 'pool' | 'nowUs'>, input: { site: string; gate: string }): Promise<GateStanding> {
   return inSite(ctx.pool, input.site, async (tx) => {
     const row = await lockGate(tx, input.gate)
-    const assignment = (await assignmentByRequest(tx, row.site, `gate:${row.gateId}`))?.assignmentId ?? null
-    const standing = { state: row.state, assignment, expiresAtUs: row.expiresAtUs, remindAtUs: null }
-    if (row.state !== 'collecting' && row.state !== 'open') return standing
-    const machine = await toMachine(tx, row, [])
+    const review = row.review?.state ?? null
+    const standing: GateStanding = { state: row.state, assignment: await effectOf(tx, row), expiresAtUs: row.expiresAtUs, remindAtUs: null, review, wakeAtUs: null }
+    const waits = row.state === 'collecting' || row.state === 'open'
+    if (!waits && review !== 'due') return standing
+    const tended: Tended = { row, machine: toMachine(row, await readParts(tx, row.gateId), ownersOf(await getFamily(tx, row.site, row.family))) }
     const nowUs = ctx.nowUs()
-    const result = step({ ...machine, state: 'open' }, { kind: 'tick' }, nowUs)
+    if (!waits) return { ...standing, wakeAtUs: await tellOverdue(tx, tended, nowUs) }
+    const result = stepGate(tended.machine, { kind: 'tick' }, nowUs)
     if (result.ok && result.outcome.changed) {
-      const because = result.gate.closedBecause ?? null
-      await closeGate(tx, row, { state: 'expired', by: platformActor('gates'), because, nowUs })
+      await closeGate(tx, row, { state: 'expired', by: platformActor('gates'), because: result.gate.closedBecause ?? null, nowUs })
       return { ...standing, state: 'expired' }
     }
-    return row.state === 'open' ? { ...standing, remindAtUs: await remind(tx, row, machine, nowUs) } : standing
+    if (row.state !== 'open') return { ...standing, wakeAtUs: row.expiresAtUs }
+    const remindAtUs = await remind(tx, tended, nowUs)
+    const escalateAtUs = await escalate(tx, tended, nowUs)
+    return { ...standing, remindAtUs, wakeAtUs: Math.min(row.expiresAtUs, remindAtUs ?? Infinity, escalateAtUs ?? Infinity) }
   })
 }
 
 /** Announces the reminder that is due, once however often it is looked at; gives the time of the next. */
-async function remind(tx: Tx, row: GateRow, { approvals }: Gate, nowUs: number): Promise<number | null> {
-  const { remindEverySeconds, requiredApprovals, roles } = row.rules
+async function remind(tx: Tx, tended: Tended, nowUs: number): Promise<number | null> {
+  const { row } = tended
+  const { remindEverySeconds } = row.rules
   if (remindEverySeconds === null) return null
   const { due, nextUs } = remindersAt(row.requestedAtUs, remindEverySeconds, nowUs)
   if (due > 0) {
-    await announce(tx, {
-      site: row.site, id: `gate/${row.gateId}/reminder/${due}`, type: 'gate.reminder', atUs: nowUs,
-      data: {
-        gate: row.gateId, kind: row.kind, family: row.family, role: row.role, scope: row.scope, evidenceDigest: row.evidenceDigest,
-        release: (await findRelease(tx, row.site, { releaseRef: row.releaseRef }))?.release ?? null, reason: row.reason,
-        requestedBy: row.requestedBy, requestedAt: microsToIso(row.requestedAtUs), expiresAt: microsToIso(row.expiresAtUs),
-        reminder: due, approvedBy: approvals.map(({ by }) => by), required: requiredApprovals, roles,
-      },
-    })
+    const data = { ...await facts(tx, tended), reminder: due }
+    await announce(tx, { site: row.site, id: `gate/${row.gateId}/reminder/${due}`, type: 'gate.reminder', atUs: nowUs, data })
   }
   return nextUs
+}
+
+/** Tells the next people, each step once; what passed while nobody was there to tell is told as one, to all of them. */
+async function escalate(tx: Tx, tended: Tended, nowUs: number): Promise<number | null> {
+  const { row } = tended
+  const { level, nextUs } = escalationAt(row.rules.escalation, row.requestedAtUs, nowUs)
+  if (level > row.escalationLevel) {
+    await noteTold(tx, row.gateId, { escalation: level })
+    const to = row.rules.escalation.slice(row.escalationLevel, level).map((step) => step.to)
+    await tell(tx, tended, 'gate.escalated', `escalated/${level}`, { level, to }, nowUs)
+  }
+  return nextUs
+}
+
+/** An emergency that nobody reviewed in time: everybody whom the rules would escalate to is told, and again until it is done. */
+async function tellOverdue(tx: Tx, tended: Tended, nowUs: number): Promise<number> {
+  const { row, machine } = tended
+  const { level, nextUs } = overdueAt(row.review?.dueUs ?? nowUs, row.rules.remindEverySeconds, nowUs)
+  if (level > row.overdueLevel) {
+    await noteTold(tx, row.gateId, { overdue: level })
+    const to = row.rules.escalation.map((step) => step.to)
+    await tell(tx, tended, 'gate.review-overdue', `overdue/${level}`, { level, to, emergency: { by: machine.emergency?.by ?? null, reason: machine.emergency?.reason ?? null } }, nowUs)
+  }
+  return nextUs
+}
+
+async function tell(
+  tx: Tx, tended: Tended, kind: 'gate.escalated' | 'gate.review-overdue', key: string, more: Record<string, unknown>, nowUs: number,
+): Promise<void> {
+  const { row } = tended
+  const data = { ...await facts(tx, tended), ...more }
+  await appendLedger(tx, { site: row.site, kind, subject: `gate/${row.gateId}`, actor: platformActor('gates'), body: data })
+  await announce(tx, { site: row.site, id: `gate/${row.gateId}/${key}`, type: kind, atUs: nowUs, data })
+}
+
+async function facts(tx: Tx, { row, machine }: Tended): Promise<Record<string, unknown>> {
+  return {
+    gate: row.gateId, kind: row.kind, family: row.family, role: row.role, scope: row.scope, evidenceDigest: row.evidenceDigest,
+    release: (await findRelease(tx, row.site, { releaseRef: row.releaseRef }))?.release ?? null, reason: row.reason,
+    requestedBy: row.requestedBy, requestedAt: microsToIso(row.requestedAtUs), expiresAt: microsToIso(row.expiresAtUs),
+    approvedBy: machine.approvals.map(principalOf), required: row.rules.requiredApprovals, roles: row.rules.roles,
+    wanted: wantedText(machine), missing: missingForApproval(machine), changesAsked: machine.questions.length,
+  }
 }

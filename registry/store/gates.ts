@@ -1,5 +1,5 @@
-import { gateRulesSchema, type Gate, type GateRules, type GateState } from '../domain/gates/gate.ts'
-import type { Role } from '../domain/access/rights.ts'
+import type { GateState, ReviewState } from '../domain/gates/gate.ts'
+import { gateRulesSchema, type GateRules } from '../domain/gates/rules.ts'
 import type { GateKind } from '../domain/governance/family.ts'
 import { refuse } from '../domain/errors.ts'
 import type { AssignmentRole, Scope } from './assignments.ts'
@@ -26,6 +26,13 @@ export interface GateRow {
   readonly authors: readonly string[]
   readonly requestedAtUs: number
   readonly expiresAtUs: number
+  readonly closedUs: number | null
+  readonly closedBecause: string | null
+  /** Null of what was not approved in an emergency. */
+  readonly review: { readonly state: ReviewState; readonly dueUs: number; readonly endedUs: number | null; readonly because: string | null } | null
+  /** How many steps of the escalation were told, and how often that the review is overdue. */
+  readonly escalationLevel: number
+  readonly overdueLevel: number
 }
 
 export interface GateDraft {
@@ -64,28 +71,39 @@ export async function insertGate(tx: Tx, gate: GateDraft): Promise<void> {
   refuse('conflict', `gate ${rows[0]?.gate_id} waits for this very change already; decide or withdraw that one`, { gate: rows[0]?.gate_id })
 }
 
-const columns = `g.gate_id, g.site_id, g.family_id, g.kind, g.release_ref, g.role, g.scope_kind, g.scope_id, g.replaces_release_ref, g.rules,
-  g.state, g.evidence, g.evidence_digest, g.evidence_commit, g.reason, g.requested_by, g.authors, ${timestampToUs('g.requested_at')} as requested_us, ${timestampToUs('g.expires_at')} as expires_us`
+export const gateColumns = `g.gate_id, g.site_id, g.family_id, g.kind, g.release_ref, g.role, g.scope_kind, g.scope_id, g.replaces_release_ref, g.rules,
+  g.state, g.evidence_digest, g.evidence_commit, g.reason, g.requested_by, g.authors, ${timestampToUs('g.requested_at')} as requested_us,
+  ${timestampToUs('g.expires_at')} as expires_us, ${timestampToUs('g.closed_at')} as closed_us, g.closed_because,
+  g.review_state, ${timestampToUs('g.review_due_at')} as review_due_us, ${timestampToUs('g.review_ended_at')} as review_ended_us, g.review_because,
+  g.escalation_level, g.overdue_level`
+const columns = `${gateColumns}, g.evidence`
 
-interface Row {
+export interface GateColumns {
   gate_id: string; site_id: string; family_id: string; kind: GateKind; release_ref: number; role: AssignmentRole
   scope_kind: Scope['kind']; scope_id: string; replaces_release_ref: number | null; rules: unknown; state: GateRow['state']
-  evidence: unknown; evidence_digest: string | null; evidence_commit: string | null; reason: string; requested_by: string
-  authors: string[]; requested_us: string; expires_us: string
+  evidence?: unknown; evidence_digest: string | null; evidence_commit: string | null; reason: string; requested_by: string
+  authors: string[]; requested_us: string; expires_us: string; closed_us: string | null; closed_because: string | null
+  review_state: ReviewState | null; review_due_us: string | null; review_ended_us: string | null; review_because: string | null
+  escalation_level: number; overdue_level: number
 }
 
-const toGate = (row: Row): GateRow => ({
+export const toGateRow = (row: GateColumns): GateRow => ({
   gateId: row.gate_id, site: row.site_id, family: row.family_id, kind: row.kind, releaseRef: row.release_ref, role: row.role,
   scope: { kind: row.scope_kind, id: row.scope_id }, replacesReleaseRef: row.replaces_release_ref, rules: gateRulesSchema.parse(row.rules),
   state: row.state, evidence: row.evidence, evidenceDigest: row.evidence_digest,
   evidenceCommit: row.evidence_commit === null ? null : Number(row.evidence_commit),
   reason: row.reason, requestedBy: row.requested_by, authors: row.authors, requestedAtUs: toUs(row.requested_us), expiresAtUs: toUs(row.expires_us),
+  closedUs: toUsOrNull(row.closed_us), closedBecause: row.closed_because,
+  review: row.review_state === null ? null : {
+    state: row.review_state, dueUs: Number(row.review_due_us), endedUs: toUsOrNull(row.review_ended_us), because: row.review_because,
+  },
+  escalationLevel: row.escalation_level, overdueLevel: row.overdue_level,
 })
 
 /** The gate as it is, without a lock. Refuses (`not_found`). */
 export async function readGate(tx: Tx, gateId: string): Promise<GateRow> {
-  const { rows } = await tx.query<Row>(`select ${columns} from gate g where g.gate_id = $1`, [gateId])
-  return rows[0] ? toGate(rows[0]) : noGate(tx, gateId)
+  const { rows } = await tx.query<GateColumns>(`select ${columns} from gate g where g.gate_id = $1`, [gateId])
+  return rows[0] ? toGateRow(rows[0]) : noGate(tx, gateId)
 }
 
 function noGate(tx: Tx, gateId: string): never {
@@ -94,51 +112,33 @@ function noGate(tx: Tx, gateId: string): never {
 
 /** The gate, locked until the transaction ends: two decisions are taken one after the other. Refuses (`not_found`). */
 export async function lockGate(tx: Tx, gateId: string): Promise<GateRow> {
-  const { rows } = await tx.query<Row>(`select ${columns} from gate g where g.gate_id = $1 for update`, [gateId])
-  return rows[0] ? toGate(rows[0]) : noGate(tx, gateId)
-}
-
-/** The pure machine's view of a gate that has its evidence. */
-export async function toMachine(tx: Tx, row: GateRow, owners: readonly string[]): Promise<Gate> {
-  const { rows } = await tx.query<{ actor_id: string; actor_roles: Role[]; verdict: string; evidence_digest: string; at_us: string }>(
-    `select actor_id, actor_roles, verdict, evidence_digest, ${timestampToUs('decided_at')} as at_us
-     from gate_decision where gate_id = $1 order by gate_decision_id`,
-    [row.gateId],
-  )
-  const closing = await tx.query<{ closed_us: string | null; closed_because: string | null }>(
-    `select ${timestampToUs('closed_at')} as closed_us, closed_because from gate where gate_id = $1`, [row.gateId],
-  )
-  const closedUs = toUsOrNull(closing.rows[0]?.closed_us ?? null)
-  const because = closing.rows[0]?.closed_because
-  const rejection = rows.find((d) => d.verdict === 'reject')
-  return {
-    state: row.state as GateState,
-    rules: row.rules,
-    evidenceDigest: row.evidenceDigest ?? '',
-    requestedBy: row.requestedBy,
-    authors: [...row.authors],
-    owners: [...owners],
-    approvals: rows.filter((d) => d.verdict === 'approve')
-      .map((d) => ({ by: d.actor_id, roles: d.actor_roles, evidenceDigest: d.evidence_digest, atUs: toUs(d.at_us) })),
-    ...(rejection && { rejectedBy: rejection.actor_id }),
-    ...(closedUs !== null && { closedUs }),
-    ...(typeof because === 'string' && { closedBecause: because }),
-  }
-}
-
-export async function insertDecision(tx: Tx, decision: {
-  site: string; gateId: string; actorId: string; roles: readonly Role[]; verdict: 'approve' | 'reject'; evidenceDigest: string; comment: string; nowUs: number
-}): Promise<void> {
-  await tx.query(
-    `insert into gate_decision (site_id, gate_id, actor_id, actor_roles, verdict, evidence_digest, comment, decided_at)
-     values ($1, $2, $3, $4, $5, $6, $7, ${usToTimestamp('$8')})`,
-    [decision.site, decision.gateId, decision.actorId, decision.roles, decision.verdict, decision.evidenceDigest, decision.comment, decision.nowUs],
-  )
+  const { rows } = await tx.query<GateColumns>(`select ${columns} from gate g where g.gate_id = $1 for update`, [gateId])
+  return rows[0] ? toGateRow(rows[0]) : noGate(tx, gateId)
 }
 
 export async function closeGateRow(tx: Tx, gateId: string, state: Exclude<GateState, 'open'>, nowUs: number, because: string | null): Promise<void> {
   await tx.query(
     `update gate set state = $2, closed_at = ${usToTimestamp('$3')}, closed_because = $4 where gate_id = $1`, [gateId, state, nowUs, because],
+  )
+}
+
+/** The review of an emergency falls due at a time. */
+export async function setReviewDue(tx: Tx, gateId: string, dueUs: number): Promise<void> {
+  await tx.query(`update gate set review_state = 'due', review_due_at = ${usToTimestamp('$2')} where gate_id = $1`, [gateId, dueUs])
+}
+
+export async function endReview(tx: Tx, gateId: string, end: { state: 'confirmed' | 'rejected'; because: string | null; nowUs: number }): Promise<void> {
+  await tx.query(
+    `update gate set review_state = $2, review_because = $3, review_ended_at = ${usToTimestamp('$4')} where gate_id = $1 and review_state = 'due'`,
+    [gateId, end.state, end.because, end.nowUs],
+  )
+}
+
+/** Notes how far a gate was told on; levels only rise. */
+export async function noteTold(tx: Tx, gateId: string, told: { escalation?: number; overdue?: number }): Promise<void> {
+  await tx.query(
+    'update gate set escalation_level = greatest(escalation_level, $2), overdue_level = greatest(overdue_level, $3) where gate_id = $1',
+    [gateId, told.escalation ?? 0, told.overdue ?? 0],
   )
 }
 
@@ -162,11 +162,11 @@ export async function rivalGates(tx: Tx, gate: { site: string; family: string; r
 
 export interface OpenGate { readonly site: string; readonly gateId: string; readonly kind: GateKind; readonly expiresAtUs: number }
 
-/** Gates that wait, for the reconciler. */
+/** Gates that wait for a decision or for the review of one, for the reconciler. */
 export async function openGates(tx: Tx, limit = 1000): Promise<OpenGate[]> {
   const { rows } = await tx.query<{ site_id: string; gate_id: string; kind: GateKind; expires_us: string }>(
     `select site_id, gate_id, kind, ${timestampToUs('expires_at')} as expires_us from gate
-     where state in ('collecting', 'open') order by requested_at limit $1`, [limit],
+     where state in ('collecting', 'open') or review_state = 'due' order by requested_at limit $1`, [limit],
   )
   return rows.map((row) => ({ site: row.site_id, gateId: row.gate_id, kind: row.kind, expiresAtUs: toUs(row.expires_us) }))
 }

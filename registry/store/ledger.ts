@@ -5,7 +5,8 @@ import { writingSite } from './writing-site.ts'
 
 /** What the ledger keeps: every change of what judges the machines, and of who may change it. */
 export type LedgerKind =
-  | 'gate.opened' | 'gate.decided' | 'gate.closed'
+  | 'gate.opened' | 'gate.decided' | 'gate.closed' | 'gate.emergency-approved' | 'gate.reviewed' | 'gate.review-overdue' | 'gate.escalated'
+  | 'gate.changes-asked' | 'gate.answered' | 'gate.commented' | 'gate.reviewer-added' | 'delegation.made' | 'delegation.revoked'
   | 'assignment.switched' | 'assignment.rolled-back'
   | 'family.governance-changed' | 'policy.proposed' | 'model.registered' | 'release.made'
   | 'actor.changed' | 'api-key.issued' | 'api-key.revoked'

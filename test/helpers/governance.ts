@@ -1,6 +1,7 @@
 import { Client, Connection } from '@temporalio/client'
 import pg from 'pg'
 import { pino } from 'pino'
+import type { z } from 'zod'
 import { createPcaModel, fitPcaModel, pcaToArtifact } from '../../activities/models/pca.ts'
 import type { Connections } from '../../infra/config.ts'
 import { createGateUpdates } from '../../infra/gate-updates.ts'
@@ -9,6 +10,7 @@ import { startWorker, type WorkerProcess } from '../../infra/worker.ts'
 import { encodeModelArtifact, modelArtifactDigest, modelArtifactKey } from '../../registry/artifacts/model-artifact.ts'
 import type { Actor, Role } from '../../registry/domain/access/rights.ts'
 import { canonicalDigest } from '../../registry/domain/canonical.ts'
+import { familyGovernanceSchema, type approvalRulesSchema, type GateKind } from '../../registry/domain/governance/family.ts'
 import { policySchema, type PolicyInput } from '../../registry/domain/policy/policy.ts'
 import { fitCalibration } from '../../registry/domain/scoring/calibration.ts'
 import { createActor } from '../../registry/services/create-actor.ts'
@@ -26,6 +28,8 @@ export interface GovernanceSite extends TrainingSite {
   readonly people: Record<'mia' | 'rita' | 'ron' | 'otto' | 'vera', Actor>
   /** Another model version (made by mia), bound with a policy of its own unless told otherwise; gives the release's id. */
   release(options?: { model?: number; policy?: number }): Promise<{ release: string; model: number; policy: number }>
+  /** Sets the family's rules past every gate, as no verb can; what is not given is the default. */
+  govern(rules: Partial<Record<GateKind, z.input<typeof approvalRulesSchema>>>, owner?: string | null): Promise<void>
   startWorker(): Promise<WorkerProcess>
   startKeeper(options?: Partial<KeeperOptions>): Promise<Keeper>
   gate(gateId: string): Promise<{ state: string; evidence_digest: string | null; closed_because: string | null }>
@@ -116,6 +120,10 @@ export async function createGovernanceSite(stack: TestStack): Promise<Governance
       const bound = { model: model ?? await registerModel(), policy: policy ?? await registerPolicy() }
       const { releaseId } = await createRelease(ctx, people.mia, { site, model: { name: 'pumps', version: bound.model }, policyVersion: bound.policy })
       return { release: releaseId, ...bound }
+    },
+    async govern(rules, owner = null) {
+      const governance = familyGovernanceSchema.parse({ ...rules, alerts: { autoCloseAfterSeconds: 60 } })
+      await asOwner('update family set governance = $2, owner_id = $3 where family_id = $1', [family, JSON.stringify(governance), owner])
     },
     startWorker: () => startWorker({ connections, log }),
     startKeeper: (options = {}) => startKeeper({ connections, log, reconcileEveryMs: 500, ...options }),

@@ -32,6 +32,8 @@ const RIGHTS = {
   'gate.request': ['ml-engineer', 'reliability-engineer', 'admin'],
   /** Deciding needs this and whatever role the family's governance asks for; admin alone is not enough. */
   'gate.decide': ['ml-engineer', 'reliability-engineer', 'admin'],
+  /** Comment, and decide for somebody who delegated to you. */
+  'gate.take-part': ['operator', 'ml-engineer', 'reliability-engineer', 'admin'],
   'release.roll-back': ['ml-engineer', 'reliability-engineer', 'admin'],
   'drift.check': ['ml-engineer', 'reliability-engineer', 'integrator', 'admin'],
   'alert.answer': ['operator', 'reliability-engineer', 'admin'],

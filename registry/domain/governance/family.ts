@@ -1,16 +1,14 @@
 import { z } from 'zod'
-import { roles } from '../access/rights.ts'
 import { alertCostsSchema } from '../evaluation/alert-cost.ts'
+import { approvalFields, contradiction, spanSeconds } from '../gates/rules.ts'
 
 /** What one kind of change must gather before it is put in force; a gate takes these rules along as it is opened. */
 export const approvalRulesSchema = z
-  .strictObject({
-    requiredApprovals: z.number().int().min(1).max(20).default(1),
-    roles: z.array(z.enum(roles)).min(1).default(['reliability-engineer']).describe('An approver holds at least one of these'),
-    ownerMustApprove: z.boolean().default(false).describe('The family’s owner must be among the approvers'),
-    expiresAfterSeconds: z.number().int().min(1).max(90 * 86_400).default(3 * 86_400).describe('Wall time'),
-    remindEverySeconds: z.number().int().min(1).max(90 * 86_400).nullable().default(86_400)
-      .describe('Wall seconds after which those who may approve are reminded, and again; null: never'),
+  .strictObject({ ...approvalFields, expiresAfterSeconds: spanSeconds.default(3 * 86_400).describe('Wall time') })
+  .superRefine((rules, context) => {
+    const late = rules.escalation.find((step) => step.afterSeconds >= rules.expiresAfterSeconds)
+    const message = contradiction(rules) ?? (late && `the gate expires after ${rules.expiresAfterSeconds} s, before ${late.to} would be told (${late.afterSeconds} s): escalate earlier`)
+    if (typeof message === 'string') context.addIssue({ code: 'custom', message })
   })
   .meta({ id: 'ApprovalRules' })
 export type ApprovalRules = z.infer<typeof approvalRulesSchema>

@@ -1,13 +1,21 @@
 import { demand, may, type Actor, type Role } from '../../domain/access/rights.ts'
-import { gateRulesSchema, type GateState } from '../../domain/gates/gate.ts'
-import type { GateKind } from '../../domain/governance/family.ts'
+import { microsToIso } from '../../domain/contract/time.ts'
 import { refuse } from '../../domain/errors.ts'
-import { timestampToUs, usToTimestamp } from '../../store/sql-time.ts'
-import { inSite } from '../../store/transaction.ts'
+import { chooseVoice } from '../../domain/gates/delegation.ts'
+import { isMaker, mayDecide, peopleIn, type GateState, type ReviewState } from '../../domain/gates/gate.ts'
+import { countingApprovals, missingForApproval, rulesText, wantedText, type Missing } from '../../domain/gates/quorum.ts'
+import type { GateKind } from '../../domain/governance/family.ts'
+import { runsAt } from '../../store/delegations.ts'
+import { partsOf, toMachine, type DecisionStage, type GateParts, type MessageKind } from '../../store/gate-parts.ts'
+import { gateColumns, toGateRow, type GateColumns } from '../../store/gates.ts'
+import { usToTimestamp } from '../../store/sql-time.ts'
+import { inSite, type Tx } from '../../store/transaction.ts'
 import type { ServiceContext } from '../context.ts'
 import { evidenceAge, type EvidenceAge } from './evidence-age.ts'
 import { decodeCursor, toPage, type Page, type PageInput } from './page.ts'
-import { iso, isoOrNull, ofSite } from './rows.ts'
+import { ofSite } from './rows.ts'
+
+interface Said { readonly by: string; readonly onBehalfOf: string | null; readonly text: string; readonly at: string }
 
 export interface GateView {
   readonly id: string
@@ -30,7 +38,20 @@ export interface GateView {
   readonly evidenceDigest: string | null
   readonly requiredApprovals: number
   readonly approvals: number
-  /** The reader could decide it: has a role it asks for, made no part of it, and has not decided. */
+  /** "1 of 2: reliability-engineer still wanted"; of an emergency, what its review still wants. */
+  readonly wanted: string
+  /** Null when nothing is missing, or nothing more can be decided. */
+  readonly missing: Missing | null
+  /** Asked for and not answered: until then nothing is approved. */
+  readonly changesAsked: readonly { readonly by: string; readonly text: string; readonly at: string }[]
+  /** Steps of the escalation that were told. */
+  readonly escalatedTo: readonly string[]
+  /** Approved by one person alone, and what came of its review. */
+  readonly emergency: {
+    readonly by: string; readonly reason: string; readonly at: string
+    readonly review: { readonly state: ReviewState; readonly due: string; readonly overdue: boolean; readonly endedAt: string | null; readonly because: string | null }
+  } | null
+  /** The reader could decide it, or review it: has a role it asks for or stands in for who has, made no part of it, has not decided. */
   readonly waitingForMe: boolean
 }
 
@@ -40,31 +61,53 @@ export interface GateDetail extends GateView {
   readonly evidenceCommit: number | null
   readonly evidenceAge: EvidenceAge | null
   readonly rules: unknown
+  /** The rules in words. */
+  readonly asks: string
   readonly decisions: readonly {
-    readonly actor: string; readonly roles: readonly Role[]; readonly verdict: 'approve' | 'reject'; readonly comment: string; readonly at: string
+    readonly actor: string; readonly onBehalfOf: string | null; readonly roles: readonly Role[]; readonly stage: DecisionStage
+    readonly verdict: 'approve' | 'reject'; readonly comment: string; readonly at: string
   }[]
+  readonly reviewers: readonly { readonly actor: string; readonly required: boolean; readonly addedBy: string; readonly at: string }[]
+  readonly thread: readonly (Said & { readonly kind: MessageKind })[]
+  /** Whom the reader decides for here; null: for themselves. Undefined where they cannot. */
+  readonly deciding: { readonly onBehalfOf: string | null } | null
+  readonly mayDeclareEmergency: boolean
 }
 
-interface Row {
-  gate_id: string; site_id: string; family_id: string; kind: GateKind; release_id: string; replaces_id: string | null; role: string
-  scope_kind: string; scope_id: string; state: GateView['state']; reason: string; requested_by: string; authors: string[]; requested_us: string
-  expires_us: string; closed_us: string | null; closed_because: string | null; evidence_digest: string | null; rules: unknown
-  approvals: number; decided_by_me: boolean; workflow_id: string; evidence: unknown; evidence_commit: string | null
+interface Row extends GateColumns {
+  release_id: string; replaces_id: string | null; owner_id: string | null; workflow_id: string; parts: GateParts
+  /** Those who delegated to the reader for the gate's family, as they stand now. */
+  delegators: { id: string; roles: Role[] }[]
 }
 
-/** $1 is the reader. */
-const COLUMNS = `g.gate_id, g.site_id, g.family_id, g.kind, r.release_id, o.release_id as replaces_id, g.role, g.scope_kind, g.scope_id, g.state, g.reason,
-  g.requested_by, g.authors, ${timestampToUs('g.requested_at')} as requested_us, ${timestampToUs('g.expires_at')} as expires_us,
-  ${timestampToUs('g.closed_at')} as closed_us, g.closed_because, g.evidence_digest, g.rules, g.workflow_id,
-  (select count(*) from gate_decision d where d.gate_id = g.gate_id and d.verdict = 'approve')::integer as approvals,
-  exists (select 1 from gate_decision d where d.gate_id = g.gate_id and d.actor_id = $1) as decided_by_me`
+/** $1 is the reader, $2 now. */
+const COLUMNS = `${gateColumns}, r.release_id, o.release_id as replaces_id, f.owner_id, g.workflow_id, ${partsOf} as parts,
+  (select coalesce(jsonb_agg(jsonb_build_object('id', p.actor_id, 'roles', p.roles)), '[]') from delegating p
+    where p.site_id = g.site_id and (p.family_id is null or p.family_id = g.family_id)) as delegators`
 const FROM = `from gate g
   join release r on r.release_ref = g.release_ref
-  left join release o on o.release_ref = g.replaces_release_ref`
+  left join release o on o.release_ref = g.replaces_release_ref
+  left join family f on f.site_id = g.site_id and f.family_id = g.family_id`
+/** Those for whom the reader may decide: their delegation runs, and they are active. */
+const WITH = `with delegating as (select distinct d.site_id, d.family_id, p.actor_id, p.roles from delegation d
+  cross join lateral (select a.actor_id, a.roles, a.disabled_at from actor a where a.actor_id = d.delegator_id and a.site_id in (d.site_id, '_fleet')
+    order by a.site_id = d.site_id desc limit 1) as p
+  where d.delegate_id = $1 and ${runsAt('$2')} and p.disabled_at is null)`
+/** The same that `waitingForMe` says of a gate, so that a page of what waits is a page. */
+const WAITS = `(g.state = 'open' or g.review_state = 'due') and g.requested_by <> $1 and not $1 = any(g.authors)
+  and not exists (select 1 from gate_decision d where d.gate_id = g.gate_id and $1 in (d.actor_id, d.on_behalf_of))
+  and (exists (select 1 from jsonb_array_elements_text(g.rules->'roles') as asked(name) where asked.name = any($3::text[]))
+    or exists (select 1 from gate_reviewer v where v.gate_id = g.gate_id and v.required and v.actor_id = $1)
+    or exists (select 1 from delegating p where p.site_id = g.site_id and (p.family_id is null or p.family_id = g.family_id)
+      and p.actor_id <> g.requested_by and not p.actor_id = any(g.authors)
+      and not exists (select 1 from gate_decision d where d.gate_id = g.gate_id and p.actor_id in (d.actor_id, d.on_behalf_of))
+      and (exists (select 1 from jsonb_array_elements_text(g.rules->'roles') as asked(name) where asked.name = any(p.roles))
+        or exists (select 1 from gate_reviewer v where v.gate_id = g.gate_id and v.required and v.actor_id = p.actor_id))))`
 
 export interface GatesInput extends PageInput {
   readonly site: string
   readonly state?: GateView['state'] | undefined
+  readonly review?: ReviewState | undefined
   readonly family?: string | undefined
   readonly waitingForMe?: boolean | undefined
 }
@@ -72,50 +115,77 @@ export interface GatesInput extends PageInput {
 /** Gates, newest first. `site` may be `*`. */
 export async function listGates(ctx: ServiceContext, actor: Actor, input: GatesInput): Promise<Page<GateView>> {
   demand(actor, 'read', input.site)
+  const nowUs = ctx.nowUs()
   const [beforeUs, beforeId] = decodeCursor(input.cursor, ['number', 'string'])
   const rows = await inSite(ctx.pool, input.site, async (tx) => (await tx.query<Row>(
-    `select ${COLUMNS} ${FROM}
-     where ${ofSite(tx, 'g.site_id')} and ($2::text is null or g.state = $2) and ($3::text is null or g.family_id = $3)
-       and (not $4::boolean or (g.state = 'open' and g.requested_by <> $1 and not $1 = any(g.authors)
-            and not exists (select 1 from gate_decision d where d.gate_id = g.gate_id and d.actor_id = $1)
-            and exists (select 1 from jsonb_array_elements_text(g.rules->'roles') as asked(name) where asked.name = any($5::text[]))))
-       and ($6::bigint is null or (g.requested_at, g.gate_id) < (${usToTimestamp('$6')}, $7::uuid))
-     order by g.requested_at desc, g.gate_id desc limit $8`,
-    [actor.id, input.state ?? null, input.family ?? null, input.waitingForMe ?? false, actor.roles, beforeUs, beforeId, input.limit + 1],
+    `${WITH} select ${COLUMNS} ${FROM}
+     where ${ofSite(tx, 'g.site_id')} and ($4::text is null or g.state = $4) and ($5::text is null or g.family_id = $5)
+       and (not $6::boolean or (${WAITS})) and ($7::text is null or g.review_state = $7)
+       and ($8::bigint is null or (g.requested_at, g.gate_id) < (${usToTimestamp('$8')}, $9::uuid))
+     order by g.requested_at desc, g.gate_id desc limit $10`,
+    [actor.id, nowUs, actor.roles, input.state ?? null, input.family ?? null, input.waitingForMe ?? false, input.review ?? null, beforeUs, beforeId, input.limit + 1],
   )).rows)
-  return toPage(rows, input.limit, (row) => viewOf(row, actor), (row) => [Number(row.requested_us), row.gate_id])
+  return toPage(rows, input.limit, (row) => viewOf(row, actor, nowUs), (row) => [Number(row.requested_us), row.gate_id])
 }
 
-/** One gate with its evidence and who decided what. Refuses (`not_found`). */
+/** One gate with its evidence, who decided what, and what was said. Refuses (`not_found`). */
 export async function getGate(ctx: ServiceContext, actor: Actor, input: { site: string; gate: string }): Promise<GateDetail> {
   demand(actor, 'read', input.site)
-  return inSite(ctx.pool, input.site, async (tx) => {
-    const { rows } = await tx.query<Row>(
-      `select ${COLUMNS}, g.evidence, g.evidence_commit ${FROM} where ${ofSite(tx, 'g.site_id')} and g.gate_id = $2`, [actor.id, input.gate],
-    )
-    const row = rows[0]
-    if (!row) return refuse('not_found', `there is no gate ${input.gate}; GET /v1/gates lists them`, { gate: input.gate })
-    const decisions = await tx.query<{ actor_id: string; actor_roles: Role[]; verdict: 'approve' | 'reject'; comment: string; at_us: string }>(
-      `select actor_id, actor_roles, verdict, comment, ${timestampToUs('decided_at')} as at_us from gate_decision where gate_id = $1 order by gate_decision_id`,
-      [input.gate],
-    )
-    return {
-      ...viewOf(row, actor), workflowId: row.workflow_id, evidence: row.evidence ?? null,
-      evidenceCommit: row.evidence_commit === null ? null : Number(row.evidence_commit), evidenceAge: await evidenceAge(tx, input.gate, ctx.nowUs()), rules: row.rules,
-      decisions: decisions.rows.map((d) => ({ actor: d.actor_id, roles: d.actor_roles, verdict: d.verdict, comment: d.comment, at: iso(d.at_us) })),
-    }
-  })
+  const nowUs = ctx.nowUs()
+  const [row, age] = await inSite(ctx.pool, input.site, async (tx) => [await readRow(tx, actor, input.gate, nowUs), await evidenceAge(tx, input.gate, nowUs)] as const)
+  if (row === undefined) return refuse('not_found', `there is no gate ${input.gate}; GET /v1/gates lists them`, { gate: input.gate })
+  const { machine, voice } = standingOf(row, actor)
+  const { decisions, messages, reviewers } = row.parts
+  const view = viewOf(row, actor, nowUs)
+  const { emergency } = machine.rules
+  return {
+    ...view, workflowId: row.workflow_id, evidence: row.evidence ?? null,
+    evidenceCommit: row.evidence_commit === null ? null : Number(row.evidence_commit), evidenceAge: age, rules: machine.rules, asks: rulesText(machine),
+    decisions: decisions.map(({ by, onBehalfOf, roles, stage, verdict, comment, atUs }) => ({ actor: by, onBehalfOf, roles, stage, verdict, comment, at: microsToIso(atUs) })),
+    reviewers: reviewers.map(({ id, required, addedBy, atUs }) => ({ actor: id, required, addedBy, at: microsToIso(atUs) })),
+    thread: messages.map(({ kind, by, onBehalfOf, text, atUs }) => ({ kind, by, onBehalfOf, text, at: microsToIso(atUs) })),
+    deciding: view.waitingForMe ? { onBehalfOf: voice?.onBehalfOf ?? null } : null,
+    mayDeclareEmergency: row.state === 'open' && emergency !== null && !isMaker(machine, actor.id) && machine.questions.length === 0
+      && may(actor, 'gate.decide', row.site_id) && emergency.roles.some((role) => actor.roles.includes(role)),
+  }
 }
 
-function viewOf(row: Row, actor: Actor): GateView {
-  const rules = gateRulesSchema.parse(row.rules)
+async function readRow(tx: Tx, actor: Actor, gate: string, nowUs: number): Promise<Row | undefined> {
+  const { rows } = await tx.query<Row>(
+    `${WITH} select ${COLUMNS}, g.evidence ${FROM} where ${ofSite(tx, 'g.site_id')} and g.gate_id = $3`, [actor.id, nowUs, gate])
+  return rows[0]
+}
+
+/** The gate as the machine sees it, and as whom the reader could decide there. */
+function standingOf(row: Row, actor: Actor) {
+  const machine = toMachine(toGateRow(row), row.parts, row.owner_id === null ? [] : [row.owner_id])
+  const standing = (id: string, roles: readonly Role[]) => ({ id, roles, mayDecide: may({ id, roles, sites: [row.site_id] }, 'gate.decide', row.site_id) })
+  const chosen = chooseVoice(machine, { ...standing(actor.id, actor.roles), mayDecide: may(actor, 'gate.decide', row.site_id) },
+    row.delegators.map(({ id, roles }) => standing(id, roles)), null)
+  return { machine, voice: chosen.ok ? chosen.voice : undefined }
+}
+
+function viewOf(row: Row, actor: Actor, nowUs: number): GateView {
+  const { machine, voice } = standingOf(row, actor)
+  const { emergency, review, questions } = machine
+  const undecided = row.state === 'open' || review?.state === 'due'
   return {
     id: row.gate_id, site: row.site_id, family: row.family_id, kind: row.kind, release: row.release_id, replaces: row.replaces_id, role: row.role,
     scope: `${row.scope_kind}:${row.scope_id}`, state: row.state, reason: row.reason, requestedBy: row.requested_by,
-    author: row.authors[0] ?? row.requested_by, authors: row.authors, requestedAt: iso(row.requested_us), expiresAt: iso(row.expires_us),
-    closedAt: isoOrNull(row.closed_us), closedBecause: row.closed_because, evidenceDigest: row.evidence_digest,
-    requiredApprovals: rules.requiredApprovals, approvals: row.approvals,
-    waitingForMe: row.state === 'open' && may(actor, 'gate.decide', row.site_id) && row.requested_by !== actor.id && !row.authors.includes(actor.id)
-      && !row.decided_by_me && rules.roles.some((role) => actor.roles.includes(role)),
+    author: row.authors[0] ?? row.requested_by, authors: row.authors, requestedAt: microsToIso(Number(row.requested_us)), expiresAt: microsToIso(Number(row.expires_us)),
+    closedAt: row.closed_us === null ? null : microsToIso(Number(row.closed_us)), closedBecause: row.closed_because, evidenceDigest: row.evidence_digest,
+    requiredApprovals: machine.rules.requiredApprovals, approvals: countingApprovals(machine).length,
+    wanted: wantedText(machine), missing: undecided ? missingForApproval(machine) : null,
+    changesAsked: row.state === 'open' ? questions.map(({ by, text, atUs }) => ({ by, text, at: microsToIso(atUs) })) : [],
+    escalatedTo: machine.rules.escalation.slice(0, row.escalation_level).map(({ to }) => to),
+    emergency: emergency && review ? {
+      by: emergency.by, reason: emergency.reason, at: microsToIso(emergency.atUs),
+      review: {
+        state: review.state, due: microsToIso(review.dueUs), overdue: review.state === 'due' && nowUs >= review.dueUs,
+        endedAt: review.endedUs === undefined ? null : microsToIso(review.endedUs), because: review.because ?? null,
+      },
+    } : null,
+    waitingForMe: undecided && voice !== undefined && mayDecide(machine, voice) && !peopleIn(voice).some((person) => isMaker(machine, person)
+      || row.parts.decisions.some((decision) => peopleIn(decision).includes(person))),
   }
 }

@@ -7,6 +7,7 @@ import { freshDatabase, freshPrefix, useStack, type TestDatabase } from '../../h
 
 const everybody: readonly Role[] = roles
 const engineers: readonly Role[] = ['ml-engineer', 'reliability-engineer', 'admin']
+const takingPart: readonly Role[] = ['operator', ...engineers]
 const answering: readonly Role[] = ['operator', 'reliability-engineer', 'admin']
 const adminOnly: readonly Role[] = ['admin']
 const integrating: readonly Role[] = ['integrator', 'admin']
@@ -27,9 +28,18 @@ const allowed: Readonly<Record<string, readonly Role[]>> = {
   createRelease: engineers,
   checkDrift: ['ml-engineer', 'reliability-engineer', 'integrator', 'admin'],
   requestPromotion: engineers,
-  approveGate: engineers,
-  rejectGate: engineers,
+  // Who may decide is asked by the service: operators do where an approver delegated to them.
+  approveGate: takingPart,
+  rejectGate: takingPart,
+  approveGateInEmergency: engineers,
+  reviewGate: takingPart,
+  askForChanges: takingPart,
+  answerGate: engineers,
+  commentOnGate: takingPart,
+  addGateReviewer: takingPart,
   withdrawGate: engineers,
+  delegateGates: engineers,
+  revokeDelegation: takingPart,
   rollBack: engineers,
   proposePolicy: engineers,
   acknowledgeAlert: answering,

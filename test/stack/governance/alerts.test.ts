@@ -8,7 +8,7 @@ import type { WorkerProcess } from '../../../infra/worker.ts'
 import { platformActor } from '../../../registry/domain/access/rights.ts'
 import { acknowledgeAlert } from '../../../registry/services/acknowledge-alert.ts'
 import { closeAlert } from '../../../registry/services/close-alert.ts'
-import { defaultGovernance } from '../../../registry/domain/governance/family.ts'
+import { familyGovernanceSchema } from '../../../registry/domain/governance/family.ts'
 import { createFamily } from '../../../registry/services/create-family.ts'
 import { createWebhook } from '../../../registry/services/create-webhook.ts'
 import { createWorkOrder } from '../../../registry/services/create-work-order.ts'
@@ -59,11 +59,7 @@ describe('alerts', () => {
     receiver = await startReceiver()
     await createFamily(plant.ctx, platformActor('test'), {
       site: plant.site, id: plant.family, name: 'Pumps', owner: 'rita', drift: {},
-      governance: {
-        'promote-model': { requiredApprovals: 1, roles: ['reliability-engineer'], ownerMustApprove: false, expiresAfterSeconds: 60, remindEverySeconds: null },
-        'approve-policy': { requiredApprovals: 1, roles: ['reliability-engineer'], ownerMustApprove: false, expiresAfterSeconds: 60, remindEverySeconds: null },
-        alerts: { autoCloseAfterSeconds: 1 }, backTest: defaultGovernance.backTest,
-      },
+      governance: familyGovernanceSchema.parse({ alerts: { autoCloseAfterSeconds: 1 } }),
     })
     await plant.release()
     secret = (await createWebhook(plant.ctx, platformActor('test'), { site: plant.site, url: receiver.url, events: ['alert.*'] })).secret

@@ -4,9 +4,7 @@ import pg from 'pg'
 import type { Keeper } from '../../../infra/keeper.ts'
 import type { WorkerProcess } from '../../../infra/worker.ts'
 import { platformActor } from '../../../registry/domain/access/rights.ts'
-import { approvalRulesSchema, defaultGovernance } from '../../../registry/domain/governance/family.ts'
 import { createActor } from '../../../registry/services/create-actor.ts'
-import { createFamily } from '../../../registry/services/create-family.ts'
 import { requestPromotion } from '../../../registry/services/request-promotion.ts'
 import { raiseAlert } from '../../../registry/store/alerts.ts'
 import { inSite } from '../../../registry/store/transaction.ts'
@@ -40,11 +38,8 @@ describe('continue as new', () => {
   })
 
   const openGate = async ({ expiresAfterSeconds = 3600 } = {}) => {
-    const every = approvalRulesSchema.parse({ requiredApprovals: 3, expiresAfterSeconds })
-    await createFamily(plant.ctx, platformActor('test'), {
-      site: plant.site, id: plant.family, name: 'Pumps', owner: 'rita', drift: {},
-      governance: { 'promote-model': every, 'approve-policy': every, alerts: { autoCloseAfterSeconds: 60 }, backTest: defaultGovernance.backTest },
-    })
+    const every = { requiredApprovals: 3, expiresAfterSeconds }
+    await plant.govern({ 'promote-model': every, 'approve-policy': every }, 'rita')
     const { release } = await plant.release()
     const { gate } = await requestPromotion(plant.ctx, plant.people.mia, { site: plant.site, release, role: 'champion', reason: 'better' })
     return { gate, release, digest: await plant.whenOpen(gate), workflowId: `gate/${gate}` }

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import type { z } from 'zod'
 import type { Keeper } from '../../../infra/keeper.ts'
 import type { WorkerProcess } from '../../../infra/worker.ts'
 import { platformActor } from '../../../registry/domain/access/rights.ts'
 import { DomainError } from '../../../registry/domain/errors.ts'
+import type { approvalRulesSchema } from '../../../registry/domain/governance/family.ts'
 import { changeActor } from '../../../registry/services/change-actor.ts'
-import { defaultGovernance } from '../../../registry/domain/governance/family.ts'
-import { createFamily } from '../../../registry/services/create-family.ts'
 import { decideGate } from '../../../registry/services/decide-gate.ts'
 import { requestPromotion } from '../../../registry/services/request-promotion.ts'
 import { rollBack } from '../../../registry/services/roll-back.ts'
@@ -44,14 +44,10 @@ describe('gates', () => {
     await plant?.end()
   })
 
-  const govern = (rules: Record<string, unknown>) => createFamily(plant.ctx, platformActor('test'), {
-    site: plant.site, id: plant.family, name: 'Pumps', owner: 'rita', drift: {},
-    governance: {
-      'promote-model': { requiredApprovals: 1, roles: ['reliability-engineer'], ownerMustApprove: false, expiresAfterSeconds: 3600, remindEverySeconds: null, ...rules },
-      'approve-policy': { requiredApprovals: 1, roles: ['reliability-engineer'], ownerMustApprove: true, expiresAfterSeconds: 3600, remindEverySeconds: null },
-      alerts: { autoCloseAfterSeconds: 60 }, backTest: defaultGovernance.backTest,
-    },
-  })
+  const govern = (rules: z.input<typeof approvalRulesSchema>) => plant.govern({
+    'promote-model': { expiresAfterSeconds: 3600, remindEverySeconds: null, ...rules },
+    'approve-policy': { ownerMustApprove: true, expiresAfterSeconds: 3600, remindEverySeconds: null },
+  }, 'rita')
   const request = (release: string) => requestPromotion(plant.ctx, plant.people.mia, { site: plant.site, release, role: 'champion', reason: 'better' })
 
   /** The transaction itself, past the workflow, which has ended with its gate. */

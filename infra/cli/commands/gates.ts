@@ -1,0 +1,126 @@
+import type { Command } from 'commander'
+import type { Open } from '../context.ts'
+import { counted } from '../../../registry/domain/counted.ts'
+import { siteColumns } from '../print.ts'
+
+interface Gate {
+  id: string; kind: string; release: string; state: string; evidenceDigest: string | null; requestedBy: string; expiresAt: string; wanted: string
+  changesAsked: { by: string; text: string }[]; emergency: { by: string; reason: string; review: { state: string; due: string; overdue: boolean } } | null
+}
+interface GateDetail extends Gate {
+  reason: string; asks: string; evidenceCommit: number | null; evidence: unknown
+  decisions: { actor: string; onBehalfOf: string | null; stage: string; verdict: string; at: string; comment: string }[]
+  reviewers: { actor: string; required: boolean }[]
+  thread: { kind: string; by: string; text: string; at: string }[]
+}
+interface Decided { state: string; approvals: number; required: number }
+interface Reviewed { review: string; approvals: number; required: number; note: string }
+
+const SAID: Readonly<Record<string, string>> = { comment: 'says', 'changes-asked': 'asks for changes', answer: 'answers' }
+const address = (gate: string, verb = '') => `/v1/gates/${encodeURIComponent(gate)}${verb}`
+
+export function addGateCommands(program: Command, open: Open): void {
+  const gates = program.command('gates').description('promotions and policy changes waiting for approval')
+  gates.command('list', { isDefault: true }).description('open gates').option('--all', 'closed ones too').option('--review', 'emergencies whose review is due')
+    .action(async (options: { all?: boolean; review?: boolean }, command: Command) => {
+      const { api, print, site } = await open(command)
+      const page = await api.get<{ items: Gate[] }>('/v1/gates', { site, ...(options.review ? { review: 'due' } : options.all ? {} : { state: 'open' }) })
+      print.table(page.items.map((gate) => ({ ...gate })), siteColumns(['id', 'kind', 'release', 'replaces', 'state', 'wanted', 'requestedBy', 'expiresAt'], site))
+      print.document(page)
+    })
+  gates.command('show <gate>').description('what is asked, what was decided and said so far, and the evidence with the digest that a decision binds to')
+    .action(async (id: string, _options: unknown, command: Command) => {
+      const { api, print, site } = await open(command)
+      const gate = await api.get<GateDetail>(address(id), { site })
+      print.line(`${gate.release}: ${gate.state}, ${gate.wanted}. ${gate.reason}`)
+      print.line(`  asks for ${gate.asks}`)
+      if (gate.emergency) {
+        const { by, reason, review } = gate.emergency
+        print.line(`  EMERGENCY declared by ${by}: ${reason}; review ${review.state}${review.state === 'due' ? `, by ${review.due}${review.overdue ? ', OVERDUE' : ''}` : ''}`)
+      }
+      for (const { actor, required } of gate.reviewers) print.line(`  reviewer ${actor}${required ? ', whose approval is required' : ''}`)
+      for (const { actor, onBehalfOf, stage, verdict, at, comment } of gate.decisions) {
+        print.line(`  ${at}  ${actor}${onBehalfOf === null ? '' : ` for ${onBehalfOf}`}: ${verdict}${stage === 'decision' ? '' : ` (${stage})`}  ${comment}`)
+      }
+      for (const { kind, by, text, at } of gate.thread) print.line(`  ${at}  ${by} ${SAID[kind] ?? kind}: ${text}`)
+      print.line(JSON.stringify(gate.evidence, null, 2))
+      print.line(`Evidence as of commit ${String(gate.evidenceCommit)}, digest ${String(gate.evidenceDigest)}`)
+      if (gate.state === 'open') {
+        print.line(gate.changesAsked.length > 0 ? `Answer with: twinward gates answer ${id} --comment TEXT --key-file REQUESTER-KEY`
+          : `Decide with: twinward gates approve ${id} --evidence ${String(gate.evidenceDigest)} --key-file YOUR-KEY`)
+      }
+      if (gate.emergency?.review.state === 'due') print.line(`Review with: twinward gates review ${id} confirm --evidence ${String(gate.evidenceDigest)} --key-file YOUR-KEY`)
+      print.document(gate)
+    })
+  addDecisions(gates, open)
+  addTalk(gates, open)
+}
+
+function addDecisions(gates: Command, open: Open): void {
+  const evidence = ['--evidence <digest>', 'digest of the evidence you looked at: the decision binds to it'] as const
+  const standIn = ['--for <actor>', 'whoever delegated to you, where you decide for them'] as const
+  interface Options { evidence: string; comment: string; for?: string }
+  for (const verdict of ['approve', 'reject'] as const) {
+    const command = gates.command(`${verdict} <gate>`).description(`${verdict} on the evidence as it stands`).requiredOption(...evidence).option(...standIn)
+    if (verdict === 'reject') command.requiredOption('--comment <text>', 'why')
+    else command.option('--comment <text>', 'why', '')
+    command.action(async (id: string, options: Options, self: Command) => {
+      const { api, print, site } = await open(self)
+      const answer = await api.post<Decided>(address(id, `/${verdict}`), { evidenceDigest: options.evidence, comment: options.comment, onBehalfOf: options.for ?? null }, { site })
+      print.line(`Gate ${answer.state}: ${answer.approvals} of ${counted(answer.required, 'approval')}`)
+      print.document(answer)
+    })
+  }
+  gates.command('emergency <gate>').description('approve alone, for a declared emergency; everybody is told, and the normal approvers review it afterwards')
+    .requiredOption(...evidence).requiredOption('--reason <text>', 'what the emergency is')
+    .action(async (id: string, options: { evidence: string; reason: string }, command: Command) => {
+      const { api, print, site } = await open(command)
+      const answer = await api.post<{ state: string; review: { due: string } }>(address(id, '/approve-in-emergency'), { evidenceDigest: options.evidence, reason: options.reason }, { site })
+      print.line(`Gate ${answer.state} in an emergency; its review is due by ${answer.review.due}`)
+      print.document(answer)
+    })
+  const review = gates.command('review').description('review an emergency afterwards')
+  for (const verdict of ['confirm', 'reject'] as const) {
+    const command = review.command(`${verdict} <gate>`).requiredOption(...evidence).option(...standIn)
+      .description(verdict === 'confirm' ? 'agree with what was approved alone' : 'do not; what is still in force is rolled back')
+    if (verdict === 'reject') command.requiredOption('--comment <text>', 'why')
+    else command.option('--comment <text>', 'why', '')
+    command.action(async (id: string, options: Options, self: Command) => {
+      const { api, print, site } = await open(self)
+      const answer = await api.post<Reviewed>(address(id, '/review'), { verdict, evidenceDigest: options.evidence, comment: options.comment, onBehalfOf: options.for ?? null }, { site })
+      print.line(`Review ${answer.review}: ${answer.approvals} of ${counted(answer.required, 'approval')}${answer.note === '' ? '' : `; ${answer.note}`}`)
+      print.document(answer)
+    })
+  }
+}
+
+function addTalk(gates: Command, open: Open): void {
+  const talk: readonly [name: string, verb: string, description: string][] = [
+    ['ask-changes', '/ask-changes', 'ask the requester for changes: nothing is approved until they answer or make a new proposal'],
+    ['answer', '/answer', 'answer what was asked for, as the requester'],
+    ['comment', '/comments', 'add to the thread; decides nothing'],
+  ]
+  for (const [name, verb, description] of talk) {
+    gates.command(`${name} <gate>`).description(description).requiredOption('--comment <text>', 'what you say')
+      .action(async (id: string, options: { comment: string }, command: Command) => {
+        const { api, print, site } = await open(command)
+        const answer = await api.post<Record<string, unknown>>(address(id, verb), { comment: options.comment }, { site })
+        print.line('Noted.')
+        print.document(answer)
+      })
+  }
+  gates.command('add-reviewer <gate> <actor>').description('name somebody who should look at it, and is told').option('--required', 'their approval is wanted too')
+    .action(async (id: string, reviewer: string, options: { required?: boolean }, command: Command) => {
+      const { api, print, site } = await open(command)
+      const answer = await api.post<{ required: boolean }>(address(id, '/reviewers'), { reviewer, required: options.required === true }, { site })
+      print.line(`${reviewer} is told${answer.required ? ', and must approve' : ''}.`)
+      print.document(answer)
+    })
+  gates.command('withdraw <gate>').description('take your request back').requiredOption('--reason <text>', 'why')
+    .action(async (id: string, options: { reason: string }, command: Command) => {
+      const { api, print, site } = await open(command)
+      const answer = await api.post<{ state: string }>(address(id, '/withdraw'), { reason: options.reason }, { site })
+      print.line(`Gate ${answer.state}`)
+      print.document(answer)
+    })
+}
