@@ -32,11 +32,8 @@ const columnTagSchema = z.strictObject({
   decimal: z.enum(['.', ',']).optional().describe('Where it differs from the file\'s'),
 })
 
-/** How to read a CSV history: which column is which tag of which asset, and what its times mean. */
-export const csvMapSchema = z.strictObject({
-  version: z.literal(1),
-  site: siteOfMapSchema,
-  asset: assetOfMapSchema,
+/** What a file is like, whoever reads it. */
+export const csvFileFields = {
   time: z.strictObject({
     column: z.string().min(1),
     format: z.string().default('iso').refine((format) => compileTimeFormat(format) !== undefined, {
@@ -48,8 +45,16 @@ export const csvMapSchema = z.strictObject({
   delimiter: z.string().min(1).max(4).default(','),
   decimal: z.enum(['.', ',']).default('.'),
   encoding: z.enum(['utf8', 'latin1', 'utf16le']).default('utf8'),
-  sampling: z.strictObject({ everySeconds: z.number().positive() }).optional(),
   ignore: z.array(z.string()).default([]).describe('Columns that are known and not imported; others must be mapped'),
+}
+
+/** How to read a CSV history: which column is which tag of which asset, and what its times mean. */
+export const csvMapSchema = z.strictObject({
+  version: z.literal(1),
+  site: siteOfMapSchema,
+  asset: assetOfMapSchema,
+  ...csvFileFields,
+  sampling: z.strictObject({ everySeconds: z.number().positive() }).optional(),
   tags: z.array(columnTagSchema).min(1),
 }).superRefine((map, context) => {
   for (const key of ['column', 'tag'] as const) {
@@ -64,6 +69,9 @@ export const csvMapSchema = z.strictObject({
   })
 })
 export type CsvMap = z.infer<typeof csvMapSchema>
+
+/** As much of a map as it takes to read a file's rows. */
+export type CsvLayout = Pick<CsvMap, keyof typeof csvFileFields> & { readonly tags: readonly Pick<CsvMap['tags'][number], 'column' | 'decimal'>[] }
 
 /**
  * A map from its YAML (or JSON) text. Refuses (`invalid`) with every mistake in one message: file, line, what is wrong

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import { refuse } from '../../../registry/domain/errors.ts'
-import type { CsvMap } from './map.ts'
+import type { CsvLayout } from './map.ts'
 import type { CsvProblem } from './problem.ts'
 import { readCsv } from './rows.ts'
 
@@ -35,15 +35,16 @@ const FUTURE_SLACK_US = 5 * 60e6
 
 /**
  * Reads a whole file and keeps nothing of it: every mistake is known before the first reading ships, and the import
- * knows how far rows stray from the order of time, hence how far back it can promise to be complete.
+ * knows how far rows stray from the order of time, hence how far back it can promise to be complete. With `grows`, the
+ * file ends where it ends now, and may have no rows yet.
  */
 export async function checkCsvFile(
-  file: string, map: CsvMap, nowUs: number, onProgress: (bytesRead: number, rows: number) => void = () => {}, signal?: AbortSignal,
+  file: string, map: CsvLayout, nowUs: number, onProgress: (bytesRead: number, rows: number) => void = () => {}, signal?: AbortSignal, grows = false,
 ): Promise<CsvChecked> {
   const name = path.basename(file)
   const facts = await stat(file).catch(() => undefined)
   if (!facts?.isFile()) refuse('not_found', `${file} is not a file that can be read; check the path`, { file })
-  const reading = readCsv(file, map)
+  const reading = readCsv(file, map, grows ? facts.size : undefined)
   const problems: CsvProblem[] = []
   let rows = 0
   let badRows = 0
@@ -65,7 +66,7 @@ export async function checkCsvFile(
     }
     if (rows % 5000 === 0) onProgress(reading.bytesRead(), rows)
   }
-  if (rows === 0) refuse('invalid', `${name}:2: the file has a header and no rows; there is nothing to import`, { file: name, line: 2 })
+  if (rows === 0 && !grows) refuse('invalid', `${name}:2: the file has a header and no rows; there is nothing to import`, { file: name, line: 2 })
   onProgress(reading.bytesRead(), rows)
   const good = rows - badRows
   return {
@@ -81,6 +82,6 @@ export function isFuture(sourceUs: number, nowUs: number): boolean {
   return sourceUs > nowUs + FUTURE_SLACK_US
 }
 
-function futureProblem(file: string, line: number, map: CsvMap): CsvProblem {
+function futureProblem(file: string, line: number, map: CsvLayout): CsvProblem {
   return { file, line, column: map.time.column, message: 'this time lies in the future; correct time.zone or time.format in the map, or the cell' }
 }

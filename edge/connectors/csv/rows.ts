@@ -5,7 +5,7 @@ import { CsvError, parse } from 'csv-parse'
 import { BAD, GOOD, qualityReasons } from '../../../registry/domain/contract/quality.ts'
 import { refuse } from '../../../registry/domain/errors.ts'
 import { createTimeReader } from './local-time.ts'
-import type { CsvMap } from './map.ts'
+import type { CsvLayout } from './map.ts'
 import { shown, type CsvProblem } from './problem.ts'
 
 /** One data row: its readings in the order of the map's tags, or what is wrong with it. */
@@ -35,11 +35,12 @@ const NUMBER = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i
 /**
  * Streams a file's rows by a map. A mistake in the header, or one after which rows cannot be told apart (an unclosed
  * quote), ends the rows by a refusal (`invalid`) with file, line, column and cure; a mistake in one row is that row's.
+ * With `bytesAtMost`, the file ends there: what is written meanwhile is for another time.
  */
-export function readCsv(file: string, map: CsvMap): CsvReading {
+export function readCsv(file: string, map: CsvLayout, bytesAtMost?: number): CsvReading {
   const hash = createHash('sha256')
   let bytes = 0
-  const input = createReadStream(file, { highWaterMark: 256 * 1024 })
+  const input = createReadStream(file, { highWaterMark: 256 * 1024, ...(bytesAtMost !== undefined && { end: bytesAtMost - 1 }) })
   input.on('data', (chunk) => {
     hash.update(chunk)
     bytes += chunk.length
@@ -75,10 +76,10 @@ export function readCsv(file: string, map: CsvMap): CsvReading {
   return { rows: rows(), bytesRead: () => bytes, digest: () => hash.copy().digest('hex') }
 }
 
-const columnsOf = (map: CsvMap) => [map.time.column, ...map.tags.map(({ column }) => column)]
+const columnsOf = (map: CsvLayout) => [map.time.column, ...map.tags.map(({ column }) => column)]
 
 /** Reads rows under the given header; refuses a header that the map does not fit. */
-function rowReader(file: string, map: CsvMap, header: readonly string[]): (record: string[], line: number) => CsvRow {
+function rowReader(file: string, map: CsvLayout, header: readonly string[]): (record: string[], line: number) => CsvRow {
   const names = header.map((name) => name.trim())
   checkHeader(file, map, names)
   const timeAt = names.indexOf(map.time.column)
@@ -112,7 +113,7 @@ function rowReader(file: string, map: CsvMap, header: readonly string[]): (recor
   }
 }
 
-function checkHeader(file: string, map: CsvMap, names: readonly string[]): void {
+function checkHeader(file: string, map: CsvLayout, names: readonly string[]): void {
   const problems: string[] = []
   const wanted = columnsOf(map)
   const other = [',', ';', '\t', '|'].find((delimiter) => delimiter !== map.delimiter && names.length === 1 && names[0]?.includes(delimiter))
