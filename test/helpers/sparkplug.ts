@@ -12,6 +12,8 @@ export interface SentMetric {
   readonly double?: number
   readonly boolean?: boolean
   readonly text?: string
+  /** The property `Quality`. */
+  readonly quality?: number
 }
 
 /** A payload as an edge node sends it. */
@@ -26,6 +28,10 @@ export function sparkplugPayload({ ms, seq, metrics }: { ms?: number; seq?: numb
     if (metric.type !== undefined) out.tag(4, WireType.Varint).uint32(metric.type)
     if (metric.historical === true) out.tag(5, WireType.Varint).bool(true)
     if (metric.isNull === true) out.tag(7, WireType.Varint).bool(true)
+    if (metric.quality !== undefined) {
+      out.tag(9, WireType.LengthDelimited).fork().tag(1, WireType.LengthDelimited).string('Quality')
+      out.tag(2, WireType.LengthDelimited).fork().tag(1, WireType.Varint).uint32(3).tag(3, WireType.Varint).uint32(metric.quality).join().join()
+    }
     if (metric.int !== undefined) out.tag(10, WireType.Varint).uint32(metric.int)
     if (metric.long !== undefined) out.tag(11, WireType.Varint).uint64(metric.long)
     if (metric.double !== undefined) out.tag(13, WireType.Bit64).double(metric.double)
