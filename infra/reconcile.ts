@@ -50,12 +50,14 @@ export function createReconciler({ pool, client, log }: { pool: Pool; client: Cl
   }
 }
 
+const gateWorkflows = { 'promote-model': workflowTypes.promoteModel, 'approve-policy': workflowTypes.approvePolicy, 'change-governance': workflowTypes.changeGovernance } as const
+
 async function readWanted(pool: Pool): Promise<Wanted[]> {
   return inSite(pool, ALL_SITES, async (tx) => {
     const gates = (await openGates(tx, MOST)).map(({ site, gateId, kind, expiresAtUs }) => ({
       workflowId: workflowIds.gate(gateId),
       start: {
-        type: kind === 'approve-policy' ? workflowTypes.approvePolicy : workflowTypes.promoteModel,
+        type: gateWorkflows[kind],
         taskQueue: taskQueues.main, input: { site, gateId, expiresAtUs },
       },
     }))

@@ -15,7 +15,7 @@ export interface CheckDriftInput { site: string; operationId: string | null; fam
 /** `report` is null when no champion is in force: there is nothing to hold the windows against. */
 export interface CheckDriftResult { report: string | null; verdict: 'drift' | 'none' | 'insufficient_data'; retraining: string | null }
 
-/** promoteModel and approvePolicy share the gate's messages; the gate row in PostgreSQL is the truth. */
+/** promoteModel, approvePolicy and changeGovernance share the gate's messages; the gate row in PostgreSQL is the truth. */
 export interface GateInput { site: string; gateId: string; expiresAtUs: number }
 export interface GateResult { state: string; assignment: string | null }
 export interface GateDecisionInput { actor: string; verdict: 'approve' | 'reject'; evidenceDigest: string; comment: string
@@ -31,6 +31,7 @@ export const workflowTypes = {
   checkDrift: 'checkDrift',
   promoteModel: 'promoteModel',
   approvePolicy: 'approvePolicy',
+  changeGovernance: 'changeGovernance',
   alertLifecycle: 'alertLifecycle',
 } as const
 

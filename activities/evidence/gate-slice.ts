@@ -3,7 +3,7 @@ import type { LabelledSpan } from '../../registry/domain/evaluation/compare-runs
 import { readStoredSlice, type StoredSlice } from '../../registry/services/stored-slice.ts'
 import { modelFacts, newestDrift, newestWindowEnd, type ModelFacts } from '../../registry/store/evidence.ts'
 import { getFamily } from '../../registry/store/families.ts'
-import { readGate, type GateRow } from '../../registry/store/gates.ts'
+import { readGate, releaseGate, type ReleaseGate } from '../../registry/store/gates.ts'
 import { featureSetDefinitions, releaseDefinitions, type FeatureSetDefinition, type ReleaseDefinition } from '../../registry/store/judging-definitions.ts'
 import { acceptedLabels, assetsInScope, type SliceAsset } from '../../registry/store/judged-slice.ts'
 import { outOfService, type OutOfService } from '../../registry/store/maintenance.ts'
@@ -21,7 +21,7 @@ export interface Side { readonly release: ReleaseDefinition; readonly set: Featu
 
 /** What a gate's evidence is made of: everything as of one commit number, so that what commits meanwhile is not seen. */
 export interface GateSlice {
-  readonly gate: GateRow
+  readonly gate: ReleaseGate
   readonly commitNumber: number
   readonly fromUs: number
   readonly toUs: number
@@ -38,7 +38,7 @@ export interface GateSlice {
 }
 
 export async function readGateSlice(tx: Tx, gateId: string): Promise<GateSlice> {
-  const gate = await readGate(tx, gateId)
+  const gate = releaseGate(await readGate(tx, gateId))
   const commitNumber = await newestCommit(tx)
   const { candidate, champion } = await readSides(tx, gate)
   const { backTest } = (await getFamily(tx, gate.site, gate.family)).governance
@@ -67,7 +67,7 @@ export async function readGateSlice(tx: Tx, gateId: string): Promise<GateSlice> 
   }
 }
 
-async function readSides(tx: Tx, gate: GateRow): Promise<{ candidate: Side; champion: Side | null }> {
+async function readSides(tx: Tx, gate: ReleaseGate): Promise<{ candidate: Side; champion: Side | null }> {
   const refs = [gate.releaseRef, ...gate.replacesReleaseRef === null ? [] : [gate.replacesReleaseRef]]
   const releases = new Map((await releaseDefinitions(tx, refs)).map((release) => [release.releaseRef, release]))
   const sets = new Map((await featureSetDefinitions(tx, [...releases.values()].map((r) => r.featureSetRef))).map((set) => [set.featureSetRef, set]))

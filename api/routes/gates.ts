@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { sha256Schema, slugSchema } from '../../registry/domain/contract/primitives.ts'
 import { refuse } from '../../registry/domain/errors.ts'
 import { reviewStates } from '../../registry/domain/gates/gate.ts'
+import { gateKinds } from '../../registry/domain/governance/family.ts'
 import { addReviewer, addReviewerInput } from '../../registry/services/add-reviewer.ts'
 import { answerGate, answerGateInput } from '../../registry/services/answer-gate.ts'
 import { approveInEmergency, approveInEmergencyInput } from '../../registry/services/approve-in-emergency.ts'
@@ -19,7 +20,7 @@ import { uuidOf } from '../mount.ts'
 import { pageOf } from '../pagination.ts'
 import { anyJson, flag } from './common.ts'
 
-const gateKind = z.enum(['promote-model', 'approve-policy'])
+const gateKind = z.enum(gateKinds)
 const gateState = z.enum(['collecting', 'open', 'approved', 'rejected', 'expired', 'withdrawn', 'voided'])
 const reviewState = z.enum(reviewStates)
 
@@ -35,9 +36,11 @@ const gate = {
   site: z.string(),
   family: z.string(),
   kind: gateKind,
-  release: z.string(),
-  replaces: z.string().nullable().describe('Release that would be replaced'),
-  role: z.string(),
+  subject: z.string().describe('What is proposed: the release, or the version of the governance'),
+  release: z.string().nullable().describe('Null where governance changes'),
+  replaces: z.string().nullable().describe('Release, or version of the governance, that would be replaced'),
+  role: z.string().nullable(),
+  governanceVersion: z.number().int().nullable().describe('The version that would be put in force'),
   scope: z.string().describe('kind:id'),
   state: gateState.describe('collecting: its evidence is being put together'),
   reason: z.string(),
@@ -119,7 +122,7 @@ const decide = (gates: ApiDeps['gates'], verdict: 'approve' | 'reject') => async
 
 export const gateEndpoints = ({ gates }: Pick<ApiDeps, 'gates'>) => [
   endpoint({
-    ...reading, operationId: 'listGates', path: '/v1/gates', scope: 'sites', summary: 'Promotions and policy changes, newest first',
+    ...reading, operationId: 'listGates', path: '/v1/gates', scope: 'sites', summary: 'Promotions, policy changes and changes of governance, newest first',
     query: z.object({
       state: gateState.optional(), family: slugSchema.optional(), waitingForMe: flag.optional(),
       review: reviewState.optional().describe('Only emergencies whose review stands so'), ...pageInput,
@@ -131,7 +134,7 @@ export const gateEndpoints = ({ gates }: Pick<ApiDeps, 'gates'>) => [
     ...writing, operationId: 'requestPromotion', path: '/v1/gates', right: 'gate.request', status: 202,
     summary: 'Ask for a release to be put in force', description: 'Opens a gate, which collects its evidence and then waits for the approvals the family’s rules ask for.',
     body: requestPromotionInput.omit({ site: true }).strict(),
-    answer: z.object({ gate: z.string(), kind: gateKind, state: z.literal('collecting'), expiresAt: z.string(), replaces: z.string().nullable() }),
+    answer: z.object({ gate: z.string(), kind: z.enum(['promote-model', 'approve-policy']), state: z.literal('collecting'), expiresAt: z.string(), replaces: z.string().nullable() }),
     handle: ({ ctx, actor, site, body }) => requestPromotion(ctx, actor, { site, ...body }),
   }),
   endpoint({

@@ -5,6 +5,7 @@ import { alertEndpoints } from './alerts.ts'
 import { backTestEndpoints } from './back-test.ts'
 import { dataEndpoints } from './data.ts'
 import { delegationEndpoints } from './delegations.ts'
+import { familyGovernanceEndpoints } from './family-governance.ts'
 import { gateEndpoints } from './gates.ts'
 import { gatewayEndpoints } from './gateways.ts'
 import { governanceEndpoints } from './governance.ts'
@@ -31,6 +32,7 @@ export function allEndpoints(deps: ApiDeps): Endpoint[] {
     ...modelEndpoints,
     ...gateEndpoints(deps),
     ...delegationEndpoints,
+    ...familyGovernanceEndpoints,
     ...governanceEndpoints,
     ...inForceEndpoints,
     ...backTestEndpoints,

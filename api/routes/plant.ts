@@ -77,6 +77,7 @@ const family = {
   name: z.string(),
   owner: z.string().nullable(),
   governance: familyGovernanceSchema,
+  governanceVersion: z.number().int().describe('0: the defaults, which nobody chose'),
   drift: jsonObject,
 }
 const familyViewSchema = z.object({ ...family, assets: z.number().int() }).meta({ id: 'FamilyView' })
@@ -158,7 +159,8 @@ export const plantEndpoints = [
   }),
   endpoint({
     ...common, operationId: 'putFamily', method: 'post', path: '/v1/families', right: 'family.write', scope: 'site',
-    summary: 'Make a family, or change its owner and rules', body: createFamilyInput.omit({ site: true }).extend({ drift: jsonFields.default({}) }).strict(),
+    summary: 'Make a family with its owner and rules, or change its name and drift thresholds',
+    description: 'Owner and rules are set here once; from then on they change through a gate (POST /v1/families/{family}/governance).', body: createFamilyInput.omit({ site: true }).extend({ drift: jsonFields.default({}) }).strict(),
     answer: z.object({ ...family, made: z.boolean() }),
     handle: ({ ctx, actor, site, body }) => createFamily(ctx, actor, { site, ...body }),
   }),

@@ -6,6 +6,7 @@ import { addAccessCommands } from './commands/access.ts'
 import { addDelegationCommands } from './commands/delegations.ts'
 import { addEdgeCommandsOfClone } from './commands/edge-of-clone.ts'
 import { addEdgeCommands, type EdgeShell } from './commands/edge.ts'
+import { addFamilyGovernanceCommands } from './commands/family-governance.ts'
 import { addGateCommands } from './commands/gates.ts'
 import { addImportCommands } from './commands/import.ts'
 import { addInForceCommand } from './commands/in-force.ts'
@@ -41,6 +42,7 @@ function addCommands(program: Command, { exitCode, print }: ProgramRun, terminal
   addPolicyCommands(program, open)
   addGateCommands(program, open)
   addDelegationCommands(program, open)
+  addFamilyGovernanceCommands(program, open)
   addLedgerCommands(program, open)
   addAccessCommands(program, open)
   const edge = program.command('edge').description('run and look after a gateway: machines → durable buffer → platform')

@@ -124,6 +124,12 @@ function scenarios(fakes: ReturnType<typeof createFakes>): Record<string, Scenar
       await handle.signal(messageNames.withdrawGate)
       return handle
     },
+    'change-governance-approved': async (client) => {
+      const handle = await startGate(client, workflowTypes.changeGovernance, 'governance')
+      await decide(handle, 'rita')
+      await decide(handle, 'ron')
+      return handle
+    },
     'approve-policy-expired': async (client) => startGate(client, workflowTypes.approvePolicy, 'expires'),
     'alert-lifecycle': async (client) => {
       const handle = await start(client, workflowTypes.alertLifecycle, 'alert/1', { site: 'hamburg', alertId: '1' })

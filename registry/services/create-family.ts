@@ -1,48 +1,74 @@
 import { z } from 'zod'
 import { demand, type Actor } from '../domain/access/rights.ts'
+import { canonicalJson } from '../domain/canonical.ts'
 import { slugSchema } from '../domain/contract/primitives.ts'
-import { familyGovernanceSchema } from '../domain/governance/family.ts'
+import { defaultGovernance, familyGovernanceSchema, gateKinds } from '../domain/governance/family.ts'
 import { refuse } from '../domain/errors.ts'
 import { findActor } from '../store/actors.ts'
 import { recordAudit } from '../store/audit.ts'
-import { putFamily, type FamilyRow } from '../store/families.ts'
-import { appendLedger } from '../store/ledger.ts'
+import { lockFamily, putFamily, type FamilyRow } from '../store/families.ts'
+import { everAsked } from '../store/gates.ts'
+import { governanceDigest, insertGovernanceVersion, type GovernanceVersion } from '../store/governance-versions.ts'
 import { siteKind } from '../store/sites.ts'
-import { inSite } from '../store/transaction.ts'
+import { inSite, type Tx } from '../store/transaction.ts'
 import type { ServiceContext } from './context.ts'
+import { tellGovernance } from './governance-effect.ts'
 
 export const createFamilyInput = z.object({
   site: slugSchema,
   id: slugSchema,
   name: z.string().min(1).max(200),
-  owner: slugSchema.nullable().default(null).describe('Actor who answers for the family'),
-  governance: familyGovernanceSchema.prefault({}),
+  owner: slugSchema.nullable().optional().describe('Actor who answers for the family; absent: as it is'),
+  governance: familyGovernanceSchema.optional().describe('Absent: as it is, or the defaults'),
   drift: z.record(z.string(), z.json()).default({}).describe('Thresholds of the drift check; absent ones are the defaults'),
 })
 export type CreateFamilyInput = z.infer<typeof createFamilyInput>
 
 /**
- * Makes a family, or changes its owner and rules. Gates that are open keep the rules they were opened under. Refuses
- * (`unprocessable`) an owner nobody knows, and a rule that only an unknown owner could satisfy.
+ * Makes a family, its owner and rules as version 1 of its governance; or changes its name and drift thresholds. Owner and
+ * rules are set here once: by whoever founds the family, or finds it made by an import while nothing was asked for in
+ * it. From then on they change through a gate. Refuses (`conflict`) any other change of them, saying how, and
+ * (`unprocessable`) an owner nobody knows or is needed and missing.
  */
 export async function createFamily(ctx: ServiceContext, actor: Actor, input: CreateFamilyInput): Promise<FamilyRow & { made: boolean }> {
   demand(actor, 'family.write', input.site)
-  const { site, ...family } = input
+  const { site, id, name, drift } = input
   return inSite(ctx.pool, site, async (tx) => {
     await siteKind(tx, site)
-    if (family.owner !== null && !await findActor(tx, site, family.owner)) {
-      refuse('unprocessable', `owner ${family.owner} is not known at site ${site}; make the actor first`, { owner: family.owner })
+    // Before there is a row to lock, two who found the same family would both be the first.
+    await tx.query("select pg_advisory_xact_lock(hashtextextended('twinward.family.' || $1 || '/' || $2, 0))", [site, id])
+    const present = await lockFamily(tx, site, id)
+    const owner = input.owner === undefined ? present?.owner ?? null : input.owner
+    const governance = input.governance ?? present?.governance ?? defaultGovernance
+    const changes = present === null || owner !== present.owner || canonicalJson(governance) !== canonicalJson(present.governance)
+    const founds = present === null || (present.governanceVersion === 0 && changes && !await everAsked(tx, site, id))
+    if (changes && !founds) {
+      refuse('conflict', `owner and rules of family ${id} (version ${present.governanceVersion}) change only through a gate, by the rules in force now: propose the change with `
+        + `POST /v1/families/${id}/governance, or twinward governance propose ${id}`, { family: id, version: present.governanceVersion })
     }
-    const ownerNeeded = family.governance['promote-model'].ownerMustApprove || family.governance['approve-policy'].ownerMustApprove
-    if (ownerNeeded && family.owner === null) {
-      refuse('unprocessable', `family ${family.id} asks for its owner's approval but has no owner; name one, or drop ownerMustApprove`, { family: family.id })
-    }
+    if (changes) await demandSound(tx, site, id, { owner, governance })
+    const family: FamilyRow = { id, name, owner, governance, drift, governanceVersion: founds ? 1 : present.governanceVersion }
     const outcome = await putFamily(tx, site, family)
-    if (outcome !== 'unchanged') {
-      const body = { owner: family.owner, governance: family.governance }
-      await recordAudit(tx, { actor, verb: 'create-family', subject: `family/${family.id}`, detail: { ...family, outcome } })
-      await appendLedger(tx, { kind: 'family.governance-changed', subject: `family/${family.id}`, actor, body })
+    if (founds) {
+      const nowUs = ctx.nowUs()
+      const version: GovernanceVersion = {
+        family: id, version: 1, owner, governance, digest: governanceDigest({ family: id, version: 1, owner, governance }), openGates: 'keep', reason: 'the family was founded',
+        proposedBy: actor.id, proposedUs: nowUs, gateId: null, inForceFromUs: nowUs,
+      }
+      await insertGovernanceVersion(tx, site, version)
+      await tellGovernance(tx, site, actor, version, { replaces: null, gate: null }, nowUs)
     }
+    if (outcome !== 'unchanged') await recordAudit(tx, { actor, verb: 'create-family', subject: `family/${id}`, detail: { ...family, outcome } })
     return { ...family, made: outcome === 'made' }
   })
+}
+
+/** Refuses (`unprocessable`) an owner nobody knows, and rules that ask for one where there is none. */
+export async function demandSound(tx: Tx, site: string, family: string, { owner, governance }: Pick<FamilyRow, 'owner' | 'governance'>): Promise<void> {
+  if (owner !== null && !await findActor(tx, site, owner)) {
+    refuse('unprocessable', `owner ${owner} is not known at site ${site}; make the actor first`, { owner })
+  }
+  if (owner === null && gateKinds.some((kind) => governance[kind].ownerMustApprove)) {
+    refuse('unprocessable', `family ${family} asks for its owner's approval but has no owner; name one, or drop ownerMustApprove`, { family })
+  }
 }

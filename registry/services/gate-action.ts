@@ -3,33 +3,35 @@ import { DomainError } from '../domain/errors.ts'
 import type { Gate } from '../domain/gates/gate.ts'
 import { stepGate, type GateAction, type GateOutcome } from '../domain/gates/step.ts'
 import { currentAssignment, lockSeat, type Seat } from '../store/assignments.ts'
-import { getFamily } from '../store/families.ts'
+import { getFamily, lockFamily, type FamilyRow } from '../store/families.ts'
 import { readParts, toMachine, type GateParts } from '../store/gate-parts.ts'
-import { lockGate, readGate, type GateRow } from '../store/gates.ts'
+import { lockGate, readGate, type GovernanceGate, type ReleaseGate } from '../store/gates.ts'
 import { inSite, type Tx } from '../store/transaction.ts'
 import type { ServiceContext } from './context.ts'
 import { closeGate } from './gate-closing.ts'
 
 /** A gate in the hands of one transaction: its seat and its row are locked. */
-export interface HeldGate {
-  readonly row: GateRow
-  readonly seat: Seat
-  readonly parts: GateParts
-  readonly machine: Gate
-}
+export type HeldGate = (
+  | { readonly row: ReleaseGate; readonly seat: Seat }
+  /** What it changes is the family, which is locked in place of a seat. */
+  | { readonly row: GovernanceGate; readonly seat: null }
+) & { readonly parts: GateParts; readonly machine: Gate; readonly family: FamilyRow }
 
 export interface Stepped { readonly before: Gate; readonly after: Gate; readonly outcome: GateOutcome }
 
-export const seatOf = (row: Pick<GateRow, 'site' | 'family' | 'role' | 'scope'>): Seat => ({ site: row.site, family: row.family, role: row.role, scope: row.scope })
+export const seatOf = (row: Pick<ReleaseGate, 'site' | 'family' | 'role' | 'scope'>): Seat => ({ site: row.site, family: row.family, role: row.role, scope: row.scope })
 export const ownersOf = (family: { readonly owner: string | null }): string[] => (family.owner === null ? [] : [family.owner])
 
 /** The seat before the gate, as everybody does who switches: two approvals at once must not wait for each other in a ring. */
 export async function holdGate(tx: Tx, gateId: string): Promise<HeldGate> {
-  const seat = seatOf(await readGate(tx, gateId))
-  await lockSeat(tx, seat)
+  const seen = await readGate(tx, gateId)
+  if (seen.kind === 'change-governance') await lockFamily(tx, seen.site, seen.family)
+  else await lockSeat(tx, seatOf(seen))
   const row = await lockGate(tx, gateId)
   const parts = await readParts(tx, gateId)
-  return { row, seat, parts, machine: toMachine(row, parts, ownersOf(await getFamily(tx, row.site, row.family))) }
+  const family = await getFamily(tx, row.site, row.family)
+  const rest = { parts, family, machine: toMachine(row, parts, ownersOf(family)) }
+  return row.kind === 'change-governance' ? { row, seat: null, ...rest } : { row, seat: seatOf(row), ...rest }
 }
 
 /** What of a gate an action finds it in: its release must still replace what it promised to. */
@@ -67,7 +69,11 @@ export async function onGate<T>(
 }
 
 /** The gate promised to replace something; when something else is in force by now, it no longer means what was approved. */
-async function whyVoid(tx: Tx, { row, seat }: HeldGate): Promise<string | null> {
+async function whyVoid(tx: Tx, held: HeldGate): Promise<string | null> {
+  if (held.seat === null) {
+    return held.family.governanceVersion === held.row.replacesVersion ? null : `what it would replace changed: version ${held.family.governanceVersion} of the governance is in force now`
+  }
+  const { row, seat } = held
   const current = await currentAssignment(tx, seat)
   if ((current?.releaseRef ?? null) === row.replacesReleaseRef) return null
   return `what it would replace changed: ${current?.release ?? 'nothing'} is ${row.role} now`

@@ -1,18 +1,21 @@
 import { platformActor, type Actor } from '../domain/access/rights.ts'
 import { principalOf, type Gate } from '../domain/gates/gate.ts'
 import { assignmentByRequest, currentAssignment, findRelease, formerAssignment, switchAssignment, type Seat } from '../store/assignments.ts'
-import type { GateRow } from '../store/gates.ts'
+import type { GateRow, ReleaseGate } from '../store/gates.ts'
 import { appendLedger } from '../store/ledger.ts'
 import { announce } from '../store/outbox.ts'
 import type { Tx } from '../store/transaction.ts'
 import { assignFormer } from './former-release.ts'
 import type { HeldGate } from './gate-action.ts'
 import { voidRivals } from './gate-closing.ts'
+import { changeGovernance } from './governance-effect.ts'
 
 const requestIdOf = (row: Pick<GateRow, 'gateId'>): string => `gate:${row.gateId}`
 
 /** What an approval puts in force, in the transaction that approves: the switch, its ledger row, its event. */
-export async function putInForce(tx: Tx, { row, seat }: Pick<HeldGate, 'row' | 'seat'>, after: Gate, nowUs: number): Promise<void> {
+export async function putInForce(tx: Tx, held: HeldGate, after: Gate, nowUs: number): Promise<void> {
+  if (held.seat === null) return changeGovernance(tx, held.row, after, nowUs)
+  const { row, seat } = held
   const { site, gateId } = row
   const release = await findRelease(tx, site, { releaseRef: row.releaseRef })
   const replaced = row.replacesReleaseRef === null ? null : await findRelease(tx, site, { releaseRef: row.replacesReleaseRef })
@@ -39,7 +42,7 @@ export async function effectOf(tx: Tx, row: Pick<GateRow, 'site' | 'gateId'>): P
 export interface TakenBack { readonly rolledBack: { readonly assignment: string; readonly release: string } | null; readonly note: string }
 
 /** Puts back what the gate replaced, unless it is not in force any more or replaced nothing; says which. */
-export async function takeBack(tx: Tx, { row, seat }: { row: GateRow; seat: Seat }, by: { actor: Actor; reason: string; nowUs: number }): Promise<TakenBack> {
+export async function takeBack(tx: Tx, { row, seat }: { row: ReleaseGate; seat: Seat }, by: { actor: Actor; reason: string; nowUs: number }): Promise<TakenBack> {
   const current = await currentAssignment(tx, seat)
   if (current === null || current.assignmentId !== await effectOf(tx, row)) {
     return { rolledBack: null, note: `nothing is rolled back: ${current?.release ?? 'nothing'} is ${row.role} by now, by another decision` }

@@ -12,7 +12,7 @@ import type { HeldGate } from './gate-action.ts'
  * moment ago counts. A refusal (`forbidden`, `ambiguous`) is given back.
  */
 export async function voiceAt(
-  tx: Tx, { row, machine }: Pick<HeldGate, 'row' | 'machine'>, who: { actor: string; onBehalfOf: string | null }, nowUs: number,
+  tx: Tx, { row, machine }: HeldGate, who: { actor: string; onBehalfOf: string | null }, nowUs: number,
 ): Promise<{ voice: Voice; actor: Actor } | DomainError> {
   const known = await findActor(tx, row.site, who.actor)
   if (!known || known.disabled) return new DomainError('forbidden', `${who.actor} is not an active actor of site ${row.site}`, { actor: who.actor })

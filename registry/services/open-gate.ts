@@ -2,7 +2,7 @@ import { platformActor } from '../domain/access/rights.ts'
 import { canonicalDigest } from '../domain/canonical.ts'
 import { findRelease } from '../store/assignments.ts'
 import { stampEvidence } from '../store/evidence.ts'
-import { lockGate, openGateRow } from '../store/gates.ts'
+import { lockGate, openGateRow, releaseGate } from '../store/gates.ts'
 import { appendLedger } from '../store/ledger.ts'
 import { announce } from '../store/outbox.ts'
 import { inSite } from '../store/transaction.ts'
@@ -23,7 +23,7 @@ export async function openGateWith(
   ctx: Pick<ServiceContext, 'pool' | 'nowUs'>, input: { site: string; gate: string }, evidence: CollectedEvidence,
 ): Promise<{ state: string; evidenceDigest: string | null }> {
   return inSite(ctx.pool, input.site, async (tx) => {
-    const row = await lockGate(tx, input.gate)
+    const row = releaseGate(await lockGate(tx, input.gate))
     if (row.state !== 'collecting') return { state: row.state, evidenceDigest: row.evidenceDigest }
     const release = await findRelease(tx, row.site, { releaseRef: row.releaseRef })
     const body = { ...evidence.body, gate: row.gateId, release: release?.release ?? null, releaseDigest: release?.digest ?? null, commitNumber: evidence.commitNumber }

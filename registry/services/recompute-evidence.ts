@@ -6,7 +6,7 @@ import { refuse } from '../domain/errors.ts'
 import { findRelease, lockSeat } from '../store/assignments.ts'
 import { recordAudit } from '../store/audit.ts'
 import { takeTalkAlong } from '../store/gate-parts.ts'
-import { insertGate, lockGate, readGate } from '../store/gates.ts'
+import { insertGate, lockGate, readGate, releaseGate } from '../store/gates.ts'
 import { announce } from '../store/outbox.ts'
 import { inSite } from '../store/transaction.ts'
 import { startGate } from '../store/workflow-calls.ts'
@@ -28,10 +28,10 @@ export async function recomputeEvidence(
 ): Promise<{ gate: string; replaces: string; state: 'collecting' }> {
   demand(actor, 'gate.request', site)
   return inSite(ctx.pool, site, async (tx) => {
-    const { family, role, scope } = await readGate(tx, gateId)
+    const { family, role, scope } = releaseGate(await readGate(tx, gateId))
     // The seat before the gate, as everybody does who closes gates.
     await lockSeat(tx, { site, family, role, scope })
-    const row = await lockGate(tx, gateId)
+    const row = releaseGate(await lockGate(tx, gateId))
     const nowUs = ctx.nowUs()
     if (row.state === 'collecting') refuse('stale_state', `gate ${gateId} collects its evidence just now; look at it in a moment`, { gate: gateId })
     if (row.state !== 'open' || row.expiresAtUs <= nowUs) refuse('gate_closed', `gate ${gateId} is ${row.state === 'open' ? 'over' : row.state}; make a new request`, { gate: gateId, state: row.state })

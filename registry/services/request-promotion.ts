@@ -5,7 +5,7 @@ import { slugSchema } from '../domain/contract/primitives.ts'
 import { microsToIso } from '../domain/contract/time.ts'
 import { DomainError, refuse } from '../domain/errors.ts'
 import { openGate } from '../domain/gates/gate.ts'
-import type { GateKind } from '../domain/governance/family.ts'
+import type { ReleaseGateKind } from '../domain/governance/family.ts'
 import { currentAssignment, findRelease, lockSeat, type ReleaseParts, type Seat } from '../store/assignments.ts'
 import { recordAudit } from '../store/audit.ts'
 import { getFamily } from '../store/families.ts'
@@ -29,7 +29,7 @@ export const requestPromotionInput = z.object({
 })
 export type RequestPromotionInput = z.infer<typeof requestPromotionInput>
 
-export interface RequestedGate { readonly gate: string; readonly kind: GateKind; readonly state: 'collecting'; readonly expiresAt: string; readonly replaces: string | null }
+export interface RequestedGate { readonly gate: string; readonly kind: ReleaseGateKind; readonly state: 'collecting'; readonly expiresAt: string; readonly replaces: string | null }
 
 /**
  * Asks for a release to be put in force. Makes a gate that names what it changes and what it replaces; its workflow
@@ -87,7 +87,7 @@ async function makeRoom(tx: Tx, actor: Actor, gate: string, newGate: string, now
  * A release that keeps the model and changes only the policy is a policy change; all else is a promotion. Whoever made
  * a part that changes is an author, and authors do not approve.
  */
-export function whatChanges(release: ReleaseParts, replaced: ReleaseParts | null): { kind: GateKind; authors: string[] } {
+export function whatChanges(release: ReleaseParts, replaced: ReleaseParts | null): { kind: ReleaseGateKind; authors: string[] } {
   const model = replaced?.modelVersionRef !== release.modelVersionRef
   const policy = replaced?.policyRef !== release.policyRef
   const authors = [release.createdBy, ...(model ? [release.modelBy] : []), ...(policy ? [release.policyBy] : [])]

@@ -32,7 +32,7 @@ export async function reviewGate(ctx: ServiceContext, actor: Actor, input: Revie
   demand(actor, 'gate.take-part', input.site)
   const { verdict, evidenceDigest, comment } = input
   return onGate(ctx, input, async (tx, held, nowUs) => {
-    const { row, seat } = held
+    const { row } = held
     const { site, gateId } = row
     const found = await deciderAt(tx, held, { actor: actor.id, onBehalfOf: input.onBehalfOf }, nowUs)
     if (found instanceof DomainError) return found
@@ -54,7 +54,7 @@ export async function reviewGate(ctx: ServiceContext, actor: Actor, input: Revie
         // Its workflow waited for this alone: it reads the row and ends.
         await signalWorkflow(tx, site, workflowCalls.gate(gateId), workflowCalls.signals.withdrawGate, `gate/${gateId}/reviewed`)
       }
-      if (state === 'rejected') taken = await takeBack(tx, { row, seat }, { actor, reason: `review of the emergency rejected: ${comment}`, nowUs })
+      if (state === 'rejected' && held.seat !== null) taken = await takeBack(tx, held, { actor, reason: `review of the emergency rejected: ${comment}`, nowUs })
       await tellGate(tx, row, actor, {
         verb: 'review-gate', kind: 'gate.reviewed', key: `reviewed/${actor.id}`, nowUs,
         body: { verdict, review: state, evidenceDigest, comment, onBehalfOf: forWhom, roles: [...voice.roles], approvals: outcome.approvals, required: outcome.required, ...taken },

@@ -1,21 +1,21 @@
 import { platformActor } from '../domain/access/rights.ts'
 import { microsToIso } from '../domain/contract/time.ts'
 import { escalationAt, overdueAt } from '../domain/gates/escalation.ts'
-import { principalOf, type GateState, type ReviewState } from '../domain/gates/gate.ts'
+import { principalOf, type Gate, type GateState, type ReviewState } from '../domain/gates/gate.ts'
 import { missingForApproval, wantedText } from '../domain/gates/quorum.ts'
 import { remindersAt } from '../domain/gates/reminders.ts'
 import { stepGate } from '../domain/gates/step.ts'
-import { findRelease } from '../store/assignments.ts'
 import { getFamily } from '../store/families.ts'
 import { readParts, toMachine } from '../store/gate-parts.ts'
-import { lockGate, noteTold } from '../store/gates.ts'
+import { lockGate, noteTold, type GateRow } from '../store/gates.ts'
 import { appendLedger } from '../store/ledger.ts'
 import { announce } from '../store/outbox.ts'
 import { inSite, type Tx } from '../store/transaction.ts'
 import type { ServiceContext } from './context.ts'
-import { ownersOf, type HeldGate } from './gate-action.ts'
+import { ownersOf } from './gate-action.ts'
 import { closeGate } from './gate-closing.ts'
 import { effectOf } from './gate-effect.ts'
+import { proposalOf } from './gate-proposal.ts'
 
 export interface GateStanding {
   readonly state: GateState | 'collecting'
@@ -29,7 +29,7 @@ export interface GateStanding {
   readonly wakeAtUs: number | null
 }
 
-type Tended = Pick<HeldGate, 'row' | 'machine'>
+interface Tended { readonly row: GateRow; readonly machine: Gate }
 
 /**
  * What the clock does to a gate: expires it when its time has come; reminds its approvers and escalates while it waits;
@@ -105,8 +105,7 @@ async function tell(
 
 async function facts(tx: Tx, { row, machine }: Tended): Promise<Record<string, unknown>> {
   return {
-    gate: row.gateId, kind: row.kind, family: row.family, role: row.role, scope: row.scope, evidenceDigest: row.evidenceDigest,
-    release: (await findRelease(tx, row.site, { releaseRef: row.releaseRef }))?.release ?? null, reason: row.reason,
+    gate: row.gateId, kind: row.kind, family: row.family, ...await proposalOf(tx, row), scope: row.scope, evidenceDigest: row.evidenceDigest, reason: row.reason,
     requestedBy: row.requestedBy, requestedAt: microsToIso(row.requestedAtUs), expiresAt: microsToIso(row.expiresAtUs),
     approvedBy: machine.approvals.map(principalOf), required: row.rules.requiredApprovals, roles: row.rules.roles,
     wanted: wantedText(machine), missing: missingForApproval(machine), changesAsked: machine.questions.length,

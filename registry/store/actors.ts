@@ -32,6 +32,14 @@ export async function findActorAnywhere(tx: Tx, actorId: string): Promise<ActorR
   return rows[0] ? toActor(rows[0]) : null
 }
 
+/** Everybody active at the site, as it knows them. */
+export async function activeRoles(tx: Tx, site: string): Promise<{ id: string; roles: readonly Role[] }[]> {
+  const { rows } = await tx.query<{ id: string; roles: Role[]; disabled: boolean }>(
+    `select distinct on (a.actor_id) a.actor_id as id, a.roles, a.disabled_at is not null as disabled from actor a
+     where a.site_id in ($1, '_fleet') order by a.actor_id, a.site_id = $1 desc`, [site])
+  return rows.filter(({ disabled }) => !disabled).map(({ id, roles }) => ({ id, roles }))
+}
+
 /** Makes the actor or changes its name, kind and roles; says whether it is new. */
 export async function putActor(
   tx: Tx, actor: { site: string; actorId: string; name: string; kind: 'person' | 'service'; roles: readonly Role[] },

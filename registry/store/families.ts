@@ -8,18 +8,21 @@ export interface FamilyRow {
   readonly owner: string | null
   readonly governance: FamilyGovernance
   readonly drift: Record<string, unknown>
+  /** Which version of its governance is in force; 0: the defaults, which nobody chose. */
+  readonly governanceVersion: number
 }
 
-interface Row { family_id: string; name: string; owner_id: string | null; governance: unknown; drift: Record<string, unknown> }
+interface Row { family_id: string; name: string; owner_id: string | null; governance: unknown; drift: Record<string, unknown>; governance_version: number }
 
 const toFamily = (row: Row): FamilyRow => ({
   id: row.family_id, name: row.name, owner: row.owner_id, drift: row.drift, governance: familyGovernanceSchema.parse(row.governance),
+  governanceVersion: row.governance_version,
 })
 
 /** Refuses (`not_found`) an unknown family, naming those there are. */
 export async function getFamily(tx: Tx, site: string, family: string): Promise<FamilyRow> {
   const { rows } = await tx.query<Row>(
-    'select family_id, name, owner_id, governance, drift from family where site_id = $1 and family_id = $2', [site, family],
+    'select family_id, name, owner_id, governance, drift, governance_version from family where site_id = $1 and family_id = $2', [site, family],
   )
   if (rows[0]) return toFamily(rows[0])
   const { rows: known } = await tx.query<{ family_id: string }>('select family_id from family where site_id = $1 order by family_id', [site])
@@ -32,20 +35,28 @@ export async function getFamily(tx: Tx, site: string, family: string): Promise<F
 const NAMED = 10
 
 export async function listFamilyRows(tx: Tx, site: string): Promise<FamilyRow[]> {
-  const { rows } = await tx.query<Row>('select family_id, name, owner_id, governance, drift from family where site_id = $1 order by family_id', [site])
+  const { rows } = await tx.query<Row>('select family_id, name, owner_id, governance, drift, governance_version from family where site_id = $1 order by family_id', [site])
   return rows.map(toFamily)
+}
+
+/** The family, locked until the transaction ends; null when there is none of that id. */
+export async function lockFamily(tx: Tx, site: string, family: string): Promise<FamilyRow | null> {
+  const { rows } = await tx.query<Row>(
+    'select family_id, name, owner_id, governance, drift, governance_version from family where site_id = $1 and family_id = $2 for update', [site, family])
+  return rows[0] ? toFamily(rows[0]) : null
 }
 
 /** Makes a family or changes what is given of it. */
 export async function putFamily(tx: Tx, site: string, family: FamilyRow): Promise<'made' | 'changed' | 'unchanged'> {
   const { rows } = await tx.query<{ made: boolean }>(
-    `insert into family (site_id, family_id, name, owner_id, governance, drift) values ($1, $2, $3, $4, $5, $6)
+    `insert into family (site_id, family_id, name, owner_id, governance, drift, governance_version) values ($1, $2, $3, $4, $5, $6, $7)
      on conflict (site_id, family_id) do update
-       set name = excluded.name, owner_id = excluded.owner_id, governance = excluded.governance, drift = excluded.drift
-       where (family.name, family.owner_id, family.governance, family.drift)
-             is distinct from (excluded.name, excluded.owner_id, excluded.governance, excluded.drift)
+       set name = excluded.name, owner_id = excluded.owner_id, governance = excluded.governance, drift = excluded.drift,
+           governance_version = excluded.governance_version
+       where (family.name, family.owner_id, family.governance, family.drift, family.governance_version)
+             is distinct from (excluded.name, excluded.owner_id, excluded.governance, excluded.drift, excluded.governance_version)
      returning xmax = 0 as made`,
-    [site, family.id, family.name, family.owner, JSON.stringify(family.governance), JSON.stringify(family.drift)],
+    [site, family.id, family.name, family.owner, JSON.stringify(family.governance), JSON.stringify(family.drift), family.governanceVersion],
   )
   if (!rows[0]) return 'unchanged'
   return rows[0].made ? 'made' : 'changed'

@@ -1,21 +1,35 @@
 import type { GateState, ReviewState } from '../domain/gates/gate.ts'
 import { gateRulesSchema, type GateRules } from '../domain/gates/rules.ts'
-import type { GateKind } from '../domain/governance/family.ts'
+import type { GateKind, ReleaseGateKind } from '../domain/governance/family.ts'
 import { refuse } from '../domain/errors.ts'
 import type { AssignmentRole, Scope } from './assignments.ts'
 import { timestampToUs, toUs, toUsOrNull, usToTimestamp } from './sql-time.ts'
 import type { Tx } from './transaction.ts'
 
 /** A gate as stored: what it changes, what it replaces, and where its decision stands. */
-export interface GateRow {
+export type GateRow = ReleaseGate | GovernanceGate
+
+/** Puts a release into a seat. */
+export interface ReleaseGate extends GateBase {
+  readonly kind: ReleaseGateKind
+  readonly releaseRef: number
+  readonly role: AssignmentRole
+  readonly replacesReleaseRef: number | null
+}
+
+/** Puts another version of a family's governance in force. */
+export interface GovernanceGate extends GateBase {
+  readonly kind: 'change-governance'
+  readonly governanceVersion: number
+  /** 0: the defaults. */
+  readonly replacesVersion: number
+}
+
+interface GateBase {
   readonly gateId: string
   readonly site: string
   readonly family: string
-  readonly kind: GateKind
-  readonly releaseRef: number
-  readonly role: AssignmentRole
   readonly scope: Scope
-  readonly replacesReleaseRef: number | null
   readonly rules: GateRules
   readonly state: GateState | 'collecting'
   readonly evidence: unknown
@@ -35,15 +49,14 @@ export interface GateRow {
   readonly overdueLevel: number
 }
 
-export interface GateDraft {
+export type GateDraft = ReleaseDraft | GovernanceDraft
+interface ReleaseDraft extends DraftBase, Pick<ReleaseGate, 'kind' | 'releaseRef' | 'role' | 'replacesReleaseRef'> {}
+interface GovernanceDraft extends DraftBase, Pick<GovernanceGate, 'kind' | 'governanceVersion' | 'replacesVersion'> {}
+interface DraftBase {
   readonly gateId: string
   readonly site: string
   readonly family: string
-  readonly kind: GateKind
-  readonly releaseRef: number
-  readonly role: AssignmentRole
   readonly scope: Scope
-  readonly replacesReleaseRef: number | null
   readonly rules: GateRules
   readonly reason: string
   readonly requestedBy: string
@@ -55,41 +68,48 @@ export interface GateDraft {
 export async function insertGate(tx: Tx, gate: GateDraft): Promise<void> {
   const { rowCount } = await tx.query(
     `insert into gate (gate_id, site_id, family_id, kind, release_ref, role, scope_kind, scope_id, replaces_release_ref, rules, reason,
-                       requested_by, author_id, authors, requested_at, expires_at, workflow_id)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, ${usToTimestamp('$15')}, ${usToTimestamp('$16')}, $17)
+                       requested_by, author_id, authors, requested_at, expires_at, workflow_id, governance_version, replaces_governance_version)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, ${usToTimestamp('$15')}, ${usToTimestamp('$16')}, $17, $18, $19)
      on conflict do nothing`,
-    [gate.gateId, gate.site, gate.family, gate.kind, gate.releaseRef, gate.role, gate.scope.kind, gate.scope.id, gate.replacesReleaseRef,
-      JSON.stringify(gate.rules), gate.reason, gate.requestedBy, gate.authors[0] ?? gate.requestedBy, gate.authors, gate.nowUs,
-      gate.rules.expiresAtUs, `gate/${gate.gateId}`],
+    [gate.gateId, gate.site, gate.family, gate.kind, ...(gate.kind === 'change-governance' ? [null, null] : [gate.releaseRef, gate.role]),
+      gate.scope.kind, gate.scope.id, gate.kind === 'change-governance' ? null : gate.replacesReleaseRef, JSON.stringify(gate.rules), gate.reason, gate.requestedBy, gate.authors[0] ?? gate.requestedBy, gate.authors, gate.nowUs,
+      gate.rules.expiresAtUs, `gate/${gate.gateId}`, ...(gate.kind === 'change-governance' ? [gate.governanceVersion, gate.replacesVersion] : [null, null])],
   )
   if (rowCount === 1) return
-  const { rows } = await tx.query<{ gate_id: string }>(
-    `select gate_id from gate where site_id = $1 and release_ref = $2 and role = $3 and scope_kind = $4 and scope_id = $5
-       and state in ('collecting', 'open')`,
-    [gate.site, gate.releaseRef, gate.role, gate.scope.kind, gate.scope.id],
-  )
-  refuse('conflict', `gate ${rows[0]?.gate_id} waits for this very change already; decide or withdraw that one`, { gate: rows[0]?.gate_id })
+  const [sql, values] = gate.kind === 'change-governance'
+    ? ["site_id = $1 and family_id = $2 and kind = 'change-governance'", [gate.site, gate.family]] as const
+    : ['site_id = $1 and release_ref = $2 and role = $3 and scope_kind = $4 and scope_id = $5', [gate.site, gate.releaseRef, gate.role, gate.scope.kind, gate.scope.id]] as const
+  const { rows } = await tx.query<{ gate_id: string }>(`select gate_id from gate where ${sql} and state in ('collecting', 'open')`, [...values])
+  const what = gate.kind === 'change-governance' ? `another change of ${gate.family}’s governance waits` : 'this very change waits'
+  refuse('conflict', `${what} at gate ${rows[0]?.gate_id} already; decide or withdraw that one`, { gate: rows[0]?.gate_id })
 }
 
 export const gateColumns = `g.gate_id, g.site_id, g.family_id, g.kind, g.release_ref, g.role, g.scope_kind, g.scope_id, g.replaces_release_ref, g.rules,
   g.state, g.evidence_digest, g.evidence_commit, g.reason, g.requested_by, g.authors, ${timestampToUs('g.requested_at')} as requested_us,
   ${timestampToUs('g.expires_at')} as expires_us, ${timestampToUs('g.closed_at')} as closed_us, g.closed_because,
   g.review_state, ${timestampToUs('g.review_due_at')} as review_due_us, ${timestampToUs('g.review_ended_at')} as review_ended_us, g.review_because,
-  g.escalation_level, g.overdue_level`
+  g.escalation_level, g.overdue_level, g.governance_version, g.replaces_governance_version`
 const columns = `${gateColumns}, g.evidence`
 
 export interface GateColumns {
-  gate_id: string; site_id: string; family_id: string; kind: GateKind; release_ref: number; role: AssignmentRole
-  scope_kind: Scope['kind']; scope_id: string; replaces_release_ref: number | null; rules: unknown; state: GateRow['state']
+  gate_id: string; site_id: string; family_id: string; kind: GateKind; release_ref: number | null; role: AssignmentRole | null
+  governance_version: number | null; replaces_governance_version: number | null; scope_kind: Scope['kind']; scope_id: string; replaces_release_ref: number | null; rules: unknown; state: GateRow['state']
   evidence?: unknown; evidence_digest: string | null; evidence_commit: string | null; reason: string; requested_by: string
   authors: string[]; requested_us: string; expires_us: string; closed_us: string | null; closed_because: string | null
   review_state: ReviewState | null; review_due_us: string | null; review_ended_us: string | null; review_because: string | null
   escalation_level: number; overdue_level: number
 }
 
-export const toGateRow = (row: GateColumns): GateRow => ({
-  gateId: row.gate_id, site: row.site_id, family: row.family_id, kind: row.kind, releaseRef: row.release_ref, role: row.role,
-  scope: { kind: row.scope_kind, id: row.scope_id }, replacesReleaseRef: row.replaces_release_ref, rules: gateRulesSchema.parse(row.rules),
+export function toGateRow(row: GateColumns): GateRow {
+  const base = baseOf(row)
+  // A check of the table holds the one or the other to be there.
+  return row.kind === 'change-governance'
+    ? { ...base, kind: row.kind, governanceVersion: row.governance_version as number, replacesVersion: row.replaces_governance_version as number }
+    : { ...base, kind: row.kind, releaseRef: row.release_ref as number, role: row.role as AssignmentRole, replacesReleaseRef: row.replaces_release_ref }
+}
+
+const baseOf = (row: GateColumns): GateBase => ({
+  gateId: row.gate_id, site: row.site_id, family: row.family_id, scope: { kind: row.scope_kind, id: row.scope_id }, rules: gateRulesSchema.parse(row.rules),
   state: row.state, evidence: row.evidence, evidenceDigest: row.evidence_digest,
   evidenceCommit: row.evidence_commit === null ? null : Number(row.evidence_commit),
   reason: row.reason, requestedBy: row.requested_by, authors: row.authors, requestedAtUs: toUs(row.requested_us), expiresAtUs: toUs(row.expires_us),
@@ -104,6 +124,24 @@ export const toGateRow = (row: GateColumns): GateRow => ({
 export async function readGate(tx: Tx, gateId: string): Promise<GateRow> {
   const { rows } = await tx.query<GateColumns>(`select ${columns} from gate g where g.gate_id = $1`, [gateId])
   return rows[0] ? toGateRow(rows[0]) : noGate(tx, gateId)
+}
+
+/** A gate for a release. Refuses (`conflict`) another. */
+export function releaseGate(row: GateRow): ReleaseGate {
+  return row.kind === 'change-governance' ? refuse('conflict', `gate ${row.gateId} changes governance, no release`, { gate: row.gateId }) : row
+}
+
+/** Whether any change was ever asked for in the family. */
+export async function everAsked(tx: Tx, site: string, family: string): Promise<boolean> {
+  return (await tx.query('select from gate where site_id = $1 and family_id = $2 limit 1', [site, family])).rowCount === 1
+}
+
+/** Other gates of a family that wait; for when its rules change under them. */
+export async function otherGatesOf(tx: Tx, gate: { site: string; family: string; gateId: string }): Promise<GateRow[]> {
+  const { rows } = await tx.query<GateColumns>(
+    `select ${columns} from gate g where g.site_id = $1 and g.family_id = $2 and g.gate_id <> $3 and g.state in ('collecting', 'open') order by g.gate_id for update`,
+    [gate.site, gate.family, gate.gateId])
+  return rows.map(toGateRow)
 }
 
 function noGate(tx: Tx, gateId: string): never {

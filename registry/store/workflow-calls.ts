@@ -1,3 +1,4 @@
+import type { GateKind } from '../domain/governance/family.ts'
 import { enqueue } from './outbox.ts'
 import type { Tx } from './transaction.ts'
 
@@ -9,7 +10,7 @@ export const workflowCalls = {
   mainQueue: 'twinward',
   gate: (gateId: string) => `gate/${gateId}`,
   alert: (alertId: string) => `alert/${alertId}`,
-  types: { 'promote-model': 'promoteModel', 'approve-policy': 'approvePolicy', alert: 'alertLifecycle' },
+  types: { 'promote-model': 'promoteModel', 'approve-policy': 'approvePolicy', 'change-governance': 'changeGovernance', alert: 'alertLifecycle' },
   signals: { alertChanged: 'alertChanged', withdrawGate: 'withdrawGate' },
 } as const
 
@@ -22,7 +23,7 @@ export async function startAlertLifecycle(tx: Tx, site: string, alertId: string)
 }
 
 export async function startGate(
-  tx: Tx, site: string, gate: { gateId: string; kind: 'promote-model' | 'approve-policy'; expiresAtUs: number },
+  tx: Tx, site: string, gate: { gateId: string; kind: GateKind; expiresAtUs: number },
 ): Promise<void> {
   const target = workflowCalls.gate(gate.gateId)
   await enqueue(tx, {

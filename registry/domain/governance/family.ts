@@ -13,11 +13,16 @@ export const approvalRulesSchema = z
   .meta({ id: 'ApprovalRules' })
 export type ApprovalRules = z.infer<typeof approvalRulesSchema>
 
+/** Rules for changing these rules: never by one person alone, and an admin may help out where engineers are few. */
+const changeRulesSchema = approvalRulesSchema
+  .refine((rules) => rules.emergency === null, 'governance is not changed in an emergency: leave emergency out of change-governance')
+
 /** Who may change what judges a family: data, so that each plant keeps its own rules. */
 export const familyGovernanceSchema = z
   .strictObject({
     'promote-model': approvalRulesSchema.prefault({}),
     'approve-policy': approvalRulesSchema.prefault({}),
+    'change-governance': changeRulesSchema.prefault({ roles: ['reliability-engineer', 'admin'] }).describe('Rules for changing any of this, and the owner'),
     alerts: z.strictObject({
       autoCloseAfterSeconds: z.number().int().min(0).max(365 * 86_400).default(3600)
         .describe('Wall seconds an acknowledged alert stays open after its signal returned to normal'),
@@ -32,4 +37,13 @@ export type FamilyGovernance = z.infer<typeof familyGovernanceSchema>
 
 export const defaultGovernance: FamilyGovernance = familyGovernanceSchema.parse({})
 
-export type GateKind = 'promote-model' | 'approve-policy'
+export type ReleaseGateKind = 'promote-model' | 'approve-policy'
+export type GateKind = ReleaseGateKind | 'change-governance'
+export const gateKinds = ['promote-model', 'approve-policy', 'change-governance'] as const satisfies readonly GateKind[]
+
+/** What becomes of gates that are open when other rules come into force: they keep theirs, or have to be asked for anew. */
+export const openGatesSchema = z.enum(['keep', 'void'])
+export type OpenGates = z.infer<typeof openGatesSchema>
+
+/** What a version of a family's governance is named by. */
+export interface GovernanceContent { readonly family: string; readonly version: number; readonly owner: string | null; readonly governance: FamilyGovernance }

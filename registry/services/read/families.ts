@@ -11,6 +11,8 @@ export interface FamilyView {
   readonly owner: string | null
   readonly governance: FamilyGovernance
   readonly drift: Record<string, unknown>
+  /** 0: the defaults, which nobody chose. */
+  readonly governanceVersion: number
   /** Assets that stand in it now. */
   readonly assets: number
 }

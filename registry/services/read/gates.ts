@@ -22,9 +22,12 @@ export interface GateView {
   readonly site: string
   readonly family: string
   readonly kind: GateKind
-  readonly release: string
+  /** What is proposed, in words: the release, or the version of the governance. */
+  readonly subject: string
+  readonly release: string | null
   readonly replaces: string | null
-  readonly role: string
+  readonly role: string | null
+  readonly governanceVersion: number | null
   readonly scope: string
   readonly state: GateState | 'collecting'
   readonly reason: string
@@ -75,7 +78,7 @@ export interface GateDetail extends GateView {
 }
 
 interface Row extends GateColumns {
-  release_id: string; replaces_id: string | null; owner_id: string | null; workflow_id: string; parts: GateParts
+  release_id: string | null; replaces_id: string | null; owner_id: string | null; workflow_id: string; parts: GateParts
   /** Those who delegated to the reader for the gate's family, as they stand now. */
   delegators: { id: string; roles: Role[] }[]
 }
@@ -85,7 +88,7 @@ const COLUMNS = `${gateColumns}, r.release_id, o.release_id as replaces_id, f.ow
   (select coalesce(jsonb_agg(jsonb_build_object('id', p.actor_id, 'roles', p.roles)), '[]') from delegating p
     where p.site_id = g.site_id and (p.family_id is null or p.family_id = g.family_id)) as delegators`
 const FROM = `from gate g
-  join release r on r.release_ref = g.release_ref
+  left join release r on r.release_ref = g.release_ref
   left join release o on o.release_ref = g.replaces_release_ref
   left join family f on f.site_id = g.site_id and f.family_id = g.family_id`
 /** Those for whom the reader may decide: their delegation runs, and they are active. */
@@ -170,7 +173,9 @@ function viewOf(row: Row, actor: Actor, nowUs: number): GateView {
   const { emergency, review, questions } = machine
   const undecided = row.state === 'open' || review?.state === 'due'
   return {
-    id: row.gate_id, site: row.site_id, family: row.family_id, kind: row.kind, release: row.release_id, replaces: row.replaces_id, role: row.role,
+    id: row.gate_id, site: row.site_id, family: row.family_id, kind: row.kind,
+    subject: row.release_id ?? `governance of ${row.family_id}, version ${row.governance_version ?? 0}`, release: row.release_id,
+    replaces: row.replaces_id ?? (row.replaces_governance_version === null ? null : `version ${row.replaces_governance_version}`), role: row.role, governanceVersion: row.governance_version,
     scope: `${row.scope_kind}:${row.scope_id}`, state: row.state, reason: row.reason, requestedBy: row.requested_by,
     author: row.authors[0] ?? row.requested_by, authors: row.authors, requestedAt: microsToIso(Number(row.requested_us)), expiresAt: microsToIso(Number(row.expires_us)),
     closedAt: row.closed_us === null ? null : microsToIso(Number(row.closed_us)), closedBecause: row.closed_because, evidenceDigest: row.evidence_digest,

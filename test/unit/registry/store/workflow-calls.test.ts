@@ -9,7 +9,7 @@ test('the registry calls workflows by the names they have', () => {
   assert.equal(workflowCalls.gate('1'), workflowIds.gate('1'))
   assert.equal(workflowCalls.alert('1'), workflowIds.alert('1'))
   assert.deepEqual(workflowCalls.types, {
-    'promote-model': workflowTypes.promoteModel, 'approve-policy': workflowTypes.approvePolicy, alert: workflowTypes.alertLifecycle,
+    'promote-model': workflowTypes.promoteModel, 'approve-policy': workflowTypes.approvePolicy, 'change-governance': workflowTypes.changeGovernance, alert: workflowTypes.alertLifecycle,
   })
   assert.deepEqual(workflowCalls.signals, { alertChanged: messageNames.alertChanged, withdrawGate: messageNames.withdrawGate })
 })
