@@ -7,6 +7,7 @@ import { useEffect, useState } from 'preact/hooks'
 import { get, getPages, remove, SIGNED_OUT } from './api.ts'
 import { AlertPage } from './pages/alert.tsx'
 import { AlertsPage } from './pages/alerts.tsx'
+import { DelegationsPage } from './pages/delegations.tsx'
 import { FleetPage } from './pages/fleet.tsx'
 import { GatePage } from './pages/gate.tsx'
 import { GatesPage } from './pages/gates.tsx'
@@ -28,6 +29,7 @@ const routes: { pattern: RegExp; page: (params: string[], around: Around) => JSX
   { pattern: /^\/twins\/([^/]+)\/([^/]+)$/, page: ([site = '', asset = ''], { url }) => <TwinPage key={`${site}/${asset}`} site={site} asset={asset} url={url} /> },
   { pattern: /^\/gates$/, page: (_params, { url, me }) => <GatesPage url={url} me={me} /> },
   { pattern: /^\/gates\/([^/]+)$/, page: ([id = ''], { me }) => <GatePage key={id} id={id} me={me} /> },
+  { pattern: /^\/delegations$/, page: (_params, { me }) => <DelegationsPage me={me} /> },
   { pattern: /^\/alerts$/, page: (_params, { url, me }) => <AlertsPage url={url} me={me} /> },
   { pattern: /^\/alerts\/([^/]+)$/, page: ([id = '']) => <AlertPage key={id} id={id} /> },
   { pattern: /^\/ledger$/, page: (_params, { me }) => <LedgerPage me={me} /> },
@@ -48,7 +50,8 @@ function App() {
 
 function Shell({ me, onLeave }: { me: Me; onLeave: () => void }) {
   const url = useLocation()
-  const gates = useData(() => get<Page<GateRow>>('/v1/gates', { state: 'open', waitingForMe: 'true', limit: 100 }), 'nav-gates', 10_000)
+  const gates = useData(() => get<Page<GateRow>>('/v1/gates', { waitingForMe: 'true', limit: 100 }), 'nav-gates', 10_000)
+  const emergencies = useData(() => get<Page<GateRow>>('/v1/gates', { review: 'due', limit: 20 }), 'nav-emergencies', 10_000)
   const alerts = useData(() => getPages<AlertRow>('/v1/alerts', { state: 'open', limit: 500 }, 4), 'nav-alerts', 5_000)
   const unanswered = (alerts.data?.items ?? []).filter(isUnanswered).length
   const link = (href: string, label: string, count = 0, what = '') => {
@@ -69,10 +72,21 @@ function Shell({ me, onLeave }: { me: Me; onLeave: () => void }) {
         </nav>
         <div class="who"><ZoneButton /><span title={me.roles.join(', ')}>{me.name ?? me.id}</span><button type="button" class="quiet" onClick={onLeave}>Sign out</button></div>
       </div>
+      <Emergencies gates={emergencies.data?.items ?? []} />
       <main id="main" tabIndex={-1}>
         {match ? match.route.page((match.found ?? []).slice(1).map(decodeURIComponent), { url, me, alerts, gatesForMe: gates.data?.items.length ?? 0 }) : <NoPage />}
       </main>
     </>
+  )
+}
+
+/** On every page: what one person put in force alone, until the others have looked at it. */
+function Emergencies({ gates }: { gates: GateRow[] }) {
+  if (gates.length === 0) return null
+  return (
+    <div class="emergencies" role="alert">{gates.map((gate) => (
+      <a key={gate.id} href={`/gates/${gate.id}`}><strong>Emergency{gate.emergency?.review.overdue && ', review overdue'}:</strong> {gate.emergency?.by} put {gate.subject} in force alone at {gate.site}. {gate.waitingForMe ? 'You can review it.' : `Review: ${gate.wanted}.`}</a>
+    ))}</div>
   )
 }
 

@@ -3,6 +3,7 @@
  * `{ items, nextCursor }`. When a route and this file differ, the console is what breaks: keep them together.
  */
 import type { GateEvidence } from './parts/evidence.tsx'
+import type { GovernanceEvidence } from './parts/governance-change.tsx'
 
 export interface Page<T> { items: T[]; nextCursor: string | null }
 /** GET /v1/twins/{asset}/trend */
@@ -85,10 +86,12 @@ export interface GateRow {
   id: string
   site: string
   family: string
-  kind: 'promote-model' | 'approve-policy'
-  release: string
+  kind: 'promote-model' | 'approve-policy' | 'change-governance'
+  /** The release, or the version of the governance. */
+  subject: string
+  release: string | null
   replaces: string | null
-  role: string
+  role: string | null
   scope: string
   state: string
   reason: string
@@ -102,14 +105,28 @@ export interface GateRow {
   evidenceDigest: string | null
   requiredApprovals: number
   approvals: number
+  /** "1 of 2: reliability-engineer still wanted" */
+  wanted: string
+  changesAsked: { by: string; text: string; at: string }[]
+  escalatedTo: string[]
+  emergency: { by: string; reason: string; at: string; review: { state: 'due' | 'confirmed' | 'rejected'; due: string; overdue: boolean; endedAt: string | null; because: string | null } } | null
 }
+
+/** GET /v1/delegations */
+export interface Delegation { id: string; site: string; family: string | null; delegator: string; delegate: string; reason: string; madeAt: string; until: string; state: 'running' | 'ended' | 'revoked' }
 
 /** GET /v1/gates/{id} */
 export interface GateDetail extends GateRow {
-  evidence: GateEvidence | null
+  evidence: GateEvidence | GovernanceEvidence | null
   evidenceCommit: number | null
-  rules: { roles?: string[]; ownerMustApprove?: boolean }
-  decisions: { actor: string; verdict: 'approve' | 'reject'; comment: string; at: string }[]
+  /** The rules in words. */
+  asks: string
+  decisions: { actor: string; onBehalfOf: string | null; stage: 'decision' | 'emergency' | 'review'; verdict: 'approve' | 'reject'; comment: string; at: string }[]
+  reviewers: { actor: string; required: boolean; addedBy: string; at: string }[]
+  thread: { kind: 'comment' | 'changes-asked' | 'answer'; by: string; onBehalfOf: string | null; text: string; at: string }[]
+  /** Whom the reader would decide for; null: they cannot decide here. */
+  deciding: { onBehalfOf: string | null } | null
+  mayDeclareEmergency: boolean
 }
 
 export interface LedgerRow { id: string; site: string; sequence: number | null; recordedAt: string; kind: string; subject: string; actor: string; hash: string | null; body: Record<string, unknown> }

@@ -25,6 +25,9 @@ describe('the console in a browser', { skip }, () => {
   let people: People
   let keys: Record<keyof People, string>
   let gate = ''
+  /** Approved alone, in an emergency; and a change of the rules. */
+  let hasty = ''
+  let rules = ''
   let alert = ''
   const complaints: string[] = []
 
@@ -225,17 +228,76 @@ describe('the console in a browser', { skip }, () => {
     await picture('gate-approved')
   })
 
+  it('asks for changes, takes the answer, and declares an emergency that shows on every page', async () => {
+    await on.sql(`update family set governance = jsonb_set(governance, '{approve-policy,emergency}', '{"roles": ["reliability-engineer"], "reviewWithinSeconds": 3600}')`)
+    const { model } = await people.mia.get<{ model: { name: string; version: number } }>(`/v1/releases/${(await people.mia.get<{ release: string }>(`/v1/gates/${gate}`, { site })).release}`, { site })
+    await people.mia.post('/v1/policies', { family: millFamily, definition: millPolicy(3, { ...deadlines, escalateAfterSeconds: 7300 }) }, { site })
+    const { id } = await people.mia.post<{ id: string }>('/v1/releases', { model: { name: model.name, version: model.version }, policyVersion: 3 }, { site })
+    hasty = (await people.mia.post<{ gate: string }>('/v1/gates', { release: id, reason: 'Escalate later at night' }, { site })).gate
+    await openGate(people.rita, site, hasty)
+    await visit(`/gates/${hasty}`, /champion/)
+    await page.getByText('0 of 1: reliability-engineer, the family’s owner still wanted').waitFor()
+    await page.getByLabel('Comment').fill('Why at night only?')
+    await page.getByRole('button', { name: 'Ask for changes' }).click()
+    await page.getByText('Nothing is approved until mia answers').waitFor()
+    assert.equal(await page.getByRole('button', { name: 'Approve', exact: true }).count(), 0)
+    await picture('gate-changes-asked')
+    await people.mia.post(`/v1/gates/${hasty}/answer`, { comment: 'There is one shift at night.' }, { site })
+    await page.getByLabel('Add to the thread').fill('The shift lead knows.')
+    await page.getByRole('button', { name: 'Comment', exact: true }).click()
+    await page.locator('.thread').getByText('The shift lead knows.').waitFor()
+    await page.locator('.thread').getByText('There is one shift at night.').waitFor()
+    await page.getByText('Emergency: approve alone').click()
+    await page.getByLabel('What the emergency is').fill('The shift is called out all night.')
+    await picture('gate-emergency')
+    await page.getByRole('button', { name: 'Declare the emergency and approve' }).click()
+    await page.locator('.head').getByText('approved').waitFor()
+    await visit('/', 'Fleet')
+    const banner = page.getByRole('alert').getByRole('link')
+    assert.match(await banner.innerText(), /Emergency: rita put .* in force alone at works\. Review: 0 of 1: reliability-engineer still wanted/)
+  })
+
+  it('lets an approver delegate, and end it', async () => {
+    await page.getByRole('link', { name: /^Gates/ }).click()
+    await page.getByRole('link', { name: 'Delegations' }).click()
+    await page.getByLabel('To').fill('omar')
+    await page.getByLabel('Until the end of').fill(new Date(Date.now() + 3 * 86_400_000).toISOString().slice(0, 10))
+    await page.getByLabel('Why').fill('On holiday')
+    await page.getByRole('button', { name: 'Delegate' }).click()
+    await page.getByRole('row').filter({ hasText: 'omar for rita' }).getByRole('button', { name: 'Revoke' }).click()
+    await page.getByText('revoked').waitFor()
+    await people.ravi.post('/v1/delegations', { to: 'omar', until: new Date(Date.now() + 3_600_000).toISOString(), reason: 'Away today' }, { site })
+    await people.rita.post(`/v1/families/${millFamily}/governance`, {
+      reason: 'We are more people now', governance: { 'promote-model': { requiredApprovals: 3, roles: ['reliability-engineer', 'ml-engineer'], perRole: { 'ml-engineer': 1 } } },
+    }, { site })
+    rules = (await people.rita.get<{ items: { id: string; kind: string }[] }>('/v1/gates', { site, state: 'open' })).items.find(({ kind }) => kind === 'change-governance')!.id
+  })
+
   for (const width of [1280, 390]) {
     it(`fits a window ${width} px wide`, async () => {
       await page.setViewportSize({ width, height: 844 })
-      for (const [address, heading] of [['/', 'Fleet'], [`/twins/${site}/mill-1`, 'mill-1'], ['/alerts', 'Alerts'], [`/alerts/${alert}`, 'wear'], ['/gates', 'Gates'], [`/gates/${gate}`, /champion/], ['/ledger', 'Ledger']] as const) {
+      for (const [address, heading] of [['/', 'Fleet'], [`/twins/${site}/mill-1`, 'mill-1'], ['/alerts', 'Alerts'], [`/alerts/${alert}`, 'wear'], ['/gates', 'Gates'], [`/gates/${gate}`, /champion/], ['/ledger', 'Ledger'], ['/delegations', 'Delegations'], [`/gates/${hasty}`, /champion/], [`/gates/${rules}`, /governance of/]] as const) {
         await visit(address, heading)
-        await picture(`${width}-${address.split('/').filter((part) => !/^[0-9a-f]{8}-/.test(part)).join('-') || 'fleet'}${/[0-9a-f]{8}-/.test(address) ? '-one' : ''}`)
+        await picture(`${width}-${address.split('/').filter((part) => !/^[0-9a-f]{8}-/.test(part)).join('-') || 'fleet'}${/[0-9a-f]{8}-/.test(address) ? address.endsWith(hasty) ? '-emergency' : address.endsWith(rules) ? '-rules' : '-one' : ''}`)
         assert.ok(await overflow() <= 0, `${address} is ${await overflow()} px too wide`)
         assert.deepEqual(await cutOff(), [], `cut off at ${address}`)
       }
     })
   }
+
+  it('lets a delegate review the emergency in the name of who delegated to them', async () => {
+    await page.setViewportSize({ width: 1280, height: 844 })
+    await signOut()
+    await signIn(keys.omar)
+    await page.getByRole('alert').getByRole('link', { name: 'You can review it' }).click()
+    await page.getByText('You decide for ravi, who delegated to you').waitFor()
+    await page.getByRole('button', { name: 'Confirm' }).click()
+    await page.getByText('The review confirmed it').waitFor()
+    await page.getByText('omar for ravi').waitFor()
+    await page.locator('.emergencies').waitFor({ state: 'detached' })
+    await signOut()
+    await signIn(keys.rita)
+  })
 
   it('names the site of each row of the ledger to a key that covers several', async () => {
     await page.setViewportSize({ width: 1280, height: 844 })

@@ -7,9 +7,9 @@ import { coversSeveral } from '../text/sites.ts'
 import type { GateRow, Me } from '../types.ts'
 import { useData } from '../use-data.ts'
 
-const KINDS: Readonly<Record<GateRow['kind'], string>> = { 'promote-model': 'model', 'approve-policy': 'policy' }
+const KINDS: Readonly<Record<GateRow['kind'], string>> = { 'promote-model': 'model', 'approve-policy': 'policy', 'change-governance': 'rules' }
 
-/** Promotions and policy changes; those that wait come first. */
+/** Promotions, policy changes and changes of the rules; those that wait come first. */
 export function GatesPage({ url, me }: { url: URL; me: Me }) {
   usePageTitle('Gates')
   const shown = url.searchParams.get('show') === 'all' ? 'all' : 'waiting'
@@ -19,7 +19,7 @@ export function GatesPage({ url, me }: { url: URL; me: Me }) {
     <>
       <div class="head"><h1>Gates</h1>
         <Tabs label="Which gates" choices={['waiting', 'all']} chosen={shown} onChoose={(choice) => setParams({ show: choice === 'all' ? 'all' : null })} />
-        <span class="soft">A model or policy judges machines only after it was approved here</span>
+        <span class="soft">A model or policy judges machines only after it was approved here · <a href="/delegations">Delegations</a></span>
       </div>
       <Notice error={error} at={at} />
       <section class="panel panel-wide">
@@ -28,12 +28,12 @@ export function GatesPage({ url, me }: { url: URL; me: Me }) {
           ? <Empty title="No gate so far.">Train a model and ask for it: <code>npm run twinward -- train FAMILY --site SITE --promote</code>.</Empty>
           : <Empty title="Nothing waits for approval."><button type="button" onClick={() => setParams({ show: 'all' })}>Show decided ones</button></Empty>)}
         {data && data.items.length > 0 && <Table label="Gates" rows={data.items} keyOf={(gate) => gate.id} columns={[
-          { head: 'Release', main: true, cell: (gate) => <><a href={`/gates/${gate.id}`} class="mono whole">{gate.release}</a> {gate.waitingForMe && <Badge kind="medium">waits for you</Badge>}</> },
+          { head: 'Proposal', main: true, cell: (gate) => <><a href={`/gates/${gate.id}`} class="mono whole">{gate.subject}</a> {gate.emergency?.review.state === 'due' && <Badge kind="urgent">emergency, {gate.emergency.review.overdue ? 'review overdue' : 'to be reviewed'}</Badge>} {gate.changesAsked.length > 0 && <Badge kind="low">changes asked for</Badge>} {gate.waitingForMe && <Badge kind="medium">waits for you</Badge>}</> },
           { head: 'Replaces', kind: 'mono', cell: (gate) => gate.replaces ?? 'nothing' },
           coversSeveral(me) && { head: 'Site', cell: (gate) => gate.site },
-          { head: 'What', cell: (gate) => `${KINDS[gate.kind]} as ${gate.role}` },
+          { head: 'What', cell: (gate) => `${KINDS[gate.kind]}${gate.role === null ? '' : ` as ${gate.role}`}` },
           { head: 'State', cell: (gate) => <Badge kind={gate.state}>{gate.state}</Badge> },
-          { head: 'Approvals', cell: (gate) => `${gate.approvals} of ${gate.requiredApprovals}` },
+          { head: 'Approvals', cell: (gate) => <>{gate.state === 'open' || gate.emergency?.review.state === 'due' ? gate.wanted : `${gate.approvals} of ${gate.requiredApprovals}`}</> },
           { head: 'Requested', cell: (gate) => <>{gate.requestedBy}, <When at={gate.requestedAt} ago /></> },
           { head: shown === 'all' ? 'Decided' : 'Expires', cell: (gate) => (gate.closedAt ? <When at={gate.closedAt} ago /> : <>{shown === 'all' && 'expires '}<When at={gate.expiresAt} ago /></>) },
         ]} />}
