@@ -53,7 +53,7 @@ function Act({ gate, verbs, onDone }: { gate: GateDetail; verbs: Verb[]; onDone:
           <button key={label} type="button" class={look} disabled={busy || (needsText && silent)} title={needsText && silent ? 'Say in the comment why' : undefined}
             onClick={() => send(verb, body(text.trim()), () => setText(''))}>{label}</button>
         ))}
-        <span class="soft">binds to evidence <span class="mono">{shortDigest(gate.evidenceDigest)}</span></span>
+        {gate.deciding !== null && <span class="soft">binds to evidence <span class="mono">{shortDigest(gate.evidenceDigest)}</span></span>}
       </div>
     </>
   )

@@ -9,7 +9,7 @@ const SAID = { comment: 'said', 'changes-asked': 'asked for changes', answer: 'a
 export function GateThread({ gate, me, onDone }: { gate: GateDetail; me: Me; onDone: () => void }) {
   const entries = [
     ...gate.decisions.map(({ actor, onBehalfOf, stage, verdict, comment, at }) => ({
-      at, by: actor, onBehalfOf, text: comment, badge: verdict === 'approve' ? 'approved' : 'rejected', what: decided(stage, verdict),
+      at, by: actor, onBehalfOf, text: comment, badge: stage === 'emergency' ? 'urgent' : verdict === 'approve' ? 'approved' : 'rejected', what: decided(stage, verdict),
     })),
     ...gate.reviewers.map(({ actor, required, addedBy, at }) => ({ at, by: addedBy, onBehalfOf: null, text: '', badge: '', what: `named ${actor} as a reviewer${required ? ' whose approval is required' : ''}` })),
     ...gate.thread.map(({ kind, by, onBehalfOf, text, at }) => ({ at, by, onBehalfOf, text, badge: kind === 'changes-asked' ? 'medium' : '', what: SAID[kind] })),
@@ -20,7 +20,7 @@ export function GateThread({ gate, me, onDone }: { gate: GateDetail; me: Me; onD
       {entries.length === 0 && <p class="soft">Nobody has decided or said anything yet.</p>}
       <ol class="thread">{entries.map((entry) => (
         <li key={`${entry.at} ${entry.by} ${entry.what}`}>
-          <div>{entry.badge ? <Badge kind={entry.badge}>{entry.what}</Badge> : <span>{entry.what}</span>} <strong>{entry.by}</strong>{entry.onBehalfOf !== null && <> for {entry.onBehalfOf}</>} <When at={entry.at} ago /></div>
+          <div><strong>{entry.by}</strong>{entry.onBehalfOf !== null && <> for {entry.onBehalfOf}</>} {entry.badge ? <Badge kind={entry.badge}>{entry.what}</Badge> : <span>{entry.what}</span>} <When at={entry.at} ago /></div>
           {entry.text && <p>{entry.text}</p>}
         </li>
       ))}</ol>
