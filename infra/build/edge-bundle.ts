@@ -21,11 +21,12 @@ const META = ['import', 'meta'].join('.')
 /**
  * Puts a gateway into a folder: `twinward-edge.mjs`, its chunks, the packages with native code, the systemd unit.
  * Nothing of this clone is needed to run it; Node is, on a machine of this platform.
+ * @param program another program with a gateway in it, from the clone's top: a test's own
  */
-export async function bundleEdge(directory: string, version: string): Promise<EdgeBundle> {
+export async function bundleEdge(directory: string, version: string, program = 'infra/bin/edge-gateway.ts'): Promise<EdgeBundle> {
   const packages = NATIVE.filter((name) => existsSync(path.join(root, 'node_modules', name)))
   const { metafile } = await build({
-    absWorkingDir: root, entryPoints: { 'twinward-edge': 'infra/bin/edge-gateway.ts' }, outdir: directory, chunkNames: 'chunks/[name]-[hash]',
+    absWorkingDir: root, entryPoints: { 'twinward-edge': program }, outdir: directory, chunkNames: 'chunks/[name]-[hash]',
     outExtension: { '.js': '.mjs' }, bundle: true, splitting: true, format: 'esm', platform: 'node', target: 'node20', minifySyntax: true, legalComments: 'eof',
     external: [...NATIVE, ...NOT_THERE, '*.node'], metafile: true, logLevel: 'silent',
     define: { TWINWARD_EDGE_VERSION: JSON.stringify(version) },
