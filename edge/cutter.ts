@@ -1,8 +1,9 @@
 import { laneOf, type Mode } from '../registry/domain/contract/batch.ts'
 import { createBell, firstOf } from './bell.ts'
-import type { DurableBuffer, RawEntry, RecordWrite } from './buffer/buffer.ts'
+import type { DurableBuffer, RawEntry } from './buffer/buffer.ts'
 import { createClaims, type ActiveSource, type ClaimState } from './claims.ts'
 import { createGroup, type CutGroup } from './cut-group.ts'
+import { persistOnce, type Persist } from './disk-watch.ts'
 import type { GapBook } from './gap-book.ts'
 import { createNormalisers, gapOfDamaged } from './losses.ts'
 import { decodeRawBlock, type RawBlock } from './raw-entry.ts'
@@ -32,6 +33,8 @@ export interface CutterOptions {
   readonly nowUs: () => number
   readonly gaps?: GapBook
   readonly recaller?: Recaller
+  /** How writes wait for a disk that takes none; unless told they do not, and the cutter ends. */
+  readonly persist?: Persist
   /**
    * `oldest-first` (unless told): everything in the order it came. `live-first`: what has waited longer than
    * `lateAfterMs` goes behind, as backfill, and what comes now goes first.
@@ -73,7 +76,7 @@ export interface Cutter {
 }
 
 export function createCutter(options: CutterOptions): Cutter {
-  const { buffer, limits, sources, nowUs, gaps, recaller, order = { first: 'oldest', lateAfterMs: 60_000 } } = options
+  const { buffer, limits, sources, nowUs, gaps, recaller, order = { first: 'oldest', lateAfterMs: 60_000 }, persist = persistOnce } = options
   const state = (buffer.state ?? {}) as CutterState
   const claims = createClaims(sources, state.claims)
   const shape: ShapeState = structuredClone(state.shape ?? {})
@@ -83,6 +86,7 @@ export function createCutter(options: CutterOptions): Cutter {
   const main: Stream = { late: false, lastRead: lateThroughId, open: undefined }
   const late: Stream = { late: true, lastRead: 0, open: undefined }
   const hand = new Set<number>()
+  let running = new AbortController().signal
 
   /** Live entries that have waited too long go behind: from here on the main stream begins above them. */
   function splitLate(): void {
@@ -115,7 +119,7 @@ export function createCutter(options: CutterOptions): Cutter {
     const block = entry.bytes ? tryDecode(entry.bytes) : undefined
     if (block && normaliserOf(block.mapDigest)) return block
     // One damaged entry must not hold up all behind it.
-    await buffer.drop([entry.id], { rows: entry.count, records: gaps?.note([gapOfDamaged(entry)]) ?? [] })
+    await persist(() => buffer.drop([entry.id], { rows: entry.count, records: gaps?.note([gapOfDamaged(entry)]) ?? [] }), running)
     return undefined
   }
 
@@ -134,9 +138,9 @@ export function createCutter(options: CutterOptions): Cutter {
     if (!group) return
     stream.open = undefined
     const { batches, wanted, flagged, duplicates, documents } = group.finish()
-    for (const { digest, document } of documents) await buffer.keepDocument(digest, document)
-    const records: RecordWrite[] = recaller?.wanted(wanted) ?? []
-    await buffer.queueCut({ batches, rawIds: group.ids, records, state: stateNow() })
+    for (const { digest, document } of documents) await persist(() => buffer.keepDocument(digest, document), running)
+    const cutNow = { batches, rawIds: group.ids, records: recaller?.wanted(wanted) ?? [], state: stateNow() }
+    await persist(() => buffer.queueCut(cutNow), running)
     for (const id of group.ids) hand.delete(id)
     if (flagged + duplicates > 0) options.onFlagged?.({ flagged, duplicates })
   }
@@ -166,15 +170,21 @@ export function createCutter(options: CutterOptions): Cutter {
       await cut(late)
       return true
     }
-    return (await recaller?.step(stateNow)) ?? false
+    return (await recaller?.step(stateNow, running)) ?? false
   }
 
   return {
     async run(signal) {
+      running = signal
       while (!signal.aborted) {
         await buffer.waitForFewerBatches(limits.queued, signal)
         if (signal.aborted) return
-        if (await step()) {
+        const worked = await step().catch((error: unknown) => {
+          // Stopped while the disk took no writes: what was in hand is raw, on disk, as it was.
+          if (signal.aborted) return false
+          throw error
+        })
+        if (worked) {
           // The uplink shares this thread: let it ship between two cuts.
           await new Promise((resolve) => setImmediate(resolve))
           continue

@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import { DomainError, refuse } from '../registry/domain/errors.ts'
+import { refuse } from '../registry/domain/errors.ts'
 import type { DurableBuffer, NewRawEntry } from './buffer/buffer.ts'
 import type { CutLimits } from './cutter.ts'
+import { persistOnce, type Persist } from './disk-watch.ts'
 import type { GapBook } from './gap-book.ts'
 import { gapsOfBlock } from './losses.ts'
 import { createNormaliser } from './normalise.ts'
@@ -21,20 +21,18 @@ export interface OutletOptions {
   readonly gaps?: GapBook
   /** Hears of everything that is on disk. */
   readonly onDelivered?: (blocks: readonly Block[]) => void
-  /** Hears that the disk takes nothing, and (null) that it does again. */
-  readonly onDisk?: (problem: string | null) => void
+  /** How writes wait for a disk that takes none; unless told they do not. */
+  readonly persist?: Persist
 }
 
 type DeliveryHead = Omit<Delivery, 'blocks'>
-
-const DISK_RETRY_MS = 1_000
 
 /**
  * A source's way into the buffer: checks what it hands over, packs it, and has it on disk before it returns. When the
  * buffer is full, files and simulations wait, and live sources go by the buffer's policy; while the disk takes no
  * writes everybody waits, and a live source's connector bounds what it holds meanwhile.
  */
-export function createOutlet({ buffer, source, limits, nowUs, signal, room, gaps, onDelivered, onDisk }: OutletOptions): Outlet {
+export function createOutlet({ buffer, source, limits, nowUs, signal, room, gaps, onDelivered, persist = persistOnce }: OutletOptions): Outlet {
   const mapDigest = tagMapDigest(source.map)
   const normaliser = createNormaliser(source.map)
   /** A claim that came without a reading goes with the next ones: only a batch can carry it. */
@@ -54,21 +52,14 @@ export function createOutlet({ buffer, source, limits, nowUs, signal, room, gaps
     return entries
   }
 
-  /** Puts it on disk, however long the disk takes; false when the source was stopped before. */
-  async function append(entries: readonly NewRawEntry[], delivery: Delivery): Promise<boolean> {
-    for (let ill = false; !signal.aborted;) {
-      try {
-        await buffer.append(entries, { position: delivery.position })
-        if (ill) onDisk?.(null)
-        return true
-      } catch (error) {
-        if (!(error instanceof DomainError) || error.code !== 'unavailable') throw error
-        ill = true
-        onDisk?.(error.message)
-        await sleep(DISK_RETRY_MS, undefined, { signal }).catch(() => {})
-      }
+  /** Does it however long the disk takes; undefined when the source was stopped before. */
+  async function onDisk<T>(write: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await persist(write, signal)
+    } catch (error) {
+      if (signal.aborted) return undefined
+      throw error
     }
-    return false
   }
 
   return {
@@ -82,23 +73,30 @@ export function createOutlet({ buffer, source, limits, nowUs, signal, room, gaps
       }
       const entries = pack(delivery, full)
       const size = entries.reduce((sum, { bytes }) => sum + bytes.byteLength, 0)
-      if (room && size > buffer.room() && !(await room.make(size))) {
+      if (room && size > buffer.room() && (await onDisk(() => room.make(size))) !== true) {
+        if (signal.aborted) return false
         // Not taken, and not marked as read either: a source that can give it again may do so.
         if (delivery.offered) return false
         const lost = full.flatMap((block) => gapsOfBlock(block, 'buffer_full', source.id, (address) => normaliser.tagsOf(address), 'the buffer was full; the newest readings were not taken'))
-        room.refused(entries.reduce((sum, { count }) => sum + count, 0))
-        await buffer.write(gaps?.note(lost) ?? [])
+        await onDisk(() => buffer.drop([], { rows: entries.reduce((sum, { count }) => sum + count, 0), records: gaps?.note(lost) ?? [] }))
         return false
       }
       if (!room) await buffer.waitForRoom(size, signal)
-      if (signal.aborted || !(await append(entries, delivery))) return false
+      if (signal.aborted) return false
+      const taken = await onDisk(async () => {
+        await buffer.append(entries, { position: delivery.position })
+        return true
+      })
+      if (taken !== true) return false
       onDelivered?.(full)
       return true
     },
     async lost({ addresses, fromUs, toUs, rows, cause, detail }) {
       if (!gaps) return
       const tags = addresses.flatMap((address) => normaliser.tagsOf(address))
-      await buffer.write(gaps.note(tags.map((tag) => ({ cause, tag, source: source.id, fromUs, toUs, lost: rows === null ? null : Math.ceil(rows / Math.max(1, tags.length)), detail }))))
+      // Whose they were is not known one by one; together they are as many as were lost.
+      const share = (i: number) => (rows === null ? null : Math.floor(rows / tags.length) + Number(i < rows % tags.length))
+      await onDisk(() => buffer.write(gaps.note(tags.map((tag, i) => ({ cause, tag, source: source.id, fromUs, toUs, lost: share(i), detail })))))
     },
   }
 }

@@ -2,6 +2,7 @@ import { commandOutcomeSchema, type CommandOutcome, type GatewayCommand } from '
 import { createBell } from './bell.ts'
 import type { DurableBuffer, RecordWrite } from './buffer/buffer.ts'
 import type { Claims } from './claims.ts'
+import { persistOnce, type Persist } from './disk-watch.ts'
 import { createGroup, type GroupOptions } from './cut-group.ts'
 import { createNormalisers } from './losses.ts'
 import { decodeRawBlock, type RawBlock } from './raw-entry.ts'
@@ -33,7 +34,7 @@ export interface Recaller {
   /** The platform no longer asks for anything but these: the others' outcomes are known there. */
   forgetAllBut(ids: readonly string[]): Promise<void>
   /** Ships a little of the oldest order that is due; false when none is. */
-  step(stateNow: () => unknown): Promise<boolean>
+  step(stateNow: () => unknown, signal: AbortSignal): Promise<boolean>
   /** Resolves when an order may be due. */
   wait(signal: AbortSignal): Promise<void>
 }
@@ -42,6 +43,7 @@ export interface RecallerOptions extends Omit<GroupOptions, 'claims' | 'shape' |
   readonly buffer: DurableBuffer
   /** Whether cut entries are kept at all. */
   readonly keepsRaw: boolean
+  readonly persist?: Persist
 }
 
 /** An event's readings are taken up so long after its last: by then they are cut. */
@@ -52,7 +54,7 @@ const READ_BYTES = 1024 * 1024
 const NO_CLAIMS: Claims = { observe() {}, through: () => null, state: () => ({ live: {}, backfill: {} }) }
 
 export function createRecaller(options: RecallerOptions): Recaller {
-  const { buffer, keepsRaw, nowUs } = options
+  const { buffer, keepsRaw, nowUs, persist = persistOnce } = options
   const normaliserOf = createNormalisers(buffer)
   const orders = new Map<string, Order>()
   for (const { key, value } of buffer.records('orders')) orders.set(key, value as Order)
@@ -91,7 +93,7 @@ export function createRecaller(options: RecallerOptions): Recaller {
       await buffer.write(known.map(({ id }) => ({ store: 'orders', key: id, value: undefined })))
     },
 
-    async step(stateNow) {
+    async step(stateNow, signal) {
       const order = due()
       if (!order) return false
       const entries = buffer.readArchive(order.fromUs, order.toUs, order.throughId, READ_BYTES)
@@ -99,7 +101,8 @@ export function createRecaller(options: RecallerOptions): Recaller {
       if (!last) {
         const done: Order = { ...order, state: 'done', detail: order.rows === 0 ? 'the raw store holds nothing of these tags and this period' : null }
         if (order.origin === 'event') orders.delete(order.id)
-        await buffer.write(order.origin === 'event' ? [{ store: 'orders', key: order.id, value: undefined }] : [save(done)])
+        const records: RecordWrite[] = order.origin === 'event' ? [{ store: 'orders', key: order.id, value: undefined }] : [save(done)]
+        await persist(() => buffer.write(records), signal)
         return true
       }
       const group = createGroup({ ...options, claims: NO_CLAIMS, shape: {}, watchers: () => new Map(), asIs: true })
@@ -110,9 +113,10 @@ export function createRecaller(options: RecallerOptions): Recaller {
         if (part) group.add(id, part, mode === 'simulation' ? 'simulation' : 'backfill', normaliser)
       }
       const { batches, documents } = group.finish()
-      for (const { digest, document } of documents) await buffer.keepDocument(digest, document)
+      for (const { digest, document } of documents) await persist(() => buffer.keepDocument(digest, document), signal)
       const rows = order.rows + batches.reduce((sum, { count }) => sum + count, 0)
-      await buffer.queueCut({ batches, rawIds: [], state: stateNow(), records: [save({ ...order, throughId: last.id, rows })] })
+      const cut = { batches, rawIds: [], state: stateNow(), records: [save({ ...order, throughId: last.id, rows })] }
+      await persist(() => buffer.queueCut(cut), signal)
       return true
     },
     async wait(signal) {

@@ -10,11 +10,8 @@ export type FullPolicy = 'reject-newest' | 'drop-oldest' | 'thin'
 export interface RoomKeeper {
   /** Makes room for so many bytes by the policy; false when there is none to be made: the newest is refused. */
   make(bytes: number): Promise<boolean>
-  /** Counts readings that were refused. */
-  refused(rows: number): void
   /** Drops what has waited longer than it may. */
   expire(beforeGatewayUs: number): Promise<void>
-  lostRows(): number
 }
 
 export interface RoomKeeperOptions {
@@ -30,7 +27,6 @@ const AT_ONCE = 4 * 1024 * 1024
 
 export function createRoomKeeper({ buffer, policy, gaps, inHand }: RoomKeeperOptions): RoomKeeper {
   const normaliserOf = createNormalisers(buffer)
-  let refusedRows = 0
   let making: Promise<boolean> = Promise.resolve(true)
 
   const decode = ({ bytes }: RawEntry): RawBlock | undefined => {
@@ -103,7 +99,6 @@ export function createRoomKeeper({ buffer, policy, gaps, inHand }: RoomKeeperOpt
       making = making.catch(() => false).then(() => make(bytes))
       return making
     },
-    refused: (rows) => { refusedRows += rows },
     async expire(beforeGatewayUs) {
       for (;;) {
         const old = buffer.readRaw(0, AT_ONCE).filter(({ id, gatewayUs }) => gatewayUs < beforeGatewayUs && !inHand(id))
@@ -111,7 +106,6 @@ export function createRoomKeeper({ buffer, policy, gaps, inHand }: RoomKeeperOpt
         await drop(old, 'waited longer in the buffer than its age limit')
       }
     },
-    lostRows: () => refusedRows + buffer.stats().lostRows,
   }
 }
 

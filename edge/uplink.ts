@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import type { Logger } from 'pino'
 import { acknowledgementSchema, topics, type Acknowledgement } from '../registry/domain/contract/batch.ts'
-import { DomainError } from '../registry/domain/errors.ts'
 import { createBackoff } from './backoff.ts'
 import { createBell, firstOf } from './bell.ts'
-import type { DurableBuffer, QueuedBatch } from './buffer/buffer.ts'
+import type { DurableBuffer, QueuedBatch, Records } from './buffer/buffer.ts'
+import { persistOnce, type Persist } from './disk-watch.ts'
 import { openLink, type MqttAddress, type MqttLink } from './mqtt-link.ts'
 
 export interface UplinkOptions {
@@ -18,8 +18,12 @@ export interface UplinkOptions {
   readonly beside?: LinkUser
   /** Most bytes of batches a second; no limit unless told. */
   readonly bytesPerSec?: number
-  /** After every acknowledgement that took a batch out of the buffer. */
-  readonly onAcknowledged?: (batch: QueuedBatch, acknowledgement: Acknowledgement) => void
+  /** At every acknowledgement that takes a batch out of the buffer; what is to be written with its removal. */
+  readonly onAcknowledged?: (batch: QueuedBatch, acknowledgement: Acknowledgement) => Records | void
+  /** What is to be written with the removal of a batch that the disk does not give back as it was written. */
+  readonly onDamaged?: (batch: QueuedBatch) => Records
+  /** How removals wait for a disk that takes no writes (they stay in the file then, and shipping goes on without them). */
+  readonly persist?: Persist
   readonly random?: () => number
 }
 
@@ -58,14 +62,20 @@ export interface UplinkStatus {
   readonly acknowledged: Readonly<Record<Acknowledgement['status'], number>>
 }
 
-const DISK_RETRY_MS = 1_000
-
 /** Ships queued batches, oldest first, several on their way at once; a batch leaves the buffer when the platform says it is safe. */
 export interface Uplink {
   run(signal: AbortSignal): Promise<void>
   /** Resolves when the buffer holds no batch any more. */
   drained(signal: AbortSignal): Promise<void>
   status(): UplinkStatus
+}
+
+/** A batch whose removal is on the way to disk. */
+interface Leaving {
+  readonly key: number
+  /** Rows that never shipped; null: the platform has them. */
+  readonly lost: number | null
+  readonly records: Records
 }
 
 interface Flight {
@@ -75,7 +85,7 @@ interface Flight {
 }
 
 export function createUplink(options: UplinkOptions): Uplink {
-  const { buffer, site, gateway, mqtt, log, onAcknowledged, beside, bytesPerSec = Infinity, random = Math.random } = options
+  const { buffer, site, gateway, mqtt, log, onAcknowledged, onDamaged, beside, bytesPerSec = Infinity, random = Math.random, persist = persistOnce } = options
   const tuning = { ...defaultTuning, ...options.tuning }
   const flights = new Map<string, Flight>()
   const progress = createBell()
@@ -83,7 +93,8 @@ export function createUplink(options: UplinkOptions): Uplink {
   let lastError: string | null = null
   let connected = false
   let cursor = 0
-  let leaving: number[] = []
+  let leaving: Leaving[] = []
+  let running = new AbortController().signal
   let removal: Promise<void> | undefined
   let failure: Error | undefined
   /** Bytes sent ahead of the bandwidth limit. */
@@ -105,6 +116,11 @@ export function createUplink(options: UplinkOptions): Uplink {
   function send(link: MqttLink, flight: Flight): boolean {
     const bytes = buffer.batchBytes(flight.batch.key)
     if (!bytes) return false
+    if (bytes === null) {
+      log.error({ epoch: flight.batch.epoch, sequence: flight.batch.sequence, rows: flight.batch.count }, 'a batch cannot be read back from the disk; it is lost')
+      leave({ key: flight.batch.key, lost: flight.batch.count, records: onDamaged?.(flight.batch) ?? [] })
+      return false
+    }
     link.publish(topics.batch(site, gateway), bytes)
     owedBytes += bytes.byteLength
     flight.sentMs = performance.now()
@@ -122,7 +138,7 @@ export function createUplink(options: UplinkOptions): Uplink {
       if (holdMs() > 0) return false
       cursor = batch.key
       // Its acknowledgement has come and its removal is on the way to disk.
-      if (leaving.includes(batch.key)) continue
+      if (leaving.some(({ key }) => key === batch.key)) continue
       const flight: Flight = { batch, sentMs: 0, tries: 0 }
       if (!send(link, flight)) continue
       flights.set(keyOf(batch), flight)
@@ -155,10 +171,13 @@ export function createUplink(options: UplinkOptions): Uplink {
     if (acknowledgement.status === 'quarantined') {
       log.error({ sequence: acknowledgement.sequence, code: acknowledgement.code, message: acknowledgement.message }, 'the platform quarantined a batch')
     }
-    leaving.push(flight.batch.key)
-    removal ??= removeAcknowledged()
-    onAcknowledged?.(flight.batch, acknowledgement)
+    leave({ key: flight.batch.key, lost: null, records: onAcknowledged?.(flight.batch, acknowledgement) ?? [] })
     progress.ring()
+  }
+
+  function leave(one: Leaving): void {
+    leaving.push(one)
+    removal ??= removeLeaving()
   }
 
   /** A batch damaged on this disk has no header the platform could read; its answer names the bytes instead. */
@@ -166,27 +185,25 @@ export function createUplink(options: UplinkOptions): Uplink {
     if (sequence > 0) return flights.get(keyOf({ epoch, sequence }))
     return [...flights.values()].find(({ batch }) => {
       const bytes = buffer.batchBytes(batch.key)
-      return bytes !== undefined && createHash('sha256').update(bytes).digest('hex') === digest
+      return bytes !== undefined && bytes !== null && createHash('sha256').update(bytes).digest('hex') === digest
     })
   }
 
   /** One transaction takes out all that was acknowledged while the former one was on its way to disk. */
-  async function removeAcknowledged(): Promise<void> {
+  async function removeLeaving(): Promise<void> {
     try {
       while (leaving.length > 0) {
-        const keys = [...leaving]
-        try {
-          await buffer.removeBatches(keys)
-        } catch (error) {
-          // A disk that takes no writes: they stay in the file, and shipping goes on without them.
-          if (!(error instanceof DomainError) || error.code !== 'unavailable') throw error
-          await createBell().wait(undefined, DISK_RETRY_MS)
-          continue
-        }
-        leaving = leaving.filter((key) => !keys.includes(key))
+        const now = [...leaving]
+        const keysOf = (some: readonly Leaving[]) => some.map(({ key }) => key)
+        const acknowledged = now.filter(({ lost }) => lost === null)
+        const damaged = now.filter(({ lost }) => lost !== null)
+        if (acknowledged.length > 0) await persist(() => buffer.removeBatches(keysOf(acknowledged), together(acknowledged)), running)
+        if (damaged.length > 0) await persist(() => buffer.dropBatches(keysOf(damaged), { rows: damaged.reduce((sum, { lost }) => sum + (lost ?? 0), 0), records: together(damaged) }), running)
+        leaving = leaving.filter((one) => !now.includes(one))
       }
     } catch (error) {
-      failure = error instanceof Error ? error : new Error(String(error))
+      // Stopped before the disk took it: they ship again at the next start, and are duplicates there.
+      if (!running.aborted) failure = error instanceof Error ? error : new Error(String(error))
     } finally {
       removal = undefined
       progress.ring()
@@ -221,6 +238,7 @@ export function createUplink(options: UplinkOptions): Uplink {
 
   return {
     async run(signal) {
+      running = signal
       const backoff = createBackoff({ firstMs: tuning.reconnectFirstMs, maxMs: tuning.reconnectMaxMs, random })
       while (!signal.aborted) {
         try {
@@ -264,3 +282,5 @@ function parse(payload: Uint8Array): Acknowledgement | undefined {
     return undefined
   }
 }
+
+const together = (some: readonly Leaving[]): Records => () => some.flatMap(({ records }) => (typeof records === 'function' ? records() : records))

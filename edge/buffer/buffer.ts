@@ -19,7 +19,7 @@ export interface DurableBuffer {
    * Stores entries and, in the same transaction, how far their source has been read. The archive makes room for them;
    * beyond that it refuses (`too_large`) above the cap, and (`conflict`) when another process has taken over the buffer.
    */
-  append(entries: readonly NewRawEntry[], options?: { position?: SourcePosition | undefined; records?: readonly RecordWrite[] }): Promise<void>
+  append(entries: readonly NewRawEntry[], options?: { position?: SourcePosition | undefined; records?: Records }): Promise<void>
   /** Resolves when a raw entry with an id above `id` waits, at once when one does; not for those that have left. */
   waitForRaw(id: number, signal?: AbortSignal): Promise<void>
   /** Resolves when `bytes` more would fit; at once when they never will. */
@@ -43,9 +43,11 @@ export interface DurableBuffer {
   waitForFewerBatches(count: number, signal?: AbortSignal): Promise<void>
   /** Heads of queued batches with a key above `afterKey`, oldest first. */
   listBatches(afterKey: number, limit: number): QueuedBatch[]
-  /** The bytes of a queued batch; undefined when it has left. */
-  batchBytes(key: number): Uint8Array | undefined
-  removeBatches(keys: readonly number[], records?: readonly RecordWrite[]): Promise<void>
+  /** The bytes of a queued batch; undefined when it has left, null when the disk does not give what was written. */
+  batchBytes(key: number): Uint8Array | null | undefined
+  removeBatches(keys: readonly number[], records?: Records): Promise<void>
+  /** Takes batches out that will never ship: damaged. */
+  dropBatches(keys: readonly number[], loss: Loss): Promise<void>
 
   /** Archived entries with an id above `afterId` that hold source times in [fromUs, toUs], about `maxBytes` of them. */
   readArchive(fromUs: number, toUs: number, afterId: number, maxBytes: number): RawEntry[]
@@ -62,7 +64,7 @@ export interface DurableBuffer {
   documents(): string[]
 
   /** Small plain JSON records of the gateway's own (gaps, orders): by store and key. */
-  write(records: readonly RecordWrite[]): Promise<void>
+  write(records: Records): Promise<void>
   record(store: RecordStore, key: string): unknown
   records(store: RecordStore): { readonly key: string; readonly value: unknown }[]
 
@@ -73,6 +75,9 @@ export interface DurableBuffer {
 }
 
 export type RecordStore = 'gaps' | 'orders' | 'facts'
+
+/** Records to write with a change; worked out within its transaction where they depend on what is there then. */
+export type Records = readonly RecordWrite[] | (() => readonly RecordWrite[])
 
 export interface RecordWrite {
   readonly store: RecordStore
@@ -103,7 +108,7 @@ export interface RawEntry extends Omit<NewRawEntry, 'bytes'> {
 export interface Loss {
   /** Rows that will never ship. */
   readonly rows: number
-  readonly records: readonly RecordWrite[]
+  readonly records: Records
 }
 
 export interface SourcePosition {
@@ -118,7 +123,7 @@ export interface Cut {
   readonly rawIds: readonly number[]
   /** Plain JSON that the cutter needs again after a restart. */
   readonly state: unknown
-  readonly records?: readonly RecordWrite[]
+  readonly records?: Records
 }
 
 export interface NewBatch {
@@ -136,6 +141,9 @@ export interface QueuedBatch {
   readonly kind: 'readings' | 'waveforms'
   readonly count: number
   readonly byteLength: number
+  /** Source times of the raw entries it was cut from; null when it was made of the archive. */
+  readonly fromUs: number | null
+  readonly toUs: number | null
 }
 
 export interface BufferStats {
@@ -151,6 +159,8 @@ export interface BufferStats {
   readonly capBytes: number
   /** Gateway time of the oldest entry that waits; null when none does. */
   readonly oldestUs: number | null
+  /** Gateway time of the newest entry ever appended; null before the first. */
+  readonly lastUs: number | null
   /** Since the buffer was made. */
   readonly appendedRows: number
   readonly acknowledgedRows: number

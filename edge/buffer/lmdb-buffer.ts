@@ -1,8 +1,8 @@
 import { crc32 } from 'node:zlib'
 import type { Database } from 'lmdb'
-import { refuse } from '../../registry/domain/errors.ts'
+import { DomainError, refuse } from '../../registry/domain/errors.ts'
 import { createBell } from '../bell.ts'
-import type { DurableBuffer, NewRawEntry, RawEntry, RecordStore, RecordWrite } from './buffer.ts'
+import type { DurableBuffer, NewRawEntry, RawEntry, RecordStore, Records } from './buffer.ts'
 import { openLmdbStore, startEpoch, type EntryHead, type Meta } from './lmdb-store.ts'
 
 export interface LmdbBufferOptions {
@@ -28,8 +28,8 @@ export async function openLmdbBuffer({ directory, capBytes = DEFAULT_CAP, archiv
 
   const room = () => capBytes - store.meta.rawBytes - store.meta.batchBytes
 
-  function write(records: readonly RecordWrite[] = []): void {
-    for (const { store: name, key, value } of records) {
+  function write(records: Records = []): void {
+    for (const { store: name, key, value } of typeof records === 'function' ? records() : records) {
       if (value === undefined) store.records.removeSync([name, key])
       else store.records.putSync([name, key], value)
     }
@@ -52,6 +52,22 @@ export async function openLmdbBuffer({ directory, capBytes = DEFAULT_CAP, archiv
     return waiting.get(id) ?? refuse('conflict', `raw entry ${id} has left the buffer already; a raw entry goes into one batch`)
   }
 
+  /** Takes batches out and gives how many rows they had; those that have left count nothing. */
+  function removeHeads(next: Meta, keys: readonly number[]): number {
+    let rows = 0
+    for (const key of keys) {
+      const head = heads.get(key)
+      if (!head) continue
+      heads.removeSync(key)
+      store.batchBytes.removeSync(key)
+      next.batches--
+      next.batchRows -= head.count
+      next.batchBytes -= head.byteLength
+      rows += head.count
+    }
+    return rows
+  }
+
   /** Removes the oldest archived entries while `excess` says so. */
   function prune(next: Meta, excess: (head: EntryHead) => boolean): number {
     const gone: number[] = []
@@ -68,6 +84,12 @@ export async function openLmdbBuffer({ directory, capBytes = DEFAULT_CAP, archiv
     return gone.length
   }
   const pruneToFit = (next: Meta) => prune(next, () => next.archiveBytes > Math.min(archiveBytes, Math.max(0, capBytes - next.rawBytes - next.batchBytes)))
+
+  /** On a full disk what waits goes before what has been shipped: there is room at the next try. */
+  async function giveUpArchive(error: unknown): Promise<never> {
+    if (error instanceof DomainError && error.code === 'unavailable' && store.meta.archiveEntries > 0) await store.change((next) => { prune(next, () => true) }, 'frees').catch(() => {})
+    throw error
+  }
 
   function entryOf(id: number, [count, , crc, mode, gatewayUs, fromUs, toUs, thinned]: EntryHead): RawEntry {
     const bytes = raw.getBinary(id)
@@ -87,7 +109,7 @@ export async function openLmdbBuffer({ directory, capBytes = DEFAULT_CAP, archiv
         refuse('too_large', `the buffer ${directory} is full (${capBytes - room()} of ${capBytes} bytes): `
           + `${count} readings were not taken. Restore the connection to the platform, or raise the cap.`, { capBytes, count })
       }
-      await store.change((next) => {
+      const change = store.change((next) => {
         for (const entry of entries) put(++next.lastRawId, entry, 0)
         if (position) positions.putSync(position.key, position.value)
         write(records)
@@ -95,8 +117,10 @@ export async function openLmdbBuffer({ directory, capBytes = DEFAULT_CAP, archiv
         next.rawRows += count
         next.rawBytes += size
         next.appendedRows += count
+        for (const { gatewayUs } of entries) next.lastUs = Math.max(next.lastUs ?? -Infinity, gatewayUs)
         pruneToFit(next)
       })
+      await change.catch(giveUpArchive)
       arrived.ring()
     },
 
@@ -144,7 +168,7 @@ export async function openLmdbBuffer({ directory, capBytes = DEFAULT_CAP, archiv
         }
         next.lostRows += rows
         write(records)
-      })
+      }, 'frees')
       freed.ring()
     },
 
@@ -160,7 +184,7 @@ export async function openLmdbBuffer({ directory, capBytes = DEFAULT_CAP, archiv
         }
         next.lostRows += rows
         write(records)
-      })
+      }, 'frees')
       freed.ring()
     },
 
@@ -184,9 +208,10 @@ export async function openLmdbBuffer({ directory, capBytes = DEFAULT_CAP, archiv
           } else raw.removeSync(id)
         })
         let shipped = 0
+        const span = spanOf(found)
         for (const { sequence, kind, count, bytes } of batches) {
           next.lastBatchKey++
-          heads.putSync(next.lastBatchKey, { epoch: next.epoch, sequence, kind, count, byteLength: bytes.byteLength })
+          heads.putSync(next.lastBatchKey, { epoch: next.epoch, sequence, kind, count, byteLength: bytes.byteLength, crc32: crc32(asBuffer(bytes)), ...span })
           store.batchBytes.putSync(next.lastBatchKey, asBuffer(bytes))
           next.nextSequence++
           next.batches++
@@ -198,7 +223,7 @@ export async function openLmdbBuffer({ directory, capBytes = DEFAULT_CAP, archiv
         next.withheldRows += Math.max(0, rows - shipped)
         write(records)
         pruneToFit(next)
-      })
+      }, 'frees')
       queued.ring()
       if (batches.length === 0) freed.ring()
     },
@@ -210,24 +235,28 @@ export async function openLmdbBuffer({ directory, capBytes = DEFAULT_CAP, archiv
       while (store.meta.batches >= count && !signal?.aborted) await freed.wait(signal)
     },
     listBatches(afterKey, limit) {
-      return [...heads.getRange({ start: afterKey, exclusiveStart: true, limit })].map(({ key, value }) => ({ key, ...value }))
+      return [...heads.getRange({ start: afterKey, exclusiveStart: true, limit })].map(({ key, value: { crc32: _crc, fromUs = null, toUs = null, ...head } }) => ({ key, ...head, fromUs, toUs }))
     },
-    batchBytes: (key) => store.batchBytes.getBinary(key),
+    batchBytes(key) {
+      const bytes = store.batchBytes.getBinary(key)
+      const head = heads.get(key)
+      if (!head) return undefined
+      return bytes && (head.crc32 === undefined || crc32(bytes) === head.crc32) ? bytes : null
+    },
 
     async removeBatches(keys, records) {
       await store.change((next) => {
-        for (const key of keys) {
-          const head = heads.get(key)
-          if (!head) continue
-          heads.removeSync(key)
-          store.batchBytes.removeSync(key)
-          next.batches--
-          next.batchRows -= head.count
-          next.batchBytes -= head.byteLength
-          next.acknowledgedRows += head.count
-        }
+        next.acknowledgedRows += removeHeads(next, keys)
         write(records)
-      })
+      }, 'frees')
+      freed.ring()
+    },
+    async dropBatches(keys, { rows, records }) {
+      await store.change((next) => {
+        removeHeads(next, keys)
+        next.lostRows += rows
+        write(records)
+      }, 'frees')
       freed.ring()
     },
 
@@ -245,7 +274,7 @@ export async function openLmdbBuffer({ directory, capBytes = DEFAULT_CAP, archiv
     },
     async pruneArchive(beforeUs) {
       let gone = 0
-      await store.change((next) => { gone = prune(next, ([, , , , gatewayUs]) => gatewayUs < beforeUs) })
+      await store.change((next) => { gone = prune(next, ([, , , , gatewayUs]) => gatewayUs < beforeUs) }, 'frees')
       return gone
     },
 
@@ -288,4 +317,10 @@ function hasAfter(entries: Database<unknown, number>, key: number): boolean {
 
 function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+function spanOf(heads: readonly EntryHead[]): { fromUs: number | null; toUs: number | null } {
+  let [fromUs, toUs] = [Infinity, -Infinity]
+  for (const head of heads) [fromUs, toUs] = [Math.min(fromUs, head[5]), Math.max(toUs, head[6])]
+  return heads.length === 0 ? { fromUs: null, toUs: null } : { fromUs, toUs }
 }

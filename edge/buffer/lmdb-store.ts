@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { open, type Database, type RootDatabase } from 'lmdb'
 import { DomainError, refuse } from '../../registry/domain/errors.ts'
 import type { Mode } from '../../registry/domain/contract/batch.ts'
 import type { QueuedBatch, RecordStore } from './buffer.ts'
 import { bufferFingerprint } from './identity.ts'
+import { createReserve, RESERVE_BYTES, type Reserve } from './reserve.ts'
 
 /** All that is true of the buffer beside its entries, in one record, so that it changes with them or not at all. */
 export interface Meta {
@@ -28,7 +29,12 @@ export interface Meta {
   acknowledgedRows: number
   withheldRows: number
   lostRows: number
+  /** Gateway time of the newest entry ever appended; null before the first. */
+  lastUs: number | null
 }
+
+/** Those of a version before have neither checksum nor times. */
+export type BatchHead = Omit<QueuedBatch, 'key' | 'fromUs' | 'toUs'> & Partial<Pick<QueuedBatch, 'fromUs' | 'toUs'>> & { readonly crc32?: number }
 
 /** What is known of a raw entry without reading it. */
 export type EntryHead = [rows: number, bytes: number, crc32: number, mode: Mode, gatewayUs: number, fromUs: number, toUs: number, thinned: 0 | 1]
@@ -39,22 +45,27 @@ export interface LmdbStore {
   readonly raw: Database<Buffer, number>
   readonly waiting: Database<EntryHead, number>
   readonly archive: Database<EntryHead, number>
-  readonly heads: Database<Omit<QueuedBatch, 'key'>, number>
+  readonly heads: Database<BatchHead, number>
   readonly batchBytes: Database<Buffer, number>
   readonly positions: Database<unknown, string>
   readonly documents: Database<unknown, string>
   readonly records: Database<unknown, [RecordStore, string]>
-  /** Applies a change to the stores and to `meta` in a transaction; resolves when it is on disk. */
-  change(apply: (next: Meta) => void): Promise<void>
+  /**
+   * Applies a change to the stores and to `meta` in a transaction; resolves when it is on disk. One that `frees` may have
+   * the reserve when the disk is full.
+   */
+  change(apply: (next: Meta) => void, frees?: 'frees'): Promise<void>
   close(): Promise<void>
 }
 
 interface Change {
+  readonly frees: boolean
   readonly apply: (next: Meta) => void
   readonly resolve: () => void
   readonly reject: (error: Error) => void
 }
 
+const PAGE = 4096
 const META = 'meta'
 const OWNER = 'owner'
 
@@ -64,14 +75,15 @@ const OWNER = 'owner'
  * a person.
  */
 export function openLmdbStore(directory: string): LmdbStore {
-  mkdirSync(directory, { recursive: true })
   const file = path.join(directory, 'buffer.mdb')
   const root = openRoot(file)
   const json = { encoding: 'json' } as const
   const binary = { encoding: 'binary' } as const
   const facts: Database<unknown, string> = root.openDB('facts', json)
   const owner = randomBytes(8).toString('hex')
-  let meta = takeOver(root, facts, owner, bufferFingerprint(file))
+  const reserve = createReserve(directory, facts.get(META) !== undefined)
+  let meta = takeOver(root, facts, owner, bufferFingerprint(file), directory, reserve)
+  reserve.make()
 
   /**
    * All changes asked for in one turn of the event loop share one transaction, hence one wait for the disk. It is a
@@ -82,6 +94,25 @@ export function openLmdbStore(directory: string): LmdbStore {
   function commit(): void {
     const changes = queue
     queue = []
+    // Without the reserve, the free pages of the file are for those who give more back.
+    const wait = reserve.given() && !hasRoomInside() ? changes.filter(({ frees }) => !frees) : []
+    const now = changes.filter((change) => !wait.includes(change))
+    const failure = attempt(now)
+    if (failure) {
+      const freeing = now.filter(({ frees }) => frees)
+      const stuck = isDiskFailure(failure) && freeing.length > 0 && reserve.give() ? attempt(freeing) : failure
+      for (const change of now) if (stuck || !change.frees) change.reject(failure)
+    }
+    if (wait.length > 0) {
+      const full = noDisk(directory, 'it is full, and what room is left is for shipping')
+      for (const { reject } of wait) reject(full)
+    }
+    reserve.make()
+  }
+
+  /** Tells those whose change is on disk; gives why none is. */
+  function attempt(changes: readonly Change[]): Error | undefined {
+    if (changes.length === 0) return undefined
     const outcomes: (() => void)[] = []
     try {
       let next = meta
@@ -90,10 +121,10 @@ export function openLmdbStore(directory: string): LmdbStore {
           refuse('conflict', `the buffer ${directory} has been taken over by another gateway process; run one gateway per buffer`)
         }
         for (const { apply, resolve, reject } of changes) {
-          const attempt = { ...next }
+          const attempted = { ...next }
           try {
-            apply(attempt)
-            next = attempt
+            apply(attempted)
+            next = attempted
             outcomes.push(resolve)
           } catch (error) {
             // A change refuses before it writes anything, so the others stand.
@@ -104,11 +135,19 @@ export function openLmdbStore(directory: string): LmdbStore {
         facts.putSync(META, next)
       })
       meta = next
-      for (const tell of outcomes) tell()
     } catch (error) {
-      const failure = diskFailure(error, directory)
-      for (const { reject } of changes) reject(failure)
+      return diskFailure(error, directory)
     }
+    for (const tell of outcomes) tell()
+    return undefined
+  }
+
+  /** Half of the file is free, and enough for some transactions. */
+  function hasRoomInside(): boolean {
+    const { rawBytes, batchBytes, archiveBytes, rawEntries, batches, archiveEntries } = meta
+    const used = rawBytes + batchBytes + archiveBytes + PAGE * (rawEntries + batches + archiveEntries)
+    const { size } = statSync(file)
+    return size - used > Math.max(RESERVE_BYTES / 8, size / 2)
   }
 
   return {
@@ -121,9 +160,9 @@ export function openLmdbStore(directory: string): LmdbStore {
     positions: root.openDB('positions', json),
     documents: root.openDB('documents', json),
     records: root.openDB('records', json),
-    change: (apply) => new Promise((resolve, reject) => {
+    change: (apply, frees) => new Promise((resolve, reject) => {
       if (queue.length === 0) setImmediate(commit)
-      queue.push({ apply, resolve, reject })
+      queue.push({ frees: frees !== undefined, apply, resolve, reject })
     }),
     async close() {
       if (queue.length > 0) commit()
@@ -134,27 +173,38 @@ export function openLmdbStore(directory: string): LmdbStore {
 
 function openRoot(file: string): RootDatabase {
   try {
+    makeFolder(path.dirname(file))
     // overlappingSync would resolve a write before it is on disk; a gateway's power is cut without warning.
     return open({ path: file, noSubdir: true, maxDbs: 12, overlappingSync: false })
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    return refuse('unavailable', `the buffer ${file} cannot be opened (${reason}); check the folder's rights, free space and disk`)
+    return refuse('unavailable', `the buffer ${file} cannot be opened (${reason}); check the folder's rights, free space and disk`, { disk: DISK.test(reason) })
   }
 }
 
-const DISK = /ENOSPC|EROFS|EIO|EDQUOT|No space left|Read-only file system|Input\/output error|MDB_MAP_FULL|quota/i
+/** Asked for parents too, Node calls a read-only disk a folder that is not there. */
+function makeFolder(directory: string): void {
+  if (existsSync(directory)) return
+  if (existsSync(path.dirname(directory))) mkdirSync(directory)
+  else mkdirSync(directory, { recursive: true })
+}
+
+const DISK = /ENOSPC|EROFS|EIO|read-only|EDQUOT|No space left|Read-only file system|Input\/output error|MDB_MAP_FULL|quota/i
 
 /** A disk that takes nothing is something to wait for; anything else is as it came. */
 function diskFailure(error: unknown, directory: string): Error {
   if (error instanceof DomainError) return error
   const message = error instanceof Error ? error.message : String(error)
-  if (!DISK.test(message)) return error instanceof Error ? error : new Error(message)
-  return new DomainError('unavailable', `the disk of the buffer ${directory} takes no writes (${message}); free some space, or check the disk`, { disk: true })
+  return DISK.test(message) ? noDisk(directory, message) : error instanceof Error ? error : new Error(message)
 }
 
+const noDisk = (directory: string, why: string) =>
+  new DomainError('unavailable', `the disk of the buffer ${directory} takes no writes (${why}); free some space, or check the disk`, { disk: true })
+const isDiskFailure = (error: Error) => error instanceof DomainError && error.code === 'unavailable'
+
 /** Becomes the owner; makes the record when the buffer is new, and a new epoch when it is not where it was. */
-function takeOver(root: RootDatabase, facts: Database<unknown, string>, owner: string, fingerprint: string): Meta {
-  return root.transactionSync(() => {
+function takeOver(root: RootDatabase, facts: Database<unknown, string>, owner: string, fingerprint: string, directory: string, reserve: Reserve): Meta {
+  const take = () => root.transactionSync(() => {
     const meta = { ...newMeta(fingerprint), ...(facts.get(META) as Meta | undefined) }
     if (meta.fingerprint !== fingerprint) {
       meta.fingerprint = fingerprint
@@ -164,13 +214,21 @@ function takeOver(root: RootDatabase, facts: Database<unknown, string>, owner: s
     facts.putSync(OWNER, owner)
     return meta
   })
+  try {
+    return take()
+  } catch (error) {
+    const failure = diskFailure(error, directory)
+    if (isDiskFailure(failure) && reserve.give()) return take()
+    void root.close()
+    throw failure
+  }
 }
 
 function newMeta(fingerprint: string): Meta {
   const meta: Meta = {
     format: 2, fingerprint, epoch: '', nextSequence: 1, state: null, lastRawId: 0, lastBatchKey: 0,
     rawEntries: 0, rawRows: 0, rawBytes: 0, batches: 0, batchRows: 0, batchBytes: 0, archiveEntries: 0, archiveBytes: 0,
-    appendedRows: 0, acknowledgedRows: 0, withheldRows: 0, lostRows: 0,
+    appendedRows: 0, acknowledgedRows: 0, withheldRows: 0, lostRows: 0, lastUs: null,
   }
   startEpoch(meta)
   return meta

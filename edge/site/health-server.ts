@@ -16,13 +16,15 @@ export interface HealthServerOptions {
   readonly site: () => RunningSite | undefined
   readonly plan: () => SitePlan
   readonly version: string
+  /** Why no gateway runs, when it is not just being started. */
+  readonly absence: () => string | null
 }
 
 /**
  * `GET /healthz`: 200 while readings are taken and kept (troubles and all are in the body), 503 while they are not.
  * `GET /metrics`: the same for Prometheus. Rejects when the address cannot be had.
  */
-export async function openHealthServer({ listen: { host, port }, site, plan, version }: HealthServerOptions): Promise<HealthServer> {
+export async function openHealthServer({ listen: { host, port }, site, plan, version, absence }: HealthServerOptions): Promise<HealthServer> {
   const metrics = createMetrics(() => {
     const running = site()
     return running && { status: running.status(), figures: running.figures() }
@@ -38,7 +40,7 @@ export async function openHealthServer({ listen: { host, port }, site, plan, ver
     const figures = running?.figures()
     const body = {
       site: siteId, gateway, version, connected: figures?.uplink.connected ?? false, lastAcknowledgedUs: figures?.lastAcknowledgedUs ?? null,
-      gapsOpen: figures?.gapsOpen ?? null, ...(running?.status() ?? { state: 'degraded', problems: ['the gateway is being started'] }),
+      gapsOpen: figures?.gapsOpen ?? null, ...(running?.status() ?? { state: 'degraded', problems: [absence() ?? 'the gateway is being started'] }),
     }
     send(response, figures?.keeping === true ? 200 : 503, 'application/json', `${JSON.stringify(body)}\n`)
   }

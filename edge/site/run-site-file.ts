@@ -54,6 +54,8 @@ export async function runSiteFile({ file, env, openLog, pollMs = 2_000, kinds, .
   let seen: string | undefined
   let log: OpenLog | undefined
   let site: RunningSite | undefined
+  /** Why there is none: its disk takes no writes. */
+  let noDisk: string | null = null
   let fail: (error: unknown) => void = () => {}
   const failed = new Promise<never>((_, reject) => { fail = reject })
   failed.catch(() => {})
@@ -64,9 +66,25 @@ export async function runSiteFile({ file, env, openLog, pollMs = 2_000, kinds, .
     await log?.close()
     log = openLog(plan.log)
     log.log.info({ site: plan.site, gateway: plan.gateway, version: run.version, sources: plan.sources.map(({ id }) => id) }, 'the gateway starts')
-    const started = await runSite({ ...run, plan, secret, log: log.log })
+    await open(plan, log.log)
+  }
+
+  async function open(plan: SitePlan, to: Logger): Promise<void> {
+    const started = await runSite({ ...run, plan, secret, log: to })
     site = started
+    noDisk = null
     started.ended.catch((error: unknown) => { if (site === started) fail(error) })
+  }
+
+  /** A buffer whose disk takes nothing is waited for: ending would say less, and mend nothing. */
+  async function patiently(begin: () => Promise<void>): Promise<void> {
+    try {
+      await begin()
+    } catch (error) {
+      if (!(error instanceof DomainError) || error.details['disk'] !== true) throw error
+      if (noDisk !== error.message) log?.log.error({ problem: error.message }, 'the gateway does not start: its disk takes no writes; it tries again')
+      noDisk = error.message
+    }
   }
 
   async function readFirst(): Promise<{ plan: SitePlan; good?: string; problem: string | null }> {
@@ -84,9 +102,9 @@ export async function runSiteFile({ file, env, openLog, pollMs = 2_000, kinds, .
 
   const first = await readFirst()
   let { plan } = first
-  await start(plan)
+  await patiently(() => start(plan))
   const health = createHealthKeeper({
-    site: () => site, plan: () => plan, version: run.version,
+    site: () => site, plan: () => plan, version: run.version, absence: () => noDisk,
     tell: (problem) => {
       site?.trouble('health', problem)
       if (problem === null) log?.log.info({ url: health.url() }, 'health and metrics are told')
@@ -115,7 +133,7 @@ export async function runSiteFile({ file, env, openLog, pollMs = 2_000, kinds, .
       await start(next)
     } catch (error) {
       log?.log.error({ err: error }, 'the gateway does not start with the new site file; it goes back to the former one')
-      await start(plan)
+      await patiently(() => start(plan))
       throw error
     }
   }
@@ -135,14 +153,18 @@ export async function runSiteFile({ file, env, openLog, pollMs = 2_000, kinds, .
       tell(null)
       await keepGood(text)
     } catch (error) {
-      if (!site) throw error
+      if (!site && noDisk === null) throw error
       tell(error instanceof Error ? error.message : String(error))
     }
   }
 
   let turn: Promise<void> = Promise.resolve()
   const inTurn = (force: boolean): Promise<void> => {
-    turn = turn.then(() => (stopping.signal.aborted ? undefined : follow(force)))
+    turn = turn.then(async () => {
+      if (stopping.signal.aborted) return
+      await follow(force)
+      if (noDisk !== null && log) await patiently(open.bind(null, plan, log.log))
+    })
     turn.catch(fail)
     return turn
   }

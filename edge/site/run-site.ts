@@ -1,13 +1,14 @@
 import { mkdirSync } from 'node:fs'
 import path from 'node:path'
 import type { Logger } from 'pino'
-import type { GatewayStatus } from '../../registry/domain/contract/gateway-report.ts'
+import type { GapCause, GatewayStatus } from '../../registry/domain/contract/gateway-report.ts'
 import { DomainError } from '../../registry/domain/errors.ts'
-import type { DurableBuffer } from '../buffer/buffer.ts'
+import type { DurableBuffer, QueuedBatch } from '../buffer/buffer.ts'
 import { openLmdbBuffer } from '../buffer/lmdb-buffer.ts'
 import { createGatewayClock, type ClockSources } from '../clock.ts'
 import type { ConnectorContext, ConnectorKind, SecretReader } from '../connectors/kind.ts'
 import { createCutter, defaultCutLimits, type CutLimits } from '../cutter.ts'
+import { createDiskWatch } from '../disk-watch.ts'
 import { createGapBook } from '../gap-book.ts'
 import { createLiveSource, type LiveSource } from '../live-source.ts'
 import { createOutlet } from '../outlet.ts'
@@ -74,6 +75,7 @@ interface Running {
 
 const TICK_MS = 1_000
 const CARE_EVERY_TICKS = 60
+const ALIVE_EVERY_TICKS = 10
 
 /** Opens the buffer and starts everything; what a former run left in the buffer ships first. */
 export async function runSite({ plan: first, secret, version, log, clocks = machineClocks, cut, uplink: tuning, reportEveryMs }: RunSiteOptions): Promise<RunningSite> {
@@ -88,16 +90,20 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
   const gaps = createGapBook(buffer)
   const limits = { ...defaultCutLimits, ...cut }
   const running = new Map<string, Running>()
+  let fail: (error: unknown) => void = () => {}
+  const broken = new Promise<never>((_, reject) => { fail = reject })
+  broken.catch(() => {})
   const troubles: Troubles = new Map()
   const notes = createNotes({ gaps, troubles, nowUs, log })
   const counts = { flagged: 0, duplicates: 0 }
   let lastAcknowledgedUs: number | null = null
   const all = new AbortController()
   const { signal } = all
+  const persist = createDiskWatch({ onChange: (problem) => { notes.disk(problem) } })
 
-  const recaller = createRecaller({ buffer, site, gateway, limits, nowUs, keepsRaw: plan.buffer.keepRaw !== null })
+  const recaller = createRecaller({ buffer, site, gateway, limits, nowUs, persist, keepsRaw: plan.buffer.keepRaw !== null })
   const cutter = createCutter({
-    buffer, site, gateway, limits, nowUs, gaps, recaller, order: plan.outage,
+    buffer, site, gateway, limits, nowUs, gaps, recaller, persist, order: plan.outage,
     sources: () => [...running.values()].map(({ source, presence }) => ({ id: source.id, mode: source.mode, silent: presence.allSilent(nowUs()) })),
     onFlagged: ({ flagged, duplicates }) => {
       counts.flagged += flagged
@@ -106,54 +112,72 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
   })
   const room = createRoomKeeper({ buffer, policy: plan.buffer.whenFull, gaps, inHand: (id) => cutter.inHand(id) })
   const uplinkStatus = () => uplink.status()
-  const status = statusOf({ buffer, room, clock, running: () => running.values(), troubles, uplink: uplinkStatus, counts, directory: plan.buffer.directory })
+  const status = statusOf({ buffer, clock, running: () => running.values(), troubles, uplink: uplinkStatus, counts, directory: plan.buffer.directory })
   const reporter = createReporter({
     site, gateway, version, buffer, gaps, recaller, clock, status, log,
     ...(reportEveryMs !== undefined && { everyMs: reportEveryMs }),
     onClock: (jump) => { notes.clock(jump) },
   })
   const uplink = createUplink({
-    buffer, site, gateway, log, beside: reporter, mqtt,
+    buffer, site, gateway, log, beside: reporter, mqtt, persist,
     ...(tuning && { tuning }), ...(plan.bandwidth !== null && { bytesPerSec: plan.bandwidth }),
     onAcknowledged: (batch, { status: outcome, code }) => {
       lastAcknowledgedUs = nowUs()
       if (outcome !== 'quarantined') return
-      const atUs = nowUs()
-      void buffer.write(gaps.note([{ cause: 'quarantined', fromUs: atUs, toUs: atUs, lost: batch.count, detail: `the platform set batch ${batch.epoch}/${batch.sequence} aside: ${code ?? 'no reason given'}` }]))
+      return gaps.note([{ cause: 'quarantined', ...spanOf(batch, nowUs()), lost: batch.count, detail: `the platform set batch ${batch.epoch}/${batch.sequence} aside: ${code ?? 'no reason given'}` }])
     },
+    onDamaged: (batch) => gaps.note([{ cause: 'damaged', ...spanOf(batch, nowUs()), lost: batch.count, detail: 'a batch could not be read back from the disk; check the disk' }]),
   })
 
   function start(sourcePlan: SourcePlan): void {
     const { id, kind, config, map, tags } = sourcePlan
     const directory = path.join(plan.buffer.directory, 'connectors', id)
-    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    makeFolder(directory, log)
     const source = createSource(kind, config, { id, map, tags, directory, secret, log: log.child({ source: id }), nowUs })
     const presence = createPresence(map, nowUs())
     const ending = new AbortController()
     const outlet = createOutlet({
-      buffer, source, limits, nowUs, signal: ending.signal, gaps, ...(source.waits !== true && { room }),
+      buffer, source, limits, nowUs, signal: ending.signal, gaps, persist, ...(source.waits !== true && { room }),
       onDelivered: (blocks) => { notes.presence(presence.seen(blocks, nowUs()), id) },
-      onDisk: (problem) => { notes.disk(problem) },
     })
     const doubting: Outlet = {
       ...outlet,
       deliver: (delivery) => outlet.deliver(clock.status().state === 'ok' ? delivery : { ...delivery, blocks: doubtTimes(delivery.blocks, source.time === 'device' ? delivery.gatewayTimed ?? [] : delivery.blocks) }),
     }
     const live = createLiveSource({ source, outlet: doubting, log, nowUs })
-    const done = live.run(ending.signal)
+    const done = (async () => {
+      // What it reads is normalised by its map, also after a restart: the map is there before the first reading.
+      await persist(() => buffer.keepDocument(tagMapDigest(map), map), ending.signal)
+      await live.run(ending.signal)
+    })().catch((error: unknown) => { if (!ending.signal.aborted) fail(error) })
     running.set(id, {
       plan: sourcePlan, source, live, presence,
       async stop() {
         ending.abort()
         await done
         running.delete(id)
+        await over(['source_silent'], nowUs(), id)
       },
     })
   }
 
+  /** Gaps that nobody watches any more. A disk that takes no writes must not keep anything from being stopped. */
+  async function over(causes: readonly GapCause[], toUs: number, source?: string): Promise<void> {
+    await gaps.closeAll(causes, toUs, source).catch((error: unknown) => { log.warn({ err: error }, 'the end of a gap could not be noted') })
+  }
+
+  /** What was between the former run and this one, a power cut for example, is a gap of every source that cannot tell it again. */
+  async function noteAbsence(): Promise<void> {
+    const lastUs = Math.max(buffer.stats().lastUs ?? 0, (buffer.record('facts', 'alive') as number | undefined) ?? 0)
+    if (lastUs === 0) return
+    await over(['source_silent', 'clock', 'disk'], lastUs)
+    if (lastUs < nowUs()) await buffer.write(gaps.note([{ cause: 'gateway_off', fromUs: lastUs, toUs: nowUs(), lost: null, detail: 'the gateway did not run' }])).catch((error: unknown) => { log.warn({ err: error }, 'the time without the gateway could not be noted') })
+  }
+  const alive = () => buffer.write([{ store: 'facts', key: 'alive', value: nowUs() }]).catch(() => {})
+
   async function startAll(): Promise<void> {
     try {
-      for (const { map } of plan.sources) await buffer.keepDocument(tagMapDigest(map), map)
+      await noteAbsence()
       for (const source of plan.sources) start(source)
     } catch (error) {
       await Promise.allSettled([...running.values()].map((source) => source.stop()))
@@ -167,13 +191,15 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
     const jump = clock.tick()
     if (jump) notes.clock(jump)
     for (const [id, { presence }] of running) notes.presence(presence.tick(nowUs()), id)
-    if (ticks++ % CARE_EVERY_TICKS === 0) void care(buffer, room, plan, nowUs(), log)
+    if (ticks % CARE_EVERY_TICKS === 0) void care(buffer, room, plan, nowUs(), log)
+    if (ticks % ALIVE_EVERY_TICKS === 0) void alive()
+    ticks++
   }
 
   await startAll()
   const timer = setInterval(tick, TICK_MS)
   const parts = [uplink.run(signal), cutter.run(signal), reporter.run(signal)]
-  const failed = Promise.race(parts.map((part) => part.then(() => new Promise<never>(() => {}))))
+  const failed = Promise.race([broken, ...parts.map((part) => part.then(() => new Promise<never>(() => {})))])
   const ended = (async () => {
     try {
       await Promise.race([failed, new Promise<void>((resolve) => { signal.addEventListener('abort', () => { resolve() }, { once: true }) })])
@@ -182,6 +208,7 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
       clearInterval(timer)
       await Promise.allSettled([...running.values()].map((source) => source.stop()))
       await Promise.allSettled(parts)
+      await alive()
       await buffer.close()
     }
   })()
@@ -204,7 +231,6 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
       const former = new Map(plan.sources.map((source) => [source.id, source]))
       const changed = next.sources.filter(({ id, digest }) => former.get(id)?.digest !== digest)
       const gone = plan.sources.filter(({ id }) => !next.sources.some((source) => source.id === id))
-      for (const { map } of changed) await buffer.keepDocument(tagMapDigest(map), map)
       await Promise.all([...changed, ...gone].map(async ({ id }) => running.get(id)?.stop()))
       plan = next
       for (const source of changed) start(source)
@@ -220,6 +246,18 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
 }
 
 const machineClocks: ClockSources = { systemUs: () => Date.now() * 1000, evenUs: () => performance.now() * 1000 }
+
+/** Source times of a batch, as far as they are known. */
+const spanOf = ({ fromUs, toUs }: QueuedBatch, atUs: number) => ({ fromUs: fromUs ?? atUs, toUs: toUs ?? atUs })
+
+/** Whoever needs it says so when it is not there; most do not. */
+function makeFolder(directory: string, log: Logger): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    log.warn({ err: error }, 'the folder of a connector could not be made')
+  }
+}
 
 /** A connector that cannot even be made (a secret is missing) is one that is down: it is tried again as others are. */
 function createSource(kind: ConnectorKind, config: unknown, context: ConnectorContext): Source {

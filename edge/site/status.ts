@@ -1,10 +1,9 @@
-import { statfsSync } from 'node:fs'
 import type { ConnectorStatus, GatewayStatus } from '../../registry/domain/contract/gateway-report.ts'
 import type { DurableBuffer } from '../buffer/buffer.ts'
 import type { GatewayClock } from '../clock.ts'
+import { diskFree } from '../disk-free.ts'
 import type { LiveSource } from '../live-source.ts'
 import type { Presence } from '../presence.ts'
-import type { RoomKeeper } from '../room-keeper.ts'
 import type { UplinkStatus } from '../uplink.ts'
 import type { SourcePlan } from './plan.ts'
 
@@ -13,7 +12,6 @@ export type Troubles = Map<string, string>
 
 export interface StatusInputs {
   readonly buffer: DurableBuffer
-  readonly room: RoomKeeper
   readonly clock: GatewayClock
   readonly running: () => Iterable<{ readonly plan: SourcePlan; readonly live: LiveSource; readonly presence: Presence }>
   readonly troubles: Troubles
@@ -27,7 +25,7 @@ const RATE_OVER_MS = 5_000
 const LOW_DISK_BYTES = 256 * 1024 * 1024
 const FULL_SHARE = 0.8
 
-export function statusOf({ buffer, room, clock, running, troubles, uplink, counts, directory }: StatusInputs): () => GatewayStatus {
+export function statusOf({ buffer, clock, running, troubles, uplink, counts, directory }: StatusInputs): () => GatewayStatus {
   let mark = { ms: performance.now(), in: buffer.stats().appendedRows, acknowledged: buffer.stats().acknowledgedRows }
   let rate = { inPerSec: 0, acknowledgedPerSec: 0 }
 
@@ -65,7 +63,7 @@ export function statusOf({ buffer, room, clock, running, troubles, uplink, count
       state: problems.length === 0 ? 'ok' : 'degraded', problems: problems.slice(0, 20).map((text) => text.slice(0, 500)),
       buffer: {
         rows: stats.rawRows + stats.batchRows, bytes: stats.rawBytes + stats.batchBytes, capBytes: stats.capBytes, archiveBytes: stats.archiveBytes,
-        oldestUs: stats.oldestUs, diskFreeBytes: free, lostRows: room.lostRows(),
+        oldestUs: stats.oldestUs, diskFreeBytes: free, lostRows: stats.lostRows,
       },
       rate, clock: clock.status(), connectors,
       counters: {
@@ -73,15 +71,5 @@ export function statusOf({ buffer, room, clock, running, troubles, uplink, count
         batches_sent: link.sent, batches_resent: link.resent, connections: link.connections,
       },
     }
-  }
-}
-
-/** Bytes free on the disk of a folder; null where that cannot be asked. */
-export function diskFree(directory: string): number | null {
-  try {
-    const { bavail, bsize } = statfsSync(directory)
-    return bavail * bsize
-  } catch {
-    return null
   }
 }

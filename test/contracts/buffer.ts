@@ -54,7 +54,7 @@ export function bufferContract(name: string, make: (options?: { capBytes?: numbe
       assert.equal(again.nextSequence, 2)
       const [batch] = again.listBatches(0, 10)
       assert.ok(batch)
-      assert.deepEqual({ ...batch, key: 0 }, { key: 0, epoch, sequence: 1, kind: 'readings', count: 2, byteLength: 1 })
+      assert.deepEqual({ ...batch, key: 0 }, { key: 0, epoch, sequence: 1, kind: 'readings', count: 2, byteLength: 1, fromUs: 0, toUs: 0 })
       assert.equal(Buffer.from(again.batchBytes(batch.key) ?? []).toString(), 'A')
       await again.removeBatches([batch.key])
       await again.removeBatches([batch.key])

@@ -26,9 +26,16 @@ export interface EdgeHealth {
   readonly counters: Readonly<Record<string, number>>
 }
 
-/** Starts `edge run` (or the like) and waits until it says that it is ready; rejects with its output when it ends before. */
-export async function startEdge(args: readonly string[], env: NodeJS.ProcessEnv, cwd?: string): Promise<EdgeProcess> {
-  const child = spawn(process.execPath, args, { env: { PATH: process.env['PATH'], ...env }, stdio: ['ignore', 'pipe', 'pipe', 'ipc'], ...(cwd !== undefined && { cwd }) })
+/** While no gateway runs. */
+const nothingToTell: EdgeHealth = { state: 'degraded', gateway: '', connected: false, problems: [], buffer: { rows: 0, lostRows: 0 }, connectors: [], counters: {} }
+
+/**
+ * Starts `edge run` (or the like) and waits until it says that it is ready; rejects with its output when it ends before.
+ * @param through a command that runs it, in another namespace for one
+ */
+export async function startEdge(args: readonly string[], env: NodeJS.ProcessEnv, cwd?: string, through: readonly string[] = []): Promise<EdgeProcess> {
+  const [program = '', ...words] = [...through, process.execPath, ...args]
+  const child = spawn(program, words, { env: { PATH: process.env['PATH'], ...env }, stdio: ['ignore', 'pipe', 'pipe', 'ipc'], ...(cwd !== undefined && { cwd }) })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => { output += chunk.toString() })
   const ended = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>
@@ -41,8 +48,9 @@ export async function startEdge(args: readonly string[], env: NodeJS.ProcessEnv,
   const edge: EdgeProcess = {
     child, url, output: () => output,
     async health() {
-      const response = await fetch(`${url}/healthz`)
-      return { status: response.status, body: await response.json() as EdgeHealth }
+      // A gateway that is just ending answers no more; its output says more than that.
+      const response = await fetch(`${url}/healthz`).catch((error: unknown) => Promise.race([gone, new Promise<never>((_, reject) => { setTimeout(() => { reject(new Error('its health does not answer', { cause: error })) }, 1_000) })]))
+      return { status: response.status, body: { ...nothingToTell, ...await response.json() as Partial<EdgeHealth> } }
     },
     metrics: async () => (await fetch(`${url}/metrics`)).text(),
     async until(what) {

@@ -6,9 +6,9 @@ import { CONTRACT_VERSION, microsSchema, sha256Schema, slugSchema, tagKeySchema 
  * `wan`: no connection to the platform (what was measured meanwhile comes later, as long as the buffer holds it) ·
  * `source_silent`: the machine's side said nothing · `buffer_full`: not taken, dropped or thinned out for want of room ·
  * `quarantined`: the platform set it aside · `clock`: the gateway's clock jumped or was not to be trusted ·
- * `damaged`: the buffer's file was damaged · `disk`: the disk was full or read-only.
+ * `damaged`: the buffer's file was damaged · `disk`: the disk was full or read-only · `gateway_off`: the gateway did not run.
  */
-export const gapCauseSchema = z.enum(['wan', 'source_silent', 'buffer_full', 'quarantined', 'clock', 'damaged', 'disk'])
+export const gapCauseSchema = z.enum(['wan', 'source_silent', 'buffer_full', 'quarantined', 'clock', 'damaged', 'disk', 'gateway_off'])
 export type GapCause = z.infer<typeof gapCauseSchema>
 
 /** One entry of the gap ledger. The same id again with a higher revision is the same gap, further on. */

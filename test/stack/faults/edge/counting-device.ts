@@ -35,7 +35,11 @@ site: ${site}
 gateway: gw-1
 health: { listen: "127.0.0.1:0" }
 sources:
-  - id: plc-1
+${modbusSource({ asset, tags, port })}`
+}
+
+export function modbusSource({ asset, tags, port }: { asset: string; tags: number; port: number }): string {
+  return `  - id: plc-1
     type: modbus-tcp
     host: 127.0.0.1
     port: ${port}

@@ -46,6 +46,8 @@ export interface BoxOptions {
   readonly options?: FaultOptions
   /** Where it lies; a folder of its own unless told. */
   readonly directory?: string
+  /** A command that runs it, in another namespace for one. */
+  readonly through?: readonly string[]
 }
 
 /** Reconnects, resends, cuts and reports sooner than a plant would want it. */
@@ -54,7 +56,7 @@ export const quick: FaultOptions = {
   uplink: { acknowledgementTimeoutMs: 1_500, reconnectFirstMs: 50, reconnectMaxMs: 500, connectTimeoutMs: 2_000, keepaliveSeconds: 2 },
 }
 
-export function openBox({ program, mqtt, options = quick, directory = mkdtempSync(path.join(os.tmpdir(), 'twinward-box-')) }: BoxOptions): Box {
+export function openBox({ program, mqtt, options = quick, directory = mkdtempSync(path.join(os.tmpdir(), 'twinward-box-')), through = [] }: BoxOptions): Box {
   const file = path.join(directory, 'site.yaml')
   const started: EdgeProcess[] = []
   const { url, username = '', password = '' } = mqtt
@@ -67,7 +69,7 @@ export function openBox({ program, mqtt, options = quick, directory = mkdtempSyn
       renameSync(`${file}.new`, file)
     },
     async start(env = {}) {
-      const edge = await startEdge([...program, file], { ...settings, ...env })
+      const edge = await startEdge([...program, file], { ...settings, ...env }, undefined, through)
       started.push(edge)
       return edge
     },
@@ -99,8 +101,9 @@ export interface CountingSite {
   readonly stepUs: number
   readonly rounds: number
   readonly block?: number
-  /** Keys of the site file beside those. */
+  /** Keys of the site file beside those; other sources. */
   readonly more?: string
+  readonly sources?: string
 }
 
 /** As the counting source has it, unless told. */
@@ -110,7 +113,7 @@ export const scalarTag = (asset: string, i: number) => `${asset}/n${i}`
 export const waveTag = (asset: string, i: number) => `${asset}/w${i}`
 
 /** A site file with one counting source. */
-export function countingSite({ site, gateway, asset, tags, waveforms = 0, startUs, stepUs, rounds, block = 1, more = '' }: CountingSite): string {
+export function countingSite({ site, gateway, asset, tags, waveforms = 0, startUs, stepUs, rounds, block = 1, more = '', sources = '' }: CountingSite): string {
   return `version: 1
 site: ${site}
 gateway: ${gateway}
@@ -126,7 +129,7 @@ sources:
     tags:
 ${Array.from({ length: tags }, (_, i) => `      - { tag: ${scalarTag(asset, i)}, address: n${i}, unit: "1" }`).join('\n')}
 ${Array.from({ length: waveforms }, (_, i) => `      - { tag: ${waveTag(asset, i)}, address: w${i}, kind: waveform, unit: "1" }`).join('\n')}
-`
+${sources}`
 }
 
 /** What the counting source of that file has given when it has come to its end. */

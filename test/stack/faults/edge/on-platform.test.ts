@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { SourceAccount } from '../../../helpers/accounts.ts'
+import type { Balance, SourceAccount } from '../../../helpers/accounts.ts'
 import { startBroker, type TestBroker } from '../../../helpers/broker.ts'
 import type { EdgeProcess } from '../../../helpers/edge-process.ts'
-import { startDevice, type TestDevice } from '../../../helpers/modbus.ts'
+import { startDevice } from '../../../helpers/modbus.ts'
 import { startTestPlatform, type TestPlatform } from '../../../helpers/platform.ts'
 import { seeded } from '../../../helpers/random.ts'
 import { startTcpProxy } from '../../../helpers/tcp-proxy.ts'
@@ -64,8 +64,7 @@ describe(`faults between a running gateway and the platform (seed ${seed})`, () 
         const box = open({ mqtt: broker() })
         box.write(countingSite(site))
         for (let i = 0; i < KILLS[name]; i++) await box.liveAndDie(random(4) === 0 ? 'birth' : 'ready', random(500))
-        const { named, untaken } = await assertSettled(on, name, await finish(box, await box.start(), site))
-        assert.deepEqual([named, untaken], [0, 0])
+        assertAllStored(await assertSettled(on, name, await finish(box, await box.start(), site)))
       })
     }
 
@@ -88,8 +87,11 @@ describe(`faults between a running gateway and the platform (seed ${seed})`, () 
         counter.rest()
         await edge.until(({ buffer }) => buffer.rows === 0)
         const sources = counter.accounts(ASSET, TAGS, untaken)
-        const { stored, untaken: lost } = await assertSettled(on, name, sources)
+        const { given, stored, untaken: lost } = await assertSettled(on, name, sources)
         assert.ok(stored > 100 * TAGS && lost <= KILLS[name] * TAGS)
+        assert.equal(given, stored + lost, 'beyond what a dying process had asked for, something is missing')
+        const off = await on.sql("select from gap_entry where site_id = $1 and cause = 'gateway_off' and to_at is not null", [name])
+        assert.ok(off.length > 0, 'the ledger says that the gateway was off')
         t.diagnostic(`${stored} stored, ${lost} asked for by a dying process`)
       })
     }
@@ -116,8 +118,7 @@ describe(`faults between a running gateway and the platform (seed ${seed})`, () 
         await sleep(random(500))
         proxy.thaw()
       }
-      const { named } = await assertSettled(on, 'cut', await finish(box, edge, site))
-      assert.equal(named, 0)
+      assertAllStored(await assertSettled(on, 'cut', await finish(box, edge, site)))
       const gaps = await on.sql<{ open: boolean; lost: number }>("select to_at is null as open, lost::float8 as lost from gap_entry where site_id = 'cut' and cause = 'wan'")
       assert.ok(gaps.length >= 3 && gaps.every(({ open: going, lost }) => !going && lost === 0), JSON.stringify(gaps))
     })
@@ -132,7 +133,7 @@ describe(`faults between a running gateway and the platform (seed ${seed})`, () 
       box.write(countingSite(site))
       const edge = await box.start()
       await edge.until(({ counters }) => (counters['acknowledged'] ?? 0) > 3_000)
-      await assertSettled(on, 'mixed', await finish(box, edge, site))
+      assertAllStored(await assertSettled(on, 'mixed', await finish(box, edge, site)))
       assert.ok(mixer.counts.sent > mixer.counts.came * 1.5)
     })
   })
@@ -151,6 +152,12 @@ describe(`faults between a running gateway and the platform (seed ${seed})`, () 
       await on.platform.stack.whenRunning('mqtt')
       if (i % 2 === 1) await on.platform.stack.restartPart('mqtt', { wipe: true })
     }
-    await assertSettled(on, 'broker', await finish(box, edge, site))
+    assertAllStored(await assertSettled(on, 'broker', await finish(box, edge, site)))
   })
 })
+
+/** Nothing of this was to be lost, named or not. */
+function assertAllStored({ given, stored }: Balance): void {
+  assert.ok(given > 0)
+  assert.equal(stored, given)
+}

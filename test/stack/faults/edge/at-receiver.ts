@@ -1,0 +1,54 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { MqttConnection } from '../../../../infra/config.ts'
+import { laneOf } from '../../../../registry/domain/contract/batch.ts'
+import { assertBalanced, balance, runsOf, type Balance, type LedgerEntry, type SourceAccount, type StoredRun } from '../../../helpers/accounts.ts'
+import { startReceiver, type Receiver } from '../../../helpers/receiver.ts'
+import { startReportDesk, type ReportDesk } from '../../../helpers/report-desk.ts'
+
+/** Stands in for the platform where it would take too long: keeps what it acknowledged, and the ledger it was told. */
+export interface StandIn {
+  readonly receiver: Receiver
+  readonly desk: ReportDesk
+  ledger(): LedgerEntry[]
+  /** Waits until the accounts balance, then asserts it. */
+  settled(sources: readonly SourceAccount[], limitMs?: number): Promise<Balance>
+  close(): Promise<void>
+}
+
+export async function standIn(mqtt: MqttConnection, site: string, gateway = 'gw-1'): Promise<StandIn> {
+  const [receiver, desk] = await Promise.all([startReceiver(mqtt, site, gateway), startReportDesk(mqtt, site, gateway)])
+  const ledger = () => [...desk.gaps.values()].map(({ cause, tag, fromUs, toUs, lost }) => ({ cause, tag, fromUs, toUs, lost }))
+  return {
+    receiver, desk, ledger,
+    async settled(sources, limitMs = 30_000) {
+      for (const endMs = performance.now() + limitMs; performance.now() < endMs; await sleep(200)) {
+        if (balance({ sources, stored: storedAt(receiver), ledger: ledger() }).problems.length === 0) break
+      }
+      return assertBalanced({ sources, stored: storedAt(receiver), ledger: ledger() })
+    },
+    async close() { await Promise.all([receiver.close(), desk.close()]) },
+  }
+}
+
+/** As the platform takes batches in: epoch after epoch, in the order of their numbers. */
+function storedAt({ batches }: Receiver): StoredRun[] {
+  const epochs = [...new Set([...batches.values()].map(({ batch }) => batch.header.epoch))]
+  const order = [...batches.values()].map(({ batch }) => batch).sort((a, b) => epochs.indexOf(a.header.epoch) - epochs.indexOf(b.header.epoch) || a.header.sequence - b.header.sequence)
+  const numbers = new Map<string, number[]>()
+  const add = (tag: string, lane: string, raw: number) => {
+    if (Number.isNaN(raw)) return
+    const key = `${lane} ${tag}`
+    const there = numbers.get(key)
+    if (there) there.push(raw)
+    else numbers.set(key, [raw])
+  }
+  for (const batch of order) {
+    const lane = laneOf(batch.header.mode)
+    if (batch.kind === 'waveforms') for (const { tag, samples } of batch.rows) add(tag, lane, samples[0] ?? NaN)
+    else for (let i = 0; i < batch.columns.tag.length; i++) add(batch.columns.tags[batch.columns.tag[i] ?? -1] ?? '', lane, batch.columns.raw[i] ?? NaN)
+  }
+  return [...numbers].flatMap(([key, raws]) => {
+    const [lane = '', tag = ''] = key.split(' ')
+    return runsOf(raws).map((run) => ({ ...run, tag, lane }))
+  })
+}
