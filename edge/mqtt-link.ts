@@ -59,6 +59,8 @@ export async function openLink(options: LinkOptions): Promise<MqttLink> {
   return {
     closed,
     publish(to, payload) {
+      // MQTT.js throws once it has ended, which may be before whoever publishes has heard of it.
+      if (!client.connected || client.disconnecting) return
       // The callback's error is a lost connection, which `closed` tells.
       client.publish(to, Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength), { qos: 1 }, () => {})
     },

@@ -3,7 +3,8 @@ import type { Database } from 'lmdb'
 import { DomainError, refuse } from '../../registry/domain/errors.ts'
 import { createBell } from '../bell.ts'
 import type { DurableBuffer, NewRawEntry, RawEntry, RecordStore, Records } from './buffer.ts'
-import { openLmdbStore, startEpoch, type EntryHead, type Meta } from './lmdb-store.ts'
+import { startEpoch, type EntryHead, type Meta } from './lmdb-store.ts'
+import { openMended } from './mend.ts'
 
 export interface LmdbBufferOptions {
   /** Folder of the buffer; made when missing. */
@@ -20,7 +21,7 @@ const PRUNED_AT_ONCE = 256
 
 /** The buffer on LMDB. Its cost does not grow with its depth. */
 export async function openLmdbBuffer({ directory, capBytes = DEFAULT_CAP, archiveBytes = 0 }: LmdbBufferOptions): Promise<DurableBuffer> {
-  const store = openLmdbStore(directory)
+  const { store, life } = openMended(directory)
   const { raw, waiting, archive, heads, positions, documents } = store
   const arrived = createBell()
   const queued = createBell()
@@ -304,7 +305,10 @@ export async function openLmdbBuffer({ directory, capBytes = DEFAULT_CAP, archiv
       return { ...counts, capBytes, oldestUs: oldest?.value[4] ?? null }
     },
 
-    close: () => store.close(),
+    async close() {
+      await store.close()
+      life.end()
+    },
   }
   return buffer
 }

@@ -39,8 +39,9 @@ export type BatchHead = Omit<QueuedBatch, 'key' | 'fromUs' | 'toUs'> & Partial<P
 /** What is known of a raw entry without reading it. */
 export type EntryHead = [rows: number, bytes: number, crc32: number, mode: Mode, gatewayUs: number, fromUs: number, toUs: number, thinned: 0 | 1]
 
-export interface LmdbStore {
-  readonly meta: Meta
+/** What the file holds, by name; `facts` is the store's own. */
+export interface Tables {
+  readonly facts: Database<unknown, string>
   /** Bytes of every raw entry, waiting or archived. */
   readonly raw: Database<Buffer, number>
   readonly waiting: Database<EntryHead, number>
@@ -50,6 +51,10 @@ export interface LmdbStore {
   readonly positions: Database<unknown, string>
   readonly documents: Database<unknown, string>
   readonly records: Database<unknown, [RecordStore, string]>
+}
+
+export interface LmdbStore extends Omit<Tables, 'facts'> {
+  readonly meta: Meta
   /**
    * Applies a change to the stores and to `meta` in a transaction; resolves when it is on disk. One that `frees` may have
    * the reserve when the disk is full.
@@ -66,7 +71,7 @@ interface Change {
 }
 
 const PAGE = 4096
-const META = 'meta'
+export const META = 'meta'
 const OWNER = 'owner'
 
 /**
@@ -75,11 +80,10 @@ const OWNER = 'owner'
  * a person.
  */
 export function openLmdbStore(directory: string): LmdbStore {
-  const file = path.join(directory, 'buffer.mdb')
+  const file = bufferFile(directory)
   const root = openRoot(file)
-  const json = { encoding: 'json' } as const
-  const binary = { encoding: 'binary' } as const
-  const facts: Database<unknown, string> = root.openDB('facts', json)
+  const tables = tablesOf(root)
+  const { facts } = tables
   const owner = randomBytes(8).toString('hex')
   const reserve = createReserve(directory, facts.get(META) !== undefined)
   let meta = takeOver(root, facts, owner, bufferFingerprint(file), directory, reserve)
@@ -152,14 +156,7 @@ export function openLmdbStore(directory: string): LmdbStore {
 
   return {
     get meta() { return meta },
-    raw: root.openDB('raw', binary),
-    waiting: root.openDB('waiting', json),
-    archive: root.openDB('archive', json),
-    heads: root.openDB('batch-heads', json),
-    batchBytes: root.openDB('batch-bytes', binary),
-    positions: root.openDB('positions', json),
-    documents: root.openDB('documents', json),
-    records: root.openDB('records', json),
+    ...tables,
     change: (apply, frees) => new Promise((resolve, reject) => {
       if (queue.length === 0) setImmediate(commit)
       queue.push({ frees: frees !== undefined, apply, resolve, reject })
@@ -171,23 +168,37 @@ export function openLmdbStore(directory: string): LmdbStore {
   }
 }
 
-function openRoot(file: string): RootDatabase {
+export const bufferFile = (directory: string): string => path.join(directory, 'buffer.mdb')
+
+export function tablesOf(root: RootDatabase): Tables {
+  const json = { encoding: 'json' } as const
+  const binary = { encoding: 'binary' } as const
+  return {
+    facts: root.openDB('facts', json), raw: root.openDB('raw', binary), waiting: root.openDB('waiting', json), archive: root.openDB('archive', json), heads: root.openDB('batch-heads', json),
+    batchBytes: root.openDB('batch-bytes', binary), positions: root.openDB('positions', json), documents: root.openDB('documents', json), records: root.openDB('records', json),
+  }
+}
+
+export function openRoot(file: string): RootDatabase {
   try {
     makeFolder(path.dirname(file))
     // overlappingSync would resolve a write before it is on disk; a gateway's power is cut without warning.
     return open({ path: file, noSubdir: true, maxDbs: 12, overlappingSync: false })
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    return refuse('unavailable', `the buffer ${file} cannot be opened (${reason}); check the folder's rights, free space and disk`, { disk: DISK.test(reason) })
+    return refuse('unavailable', `the buffer ${file} cannot be opened (${reason}); check the folder's rights, free space and disk`, { disk: DISK.test(reason), damaged: DAMAGED.test(reason) })
   }
 }
 
 /** Asked for parents too, Node calls a read-only disk a folder that is not there. */
-function makeFolder(directory: string): void {
+export function makeFolder(directory: string): void {
   if (existsSync(directory)) return
   if (existsSync(path.dirname(directory))) mkdirSync(directory)
   else mkdirSync(directory, { recursive: true })
 }
+
+/** As LMDB words it; and what it gives is no JSON any more. */
+const DAMAGED = /MDB_(INVALID|CORRUPTED|PAGE_NOTFOUND|PANIC|VERSION_MISMATCH)|not an LMDB file|wrong type|page not found|JSON/i
 
 const DISK = /ENOSPC|EROFS|EIO|read-only|EDQUOT|No space left|Read-only file system|Input\/output error|MDB_MAP_FULL|quota/i
 
@@ -224,7 +235,7 @@ function takeOver(root: RootDatabase, facts: Database<unknown, string>, owner: s
   }
 }
 
-function newMeta(fingerprint: string): Meta {
+export function newMeta(fingerprint: string): Meta {
   const meta: Meta = {
     format: 2, fingerprint, epoch: '', nextSequence: 1, state: null, lastRawId: 0, lastBatchKey: 0,
     rawEntries: 0, rawRows: 0, rawBytes: 0, batches: 0, batchRows: 0, batchBytes: 0, archiveEntries: 0, archiveBytes: 0,

@@ -5,6 +5,7 @@ import type { GapCause, GatewayStatus } from '../../registry/domain/contract/gat
 import { DomainError } from '../../registry/domain/errors.ts'
 import type { DurableBuffer, QueuedBatch } from '../buffer/buffer.ts'
 import { openLmdbBuffer } from '../buffer/lmdb-buffer.ts'
+import type { DamageLoss } from '../buffer/salvage.ts'
 import { createGatewayClock, type ClockSources } from '../clock.ts'
 import type { ConnectorContext, ConnectorKind, SecretReader } from '../connectors/kind.ts'
 import { createCutter, defaultCutLimits, type CutLimits } from '../cutter.ts'
@@ -173,10 +174,22 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
     await over(['source_silent', 'clock', 'disk'], lastUs)
     if (lastUs < nowUs()) await buffer.write(gaps.note([{ cause: 'gateway_off', fromUs: lastUs, toUs: nowUs(), lost: null, detail: 'the gateway did not run' }])).catch((error: unknown) => { log.warn({ err: error }, 'the time without the gateway could not be noted') })
   }
+  /** What a damaged file no longer gave when it was opened is told like every loss, and for as long as this run lasts. */
+  async function noteDamage(): Promise<void> {
+    const damage = buffer.record('facts', 'damage') as readonly DamageLoss[] | undefined
+    if (!damage) return
+    const rows = damage.some(({ lost }) => lost === null) ? 'an unknown number of' : damage.reduce((sum, { lost }) => sum + (lost ?? 0), 0)
+    const told = `the file of the buffer was damaged and has been set aside; ${rows} readings of it are lost. Check the disk of ${plan.buffer.directory}`
+    log.error({ damage }, told)
+    troubles.set('damage', told)
+    const noted = gaps.note(damage.map((loss) => ({ cause: 'damaged', ...loss })))
+    await persist(() => buffer.write(() => [...(typeof noted === 'function' ? noted() : noted), { store: 'facts', key: 'damage', value: undefined }]), signal)
+  }
   const alive = () => buffer.write([{ store: 'facts', key: 'alive', value: nowUs() }]).catch(() => {})
 
   async function startAll(): Promise<void> {
     try {
+      await noteDamage()
       await noteAbsence()
       for (const source of plan.sources) start(source)
     } catch (error) {

@@ -7,6 +7,7 @@ import { pino } from 'pino'
 import { openLmdbBuffer } from '../../../edge/buffer/lmdb-buffer.ts'
 import type { CutLimits } from '../../../edge/cutter.ts'
 import { createGateway } from '../../../edge/gateway.ts'
+import { openLink } from '../../../edge/mqtt-link.ts'
 import type { UplinkTuning } from '../../../edge/uplink.ts'
 import { hasMosquitto, startBroker, type TestBroker } from '../../helpers/broker.ts'
 import { countingSource } from '../../helpers/counting-source.ts'
@@ -147,4 +148,17 @@ test('stopped and started again, it goes on in the same epoch; run again after t
   const arrivals = receiver.arrivals.length
   await run()
   assert.equal(receiver.arrivals.length, arrivals)
+}))
+
+test('what is handed to a connection that has ended is dropped, not thrown: the buffer still has it', () => using(undefined, async ({ broker }) => {
+  const open = (clientId: string) => openLink({ address: broker.connection, clientId, hear: { [`hear/${clientId}`]: () => {} }, connectTimeoutMs: 2_000, keepaliveSeconds: 5, signal: new AbortController().signal })
+  const ended = await open('ended')
+  await ended.end()
+  ended.publish('anywhere', Buffer.from('late'))
+  const cut = await open('cut')
+  await broker.crash()
+  cut.publish('anywhere', Buffer.from('late'))
+  await cut.closed
+  cut.publish('anywhere', Buffer.from('later'))
+  await broker.restart()
 }))

@@ -15,28 +15,31 @@ export interface StandIn {
   close(): Promise<void>
 }
 
-export async function standIn(mqtt: MqttConnection, site: string, gateway = 'gw-1'): Promise<StandIn> {
+/** @param repeats a reading that comes again in another batch is ignored, as the platform does, instead of counted as a duplicate */
+export async function standIn(mqtt: MqttConnection, site: string, { gateway = 'gw-1', repeats = false } = {}): Promise<StandIn> {
   const [receiver, desk] = await Promise.all([startReceiver(mqtt, site, gateway), startReportDesk(mqtt, site, gateway)])
   const ledger = () => [...desk.gaps.values()].map(({ cause, tag, fromUs, toUs, lost }) => ({ cause, tag, fromUs, toUs, lost }))
   return {
     receiver, desk, ledger,
     async settled(sources, limitMs = 30_000) {
       for (const endMs = performance.now() + limitMs; performance.now() < endMs; await sleep(200)) {
-        if (balance({ sources, stored: storedAt(receiver), ledger: ledger() }).problems.length === 0) break
+        if (balance({ sources, stored: storedAt(receiver, repeats), ledger: ledger() }).problems.length === 0) break
       }
-      return assertBalanced({ sources, stored: storedAt(receiver), ledger: ledger() })
+      return assertBalanced({ sources, stored: storedAt(receiver, repeats), ledger: ledger() })
     },
     async close() { await Promise.all([receiver.close(), desk.close()]) },
   }
 }
 
 /** As the platform takes batches in: epoch after epoch, in the order of their numbers. */
-function storedAt({ batches }: Receiver): StoredRun[] {
+function storedAt({ batches }: Receiver, repeats: boolean): StoredRun[] {
   const epochs = [...new Set([...batches.values()].map(({ batch }) => batch.header.epoch))]
   const order = [...batches.values()].map(({ batch }) => batch).sort((a, b) => epochs.indexOf(a.header.epoch) - epochs.indexOf(b.header.epoch) || a.header.sequence - b.header.sequence)
   const numbers = new Map<string, number[]>()
+  const known = new Set<string>()
   const add = (tag: string, lane: string, raw: number) => {
-    if (Number.isNaN(raw)) return
+    if (Number.isNaN(raw) || (repeats && known.has(`${tag} ${raw}`))) return
+    if (repeats) known.add(`${tag} ${raw}`)
     const key = `${lane} ${tag}`
     const there = numbers.get(key)
     if (there) there.push(raw)
