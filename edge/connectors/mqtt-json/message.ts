@@ -4,7 +4,7 @@ import type { RawReading } from '../blocks.ts'
 import type { MessageShape } from './config.ts'
 import { findAll, findBeside, MOST_FOUND, type Found } from './path.ts'
 import type { Route, TopicPlan } from './routes.ts'
-import { inMicros } from './time.ts'
+import { inMicros, LAST_US } from './time.ts'
 import { readQuality, readSamples, readValue } from './value.ts'
 
 /** What one message says of the mapped addresses. `timed`: by a time of its own. */
@@ -97,17 +97,18 @@ function takeWaveform({ waveforms, refused }: Said, { address }: Route, found: F
   const told = shape.quality ? readQuality(findBeside(found, shape.quality.at), shape.quality) : 0
   // Without a time of its own it arrived when its last sample had been taken.
   const startUs = timed && shape.timestampOf === 'first' ? us : Math.round(us - (samples.length - 1) * intervalUs)
+  if (startUs <= 0 || startUs + samples.length * intervalUs > LAST_US) throw new Error('its samples lie outside the years 1970 to 2255')
   for (let at = 0; at < samples.length; at += PART) {
     waveforms.push({ address, startUs: Math.round(startUs + at * intervalUs), intervalUs, timed, quality: worse(told, doubt), samples: samples.subarray(at, at + PART) })
   }
 }
 
-const LONGEST_INTERVAL_US = 86_400e6
+const LONGEST_INTERVAL_US = 3_600e6
 
 function intervalOf(found: Found, { sampleRateHz, interval }: MessageShape): number {
   const rate = typeof sampleRateHz === 'object' ? numberOf(findBeside(found, sampleRateHz)) : sampleRateHz
   const us = rate !== undefined ? 1e6 / rate : interval ? inMicros(numberOf(findBeside(found, interval.at)), interval.is) : NaN
-  if (!(us > 0 && us <= LONGEST_INTERVAL_US)) throw new Error('its sample rate or interval is missing, or no number above 0')
+  if (!(us > 0 && us <= LONGEST_INTERVAL_US)) throw new Error('its sample rate or interval is missing, not above 0, or more than an hour')
   return us
 }
 

@@ -53,7 +53,7 @@ export function createMqttJsonSource(config: MqttJsonConfig, context: ConnectorC
         recent: [], heardUs: null, loose: false, ...before,
         filters: routes.filters, clientId: config.clientId ?? before?.clientId ?? `twinward-${randomBytes(6).toString('hex')}`,
       }
-      const redeliveries = createRedeliveries(state.recent)
+      const redeliveries = createRedeliveries(state.recent, nowMs)
       let session: Session | null = null
       try {
         session = await openSession({
@@ -68,11 +68,10 @@ export function createMqttJsonSource(config: MqttJsonConfig, context: ConnectorC
             const { readings, waveforms } = reader.read(fresh)
             if (readings.length + waveforms.length === 0) return
             const heardUs = nowUs()
-            state = { ...state, heardUs, recent: redeliveries.with(fresh), loose: state.loose || fresh.some(({ packetId, retained }) => packetId === undefined && !retained) }
+            state = { ...state, heardUs, recent: redeliveries.note(fresh), loose: state.loose || fresh.some(({ packetId, retained }) => packetId === undefined && !retained) }
             const completeThroughUs = progress.throughUs(heardUs, nowMs())
             const blocks: Block[] = [...inBlocks(readings), ...waveforms.map((row) => ({ kind: 'waveforms' as const, rows: [row] }))]
             await outlet.deliver({ blocks, position: { key, value: state }, ...(completeThroughUs !== undefined && { completeThroughUs }) })
-            redeliveries.keep(state.recent)
           },
         }, context)
         counters.connections++

@@ -5,7 +5,8 @@ type TimeShape = NonNullable<MessageShape['time']>
 
 const PER_UNIT_US = { s: 1e6, ms: 1e3, us: 1, ns: 1e-3 } as const
 export type EpochUnit = keyof typeof PER_UNIT_US
-const LAST_US = 2 ** 53
+/** The last moment that microseconds hold exactly. */
+export const LAST_US = 2 ** 53
 
 export const inMicros = (value: number, unit: EpochUnit): number => value * PER_UNIT_US[unit]
 
@@ -15,6 +16,7 @@ export function createInstantReader({ is, zone }: TimeShape): (value: unknown) =
   return (value) => {
     if (value === undefined || value === null || value === '') return null
     const us = read(value)
+    if (us > LAST_US) throw new Error(`the time ${show(value)} is beyond the year 2255`)
     // Zero is what a device sends whose clock has never been set.
     return us <= 0 ? null : us
   }
@@ -36,7 +38,7 @@ function epochReader(unit: EpochUnit): (value: unknown) => number {
   return (value) => {
     const number = typeof value === 'number' ? value : typeof value === 'string' && /^\d{1,25}(\.\d{1,25})?$/.test(value) ? Number(value) : NaN
     const us = Math.round(inMicros(number, unit))
-    if (!Number.isFinite(us) || us > LAST_US) throw new Error(`the time ${show(value)} is no count of ${unit} since 1970`)
+    if (!Number.isFinite(us)) throw new Error(`the time ${show(value)} is no count of ${unit} since 1970`)
     return us
   }
 }

@@ -11,8 +11,11 @@ export interface Track {
   waveform(row: RawWaveform, timed: boolean): RawWaveform | null
 }
 
+const MOMENT_US = 1e6
+
 export function createTrack(counters: { repeats: number }): Track {
   const last = new Map<string, { us: number; raw: number; quality: number }>()
+  const stampedUs = new Map<string, number>()
 
   function isRepeat(address: string, us: number, raw: number, quality: number): boolean {
     const before = last.get(address)
@@ -26,8 +29,10 @@ export function createTrack(counters: { repeats: number }): Track {
     reading(reading, timed) {
       const { address, sourceUs, raw, quality } = reading
       if (timed) return isRepeat(address, sourceUs, raw, quality) ? null : reading
-      const us = Math.max(sourceUs, (last.get(address)?.us ?? -Infinity) + 1)
-      last.set(address, { us, raw, quality })
+      const beforeUs = stampedUs.get(address) ?? -Infinity
+      // A clock that was set back is another matter.
+      const us = sourceUs <= beforeUs && beforeUs - sourceUs < MOMENT_US ? beforeUs + 1 : sourceUs
+      stampedUs.set(address, us)
       return us === sourceUs ? reading : { ...reading, sourceUs: us }
     },
     waveform: (row, timed) => (timed && isRepeat(row.address, row.startUs, row.samples.length, row.quality) ? null : row),

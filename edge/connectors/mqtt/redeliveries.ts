@@ -9,27 +9,39 @@ import type { Arrival } from './session.ts'
 export interface Redeliveries {
   /** Leaves out what has been delivered before. */
   fresh(arrivals: readonly Arrival[]): Arrival[]
-  /** Fingerprints to be kept with these when they are delivered. */
-  with(arrivals: readonly Arrival[]): readonly string[]
-  /** These are on disk. */
-  keep(fingerprints: readonly string[]): void
+  /** Takes note of them; gives what is to be kept in the transaction that delivers them. */
+  note(arrivals: readonly Arrival[]): readonly string[]
   /** Another session: its numbers mean something else. */
   forget(): void
 }
 
-/** Brokers keep 10 to 32 messages on their way at once unless told otherwise; one batch may hold more. */
-const REMEMBERED = 256
+/**
+ * Longer than a connection can be dead without our noticing; what was acknowledged before is known to the broker. And
+ * more than brokers keep on their way at once (10 to 32 unless told otherwise, our own 1,000).
+ */
+const REMEMBERED_MS = 120_000
+const REMEMBERED = 1_024
 
-export function createRedeliveries(stored: readonly string[]): Redeliveries {
-  let known = stored
+interface Known { readonly print: string; readonly atMs: number }
+
+export function createRedeliveries(stored: readonly string[], nowMs: () => number): Redeliveries {
+  let known: readonly Known[] = stored.map((print) => ({ print, atMs: nowMs() }))
+  let prints = new Set(stored)
   return {
-    fresh: (arrivals) => arrivals.filter((arrival) => !arrival.duplicate || arrival.packetId === undefined || !known.includes(fingerprint(arrival))),
-    with(arrivals) {
-      const added = arrivals.flatMap((arrival) => (arrival.packetId === undefined ? [] : [fingerprint(arrival)]))
-      return added.length === 0 ? known : [...known.slice(-REMEMBERED), ...added].slice(-Math.max(REMEMBERED, added.length))
+    fresh: (arrivals) => arrivals.filter((arrival) => !arrival.duplicate || arrival.packetId === undefined || !prints.has(fingerprint(arrival))),
+    note(arrivals) {
+      const atMs = nowMs()
+      const added = arrivals.flatMap((arrival) => (arrival.packetId === undefined ? [] : [{ print: fingerprint(arrival), atMs }]))
+      if (added.length > 0) {
+        known = [...known.filter(({ atMs: notedMs }) => atMs - notedMs < REMEMBERED_MS), ...added].slice(-REMEMBERED)
+        prints = new Set(known.map(({ print }) => print))
+      }
+      return known.map(({ print }) => print)
     },
-    keep(fingerprints) { known = fingerprints },
-    forget() { known = [] },
+    forget() {
+      known = []
+      prints = new Set()
+    },
   }
 }
 
