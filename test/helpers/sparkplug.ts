@@ -12,6 +12,8 @@ export interface SentMetric {
   readonly double?: number
   readonly boolean?: boolean
   readonly text?: string
+  /** The property engUnit. */
+  readonly unit?: string
   /** The property `Quality`. */
   readonly quality?: number
 }
@@ -28,6 +30,10 @@ export function sparkplugPayload({ ms, seq, metrics }: { ms?: number; seq?: numb
     if (metric.type !== undefined) out.tag(4, WireType.Varint).uint32(metric.type)
     if (metric.historical === true) out.tag(5, WireType.Varint).bool(true)
     if (metric.isNull === true) out.tag(7, WireType.Varint).bool(true)
+    if (metric.unit !== undefined) {
+      out.tag(9, WireType.LengthDelimited).fork().tag(1, WireType.LengthDelimited).string('engUnit')
+        .tag(2, WireType.LengthDelimited).fork().tag(1, WireType.Varint).uint32(12).tag(8, WireType.LengthDelimited).string(metric.unit).join().join()
+    }
     if (metric.quality !== undefined) {
       out.tag(9, WireType.LengthDelimited).fork().tag(1, WireType.LengthDelimited).string('Quality')
       out.tag(2, WireType.LengthDelimited).fork().tag(1, WireType.Varint).uint32(3).tag(3, WireType.Varint).uint32(metric.quality).join().join()

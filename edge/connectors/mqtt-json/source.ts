@@ -19,7 +19,7 @@ interface Stored {
   readonly filters: readonly string[]
   /** Fingerprints of what was delivered last. */
   readonly recent: readonly string[]
-  /** When something was delivered last, UTC microseconds. */
+  /** From when on something is missing that the broker does not hold, UTC microseconds. */
   readonly heardUs: number | null
   /** Some of it came by QoS 0, of which no broker holds anything. */
   readonly loose: boolean
@@ -67,9 +67,9 @@ export function createMqttJsonSource(config: MqttJsonConfig, context: ConnectorC
             counters.redelivered += arrivals.length - fresh.length
             const { readings, waveforms } = reader.read(fresh)
             if (readings.length + waveforms.length === 0) return
-            const heardUs = nowUs()
+            const heardUs = progress.missingFromUs(nowUs(), nowMs())
             state = { ...state, heardUs, recent: redeliveries.note(fresh), loose: state.loose || fresh.some(({ packetId, retained }) => packetId === undefined && !retained) }
-            const completeThroughUs = progress.throughUs(heardUs, nowMs())
+            const completeThroughUs = progress.throughUs(nowUs(), nowMs())
             const blocks: Block[] = [...inBlocks(readings), ...waveforms.map((row) => ({ kind: 'waveforms' as const, rows: [row] }))]
             await outlet.deliver({ blocks, position: { key, value: state }, ...(completeThroughUs !== undefined && { completeThroughUs }) })
           },

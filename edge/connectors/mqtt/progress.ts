@@ -7,6 +7,11 @@ export interface Progress {
   note(key: string, sourceUs: number, atMs: number): void
   /** undefined: nothing can be said. */
   throughUs(nowUs: number, atMs: number): number | undefined
+  /**
+   * From when on something may be missing that did not come before now: behind the newest reading, of one key or of the slowest
+   * that speaks, but no further back than readings come late.
+   */
+  missingFromUs(nowUs: number, atMs: number, key?: string): number
 }
 
 const IDLE_MS = 30_000
@@ -19,15 +24,24 @@ export function createProgress(latenessUs: number): Progress {
       newest.set(key, { us: Math.max(before?.us ?? -Infinity, sourceUs), atMs })
     },
     throughUs(nowUs, atMs) {
-      // A clock that is ahead promises nothing about the others.
-      let throughUs = nowUs
-      let speaking = 0
-      for (const { us, atMs: heardMs } of newest.values()) {
-        if (atMs - heardMs > IDLE_MS) continue
-        speaking++
-        throughUs = Math.min(throughUs, us)
-      }
-      return speaking === 0 ? undefined : throughUs - latenessUs
+      const us = slowestUs(nowUs, atMs)
+      return us === undefined ? undefined : us - latenessUs
     },
+    missingFromUs(nowUs, atMs, key) {
+      const us = key === undefined ? slowestUs(nowUs, atMs) : newest.get(key)?.us
+      return Math.max(nowUs - latenessUs, Math.min(us ?? nowUs, nowUs))
+    },
+  }
+
+  function slowestUs(nowUs: number, atMs: number): number | undefined {
+    // A clock that is ahead promises nothing about the others.
+    let slowest = nowUs
+    let speaking = 0
+    for (const { us, atMs: heardMs } of newest.values()) {
+      if (atMs - heardMs > IDLE_MS) continue
+      speaking++
+      slowest = Math.min(slowest, us)
+    }
+    return speaking === 0 ? undefined : slowest
   }
 }

@@ -71,7 +71,7 @@ export function createHost(options: HostOptions): Host {
         break
       case 'missed':
         counters.dropped_messages += effect.messages
-        if (!missing.has(key)) missing.set(key, nowUs() - 1_000 * Math.round(nowMs() - effect.sinceMs))
+        if (!missing.has(key)) missing.set(key, Math.min(nowUs() - 1_000 * Math.round(nowMs() - effect.sinceMs), progress.missingFromUs(nowUs(), nowMs(), key)))
         break
       case 'lost':
         lose(effect.device === null ? tags.addresses : [...tags.scopes.get(effect.device)?.values() ?? []], out)

@@ -29,7 +29,7 @@ export function createSparkplugSource(config: SparkplugConfig, context: Connecto
   const missing = new Map<string, number>()
   const progress = createProgress((config.lateness + config.reorderTimeout) * 1_000)
   const positionKey = `sparkplug/${id}`
-  /** When something was delivered last. */
+  /** From when on something is missing once the connection is lost. */
   let heardUs: number | null = null
   const clientId = config.clientId ?? `twinward-${randomBytes(6).toString('hex')}`
   const stateTopic = config.primaryHost === undefined ? null : `spBv1.0/STATE/${config.primaryHost}`
@@ -93,8 +93,8 @@ export function createSparkplugSource(config: SparkplugConfig, context: Connecto
 
   async function deliver(outlet: Outlet, { live, backfill, losses }: Outcome): Promise<void> {
     if (live.length > 0) {
-      heardUs = nowUs()
-      const completeThroughUs = progress.throughUs(heardUs, nowMs())
+      heardUs = progress.missingFromUs(nowUs(), nowMs())
+      const completeThroughUs = progress.throughUs(nowUs(), nowMs())
       await outlet.deliver({ blocks: inBlocks(live), position: { key: positionKey, value: { heardUs } }, ...(completeThroughUs !== undefined && { completeThroughUs }) })
     }
     if (backfill.length > 0) await outlet.deliver({ mode: 'backfill', blocks: inBlocks(backfill) })

@@ -121,7 +121,7 @@ for (const kind of kinds) {
           await last.until(() => values(last, 't').includes(6))
         })
         const came = [...before, ...values(last, 't')]
-        // aedes gives a message another number when it sends it again, and no DUP, so nobody can know it again (MQTT 3.1.1, 4.4).
+        // aedes does not mark with DUP what it sends again (MQTT 3.1.1, 3.3.1.1), so nobody can know it from a new one.
         assert.deepEqual(kind === 'aedes' ? [...new Set(came)] : came, [3, 4, 5, 6])
         if (kind === 'mosquitto') assert.equal(third.health?.().counters['redelivered'], before.length)
         assert.deepEqual([third.health?.().counters['resumed'], last.losses.length], [1, 0])

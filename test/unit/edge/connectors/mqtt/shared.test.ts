@@ -102,6 +102,8 @@ test('progress: the slowest of those that speak, less what may come late; never 
   assert.equal(progress.throughUs(1_000, 60_000), 945, 'who is silent holds nobody up')
   progress.note('a', 5_000, 60_000)
   assert.equal(progress.throughUs(1_000, 60_000), 995)
+  progress.note('c', 998, 60_000)
+  assert.deepEqual([progress.missingFromUs(1_000, 60_000), progress.missingFromUs(1_000, 60_000, 'a'), progress.missingFromUs(1_000, 60_000, 'b'), createProgress(5).missingFromUs(9, 0)], [998, 1_000, 995, 9])
 })
 
 test('suspects: text as text, bytes in hex, little of either; settled by the next good one', () => {
