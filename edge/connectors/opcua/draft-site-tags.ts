@@ -1,5 +1,5 @@
 import { Document, isMap } from 'yaml'
-import { slugSchema } from '../../../registry/domain/contract/primitives.ts'
+import { createTagNames } from '../draft-names.ts'
 import type { BrowsedVariable } from './browse.ts'
 
 export interface Draft {
@@ -16,9 +16,9 @@ export interface Draft {
  */
 export function draftSiteTags(variables: readonly BrowsedVariable[], { id, endpoint }: { id: string; endpoint: string }): Draft {
   const numbers = variables.filter(({ isNumber }) => isNumber)
-  const taken = new Set<string>()
+  const nameOf = createTagNames()
   const tags = numbers.map((variable) => ({
-    tag: unique(tagOf(variable.path), taken),
+    tag: tagOf(variable.path, nameOf),
     address: variable.address,
     ...(variable.isArray && { kind: 'waveform' }),
     unit: variable.unit ?? '1',
@@ -40,21 +40,7 @@ export function draftSiteTags(variables: readonly BrowsedVariable[], { id, endpo
   return { yaml: document.toString({ lineWidth: 0, flowCollectionPadding: true }), tags: tags.length, left: variables.length - numbers.length }
 }
 
-function tagOf(path: readonly string[]): string {
+function tagOf(path: readonly string[], nameOf: (asset: string, name: string) => string): string {
   const [asset = 'asset', name = 'value'] = path.length > 1 ? path.slice(-2) : ['asset', path[0] ?? 'value']
-  return `${slug(asset, 'asset')}/${slug(name, 'value')}`
-}
-
-/** `MotorTemp °C` → `motor-temp-c`. */
-function slug(name: string, otherwise: string): string {
-  const text = name.normalize('NFKD').replace(/\p{M}/gu, '').replace(/([a-z0-9])([A-Z])/g, '$1-$2').toLowerCase()
-    .replace(/[^a-z0-9._]+/g, '-').replace(/^[^a-z0-9]+|[^a-z0-9]+$/g, '').slice(0, 50)
-  return slugSchema.safeParse(text).success ? text : otherwise
-}
-
-function unique(tag: string, taken: Set<string>): string {
-  let name = tag
-  for (let n = 2; taken.has(name); n++) name = `${tag}-${n}`
-  taken.add(name)
-  return name
+  return nameOf(asset, name)
 }

@@ -18,6 +18,8 @@ export interface Metric {
   readonly isNull: boolean
   /** The property `Quality`: 192 good, 500 stale, 0 bad. */
   readonly qualityProperty: number | null
+  /** The property `engUnit`, by which many makers name the unit. */
+  readonly unitProperty: string | null
   readonly value: MetricValue
 }
 
@@ -32,6 +34,7 @@ const NO_VALUE: MetricValue = { field: 'none' }
 const OTHER: MetricValue = { field: 'other' }
 const MOST_METRICS = 100_000
 const PROPERTIES = 1_000
+const LONGEST_UNIT = 100
 
 /**
  * Reads a payload; throws a plain Error when it is none. Only what numbers need is taken out: data sets, templates and
@@ -67,7 +70,7 @@ function decodeMetric(bytes: Uint8Array): Metric {
   let datatype: number | null = null
   let historical = false
   let isNull = false
-  let qualityProperty: number | null = null
+  let properties = NO_PROPERTIES
   let value = NO_VALUE
   while (reader.pos < reader.len) {
     const [field, wire] = reader.tag()
@@ -82,7 +85,7 @@ function decodeMetric(bytes: Uint8Array): Metric {
       else if (field === 14) value = { field: 'boolean', value: reader.bool() }
       else reader.skip(wire, field)
     } else if (field === 1 && wire === WireType.LengthDelimited) name = reader.string(true)
-    else if (field === 9 && wire === WireType.LengthDelimited) qualityProperty = decodeQuality(reader.bytes())
+    else if (field === 9 && wire === WireType.LengthDelimited) properties = decodeProperties(reader.bytes())
     else if (field === 12 && wire === WireType.Bit32) value = { field: 'float', value: reader.float() }
     else if (field === 13 && wire === WireType.Bit64) value = { field: 'double', value: reader.double() }
     else {
@@ -92,34 +95,43 @@ function decodeMetric(bytes: Uint8Array): Metric {
   }
   // JavaScript reads beyond the end of its bytes as zero.
   if (reader.pos > reader.len) throw new Error('a metric is cut short')
-  return { name, alias, timestampMs, datatype, historical, isNull, qualityProperty, value }
+  return { name, alias, timestampMs, datatype, historical, isNull, qualityProperty: properties.quality, unitProperty: properties.unit, value }
 }
 
+interface Properties { readonly quality: number | null; readonly unit: string | null }
+const NO_PROPERTIES: Properties = { quality: null, unit: null }
+
 /** Keys and values of a PropertySet stand in two lists of one order. */
-function decodeQuality(bytes: Uint8Array): number | null {
+function decodeProperties(bytes: Uint8Array): Properties {
   const reader = new BinaryReader(bytes)
   let keys = 0
-  let at = -1
-  const values: (number | null)[] = []
+  let qualityAt = -1
+  let unitAt = -1
+  const values: (number | string | null)[] = []
   while (reader.pos < reader.len) {
     const [field, wire] = reader.tag()
     if (field === 1 && wire === WireType.LengthDelimited) {
-      if (reader.string() === 'Quality') at = keys
+      const key = reader.string()
+      if (key === 'Quality') qualityAt = keys
+      else if (key === 'engUnit') unitAt = keys
       keys++
-    } else if (field === 2 && wire === WireType.LengthDelimited) values.push(decodeIntProperty(reader.bytes()))
+    } else if (field === 2 && wire === WireType.LengthDelimited) values.push(decodeProperty(reader.bytes()))
     else reader.skip(wire, field)
     if (keys > PROPERTIES || values.length > PROPERTIES) throw new Error(`more than ${PROPERTIES} properties`)
   }
-  return at < 0 ? null : values[at] ?? null
+  const quality = values[qualityAt] ?? null
+  const unit = values[unitAt] ?? null
+  return { quality: typeof quality === 'number' ? quality : null, unit: typeof unit === 'string' ? unit : null }
 }
 
-function decodeIntProperty(bytes: Uint8Array): number | null {
+function decodeProperty(bytes: Uint8Array): number | string | null {
   const reader = new BinaryReader(bytes)
-  let value: number | null = null
+  let value: number | string | null = null
   while (reader.pos < reader.len) {
     const [field, wire] = reader.tag()
     if (field === 3 && wire === WireType.Varint) value = reader.uint32()
     else if (field === 4 && wire === WireType.Varint) value = Number(reader.uint64())
+    else if (field === 8 && wire === WireType.LengthDelimited) value = reader.string().slice(0, LONGEST_UNIT)
     else reader.skip(wire, field)
   }
   return value

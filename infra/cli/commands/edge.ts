@@ -1,6 +1,7 @@
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import type { GlobalOptions } from '../context.ts'
 import type { BrowseOptions } from '../edge/browse.ts'
+import type { BrowseMqttOptions } from '../edge/browse-mqtt.ts'
 import { exitCodes } from '../errors.ts'
 import type { Printer } from '../print.ts'
 
@@ -30,17 +31,26 @@ export function addEdgeCommands(edge: Command, shell: EdgeShell): void {
       await checkSite(site, env, print(command))
     })
 
-  edge.command('browse <endpoint>').description('walk an OPC UA server (opc.tcp://HOST:PORT) and print its numbers as a source for the site file')
-    .option('--id <id>', 'id of the source', 'opcua-1')
+  edge.command('browse <endpoint>').description('walk an OPC UA server (opc.tcp://HOST:PORT), or listen on a broker (mqtt://HOST:PORT), and print the numbers found as a source for the site file')
+    .option('--id <id>', 'id of the source (default: opcua-1 or mqtt-1)')
     .option('--root <node>', 'node to begin at (default: the Objects folder)')
     .option('--depth <n>', 'how deep to go', wholeNumber, 12)
     .addOption(new Option('--security <mode>', 'security mode').choices(['None', 'Sign', 'SignAndEncrypt']).default('SignAndEncrypt'))
     .option('--user <name>', 'log in as this user')
     .option('--password-env <variable>', 'environment variable that holds the password')
+    .option('--listen <seconds>', 'MQTT: how long to listen', wholeNumber, 15)
+    .option('--topic <filters...>', 'MQTT: where to listen', ['#'])
+    .option('--no-rebirth', 'MQTT: do not ask Sparkplug nodes for their births')
+    .option('--ca <file>', 'MQTT: PEM file of the authority that signed the broker\'s certificate')
     .option('--trust-on-first-use', 'take the server\'s certificate for the right one')
     .option('--allow-password-without-security', 'send the password even with --security None')
     .option('--certificates <dir>', 'folder of the gateway\'s certificates (default: buffer/connectors/ID)')
-    .action(async (endpoint: string, options: BrowseOptions, command: Command) => {
+    .action(async (endpoint: string, options: BrowseOptions & BrowseMqttOptions, command: Command) => {
+      if (/^mqtts?:/.test(endpoint)) {
+        const { browseMqtt } = await import('../edge/browse-mqtt.ts')
+        await browseMqtt(endpoint, options, env, print(command))
+        return
+      }
       const { browseServer } = await import('../edge/browse.ts')
       await browseServer(endpoint, options, env, print(command))
     })
