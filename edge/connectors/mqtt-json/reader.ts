@@ -19,9 +19,15 @@ export interface ReaderOptions {
   readonly nowMs: () => number
 }
 
+export interface Taken {
+  readonly readings: RawReading[]
+  readonly waveforms: RawWaveform[]
+}
+
 /** From messages to readings, over all connections of a source; whatever a message holds, the next one is read. */
 export interface Reader {
-  read(arrivals: readonly Arrival[]): { readonly readings: RawReading[]; readonly waveforms: RawWaveform[] }
+  /** `stamped`: those whose times are the gateway's. */
+  read(arrivals: readonly Arrival[]): { readonly timed: Taken; readonly stamped: Taken }
   /** By address: why nothing comes of it. */
   readonly refused: ReadonlyMap<string, string>
   /** Addresses whose topic has spoken, and never of them. */
@@ -34,7 +40,7 @@ export function createReader({ routes, config, counters, suspects, progress, now
   const awaited = new Set<string>()
   const seen = new Set<string>()
 
-  function readOne({ topic, payload, retained, held }: Arrival, plan: TopicPlan, readings: RawReading[], waveforms: RawWaveform[]): void {
+  function readOne({ topic, payload, retained, held }: Arrival, plan: TopicPlan, into: { readonly timed: Taken; readonly stamped: Taken }): void {
     if (payload.byteLength > config.maxPayload) throw new Error(`larger than maxPayload (${config.maxPayload} bytes)`)
     const said = readMessage(plan, { payload, arrivedUs: nowUs(), held })
     // A retained message is of any age: only a time of its own says which.
@@ -45,13 +51,13 @@ export function createReader({ routes, config, counters, suspects, progress, now
       if (!reading) continue
       if (!timed && plan.readTime) counters.without_time++
       tell(reading.sourceUs)
-      readings.push(reading)
+      into[timed ? 'timed' : 'stamped'].readings.push(reading)
     }
     for (const { timed, ...given } of said.waveforms.filter(wanted)) {
       const row = track.waveform(given, timed)
       if (!row) continue
       tell(row.startUs)
-      waveforms.push(row)
+      into[timed ? 'timed' : 'stamped'].waveforms.push(row)
     }
     noteAddresses(plan, said)
     if (said.problem !== null) throw new Error(said.problem)
@@ -78,8 +84,7 @@ export function createReader({ routes, config, counters, suspects, progress, now
   return {
     refused, awaited,
     read(arrivals) {
-      const readings: RawReading[] = []
-      const waveforms: RawWaveform[] = []
+      const taken = { timed: nothing(), stamped: nothing() }
       for (const arrival of arrivals) {
         const { topic, payload, retained, held } = arrival
         const plan = routes.of(topic)
@@ -89,7 +94,7 @@ export function createReader({ routes, config, counters, suspects, progress, now
         else if (retained && (config.retained === 'ignore' || !plan.readTime)) counters.retained_ignored++
         else {
           try {
-            readOne(arrival, plan, readings, waveforms)
+            readOne(arrival, plan, taken)
             suspects.settle(topic)
           } catch (error) {
             counters.malformed++
@@ -97,9 +102,11 @@ export function createReader({ routes, config, counters, suspects, progress, now
           }
         }
       }
-      counters.readings += readings.length
-      counters.waveforms += waveforms.length
-      return { readings, waveforms }
+      counters.readings += taken.timed.readings.length + taken.stamped.readings.length
+      counters.waveforms += taken.timed.waveforms.length + taken.stamped.waveforms.length
+      return taken
     },
   }
 }
+
+const nothing = (): Taken => ({ readings: [], waveforms: [] })

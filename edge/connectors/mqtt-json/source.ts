@@ -10,7 +10,7 @@ import { createSuspects } from '../mqtt/suspects.ts'
 import type { MqttJsonConfig } from './config.ts'
 import { newCounters } from './counters.ts'
 import { describeHealth } from './describe.ts'
-import { createReader } from './reader.ts'
+import { createReader, type Taken } from './reader.ts'
 import { createRoutes } from './routes.ts'
 
 /** Kept in the buffer, in one transaction with the readings it tells of. */
@@ -43,7 +43,7 @@ export function createMqttJsonSource(config: MqttJsonConfig, context: ConnectorC
   return {
     id,
     mode: 'live',
-    time: config.messages.some(({ time }) => time !== undefined) ? 'device' : 'gateway',
+    time: 'device',
     map,
     health: () => describeHealth({ down, reader, suspects, counters }),
 
@@ -65,13 +65,14 @@ export function createMqttJsonSource(config: MqttJsonConfig, context: ConnectorC
             counters.messages += arrivals.length
             const fresh = redeliveries.fresh(arrivals)
             counters.redelivered += arrivals.length - fresh.length
-            const { readings, waveforms } = reader.read(fresh)
-            if (readings.length + waveforms.length === 0) return
+            const { timed, stamped } = reader.read(fresh)
+            const gatewayTimed = blocksOf(stamped)
+            const blocks = [...blocksOf(timed), ...gatewayTimed]
+            if (blocks.length === 0) return
             const heardUs = progress.missingFromUs(nowUs(), nowMs())
             state = { ...state, heardUs, recent: redeliveries.note(fresh), loose: state.loose || fresh.some(({ packetId, retained }) => packetId === undefined && !retained) }
             const completeThroughUs = progress.throughUs(nowUs(), nowMs())
-            const blocks: Block[] = [...inBlocks(readings), ...waveforms.map((row) => ({ kind: 'waveforms' as const, rows: [row] }))]
-            await outlet.deliver({ blocks, position: { key, value: state }, ...(completeThroughUs !== undefined && { completeThroughUs }) })
+            await outlet.deliver({ blocks, gatewayTimed, position: { key, value: state }, ...(completeThroughUs !== undefined && { completeThroughUs }) })
           },
         }, context)
         counters.connections++
@@ -102,3 +103,5 @@ export function createMqttJsonSource(config: MqttJsonConfig, context: ConnectorC
     await outlet.lost({ addresses, fromUs, toUs: toldUs, rows: null, cause: 'source_silent', detail: `the gateway was not connected to the broker, and ${why}` })
   }
 }
+
+const blocksOf = ({ readings, waveforms }: Taken): Block[] => [...inBlocks(readings), ...waveforms.map((row) => ({ kind: 'waveforms' as const, rows: [row] }))]

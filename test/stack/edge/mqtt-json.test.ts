@@ -92,7 +92,7 @@ for (const kind of kinds) {
         const stuck = createCollectingOutlet(disk)
         const deliver = stuck.deliver.bind(stuck)
         let taken = 0
-        const blocking = { ...stuck, deliver: (delivery: Delivery) => (delivery.blocks.length > 0 && taken >= 3 ? new Promise<void>(() => {}) : deliver(delivery).then(() => { taken += delivery.blocks.length })) }
+        const blocking = { ...stuck, deliver: (delivery: Delivery) => (delivery.blocks.length > 0 && taken >= 3 ? new Promise<boolean>(() => {}) : deliver(delivery).finally(() => { taken += delivery.blocks.length })) }
         await running(source(), blocking, async () => {
           for (let i = 0; i < 6; i++) {
             await device.publishAsync('t', String(i), { qos: 1 })
@@ -106,8 +106,9 @@ for (const kind of kinds) {
         const dying = createCollectingOutlet(disk)
         const abort = new AbortController()
         const died = source().run({ ...dying, async deliver(delivery) {
-          await dying.deliver(delivery)
+          const done = await dying.deliver(delivery)
           if (delivery.blocks.length > 0) abort.abort()
+          return done
         } }, abort.signal)
         await dying.until(() => values(dying, 't').length > 0)
         await died

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { pino } from 'pino'
 import { newCounters } from '../../../../../edge/connectors/mqtt-json/counters.ts'
 import { mqttJson } from '../../../../../edge/connectors/mqtt-json/index.ts'
-import { createReader } from '../../../../../edge/connectors/mqtt-json/reader.ts'
+import { createReader, type Reader } from '../../../../../edge/connectors/mqtt-json/reader.ts'
 import { createRoutes } from '../../../../../edge/connectors/mqtt-json/routes.ts'
 import { createProgress } from '../../../../../edge/connectors/mqtt/progress.ts'
 import { createSuspects } from '../../../../../edge/connectors/mqtt/suspects.ts'
@@ -24,6 +24,8 @@ function reader() {
   const reader = createReader({ routes: createRoutes(tags, config), config: { ...config, maxPayload: 4_096 }, counters, suspects, progress: createProgress(0), nowUs: () => NOW, nowMs: () => 0 })
   return { reader, counters, suspects }
 }
+
+const all = ({ timed, stamped }: ReturnType<Reader['read']>) => ({ readings: [...timed.readings, ...stamped.readings], waveforms: [...timed.waveforms, ...stamped.waveforms] })
 
 const good = [
   '{"ts":"2026-03-01T12:00:00Z","v":1.5,"q":"good","list":[{"name":"a","v":1},{"name":"b","v":2,"ts":"2026-03-01T12:00:01Z"}],"deep":{"er":{"v":true}}}',
@@ -51,7 +53,7 @@ test('100,000 damaged messages: each is read, or counted and shown; numbers that
   let readings = 0
   fc.assert(fc.property(damaged, ({ topic, payload }) => {
     const before = counters.malformed
-    const said = under.read([arrivalOf(topic, payload)])
+    const said = all(under.read([arrivalOf(topic, payload)]))
     messages++
     readings += said.readings.length
     if (counters.malformed > before) {
@@ -73,7 +75,7 @@ test('100,000 damaged messages: each is read, or counted and shown; numbers that
 
 test('messages made to hurt: deep nesting, long lists, long numbers, doubled and inherited names', () => {
   const { reader: under, counters } = reader()
-  const said = (topic: string, text: string) => under.read([arrivalOf(topic, text)])
+  const said = (topic: string, text: string) => all(under.read([arrivalOf(topic, text)]))
   for (const text of ['['.repeat(4_096), '{"v":'.repeat(800), '{"a":'.repeat(600) + '1' + '}'.repeat(600), `{"v":${'['.repeat(2_000)}${']'.repeat(2_000)}}`, `{"q":${'['.repeat(2_000)}${']'.repeat(2_000)},"v":1}`]) said('p/data', text)
   said('p/data', `{"v":${'1'.repeat(4_000)}}`)
   assert.deepEqual(said('p/data', '{"v":1,"v":2}').readings.map(({ raw }) => raw), [2], 'of a doubled name the last counts')
@@ -91,7 +93,7 @@ test('a megabyte that nests or repeats without end costs a refusal, not the proc
   const half = 2 ** 19 - 16
   for (const text of ['['.repeat(2 ** 20), '['.repeat(half) + ']'.repeat(half), `[${'[],'.repeat(300_000)}[]]`, `[${Array(1_000).fill(`[${Array(400).fill(0).join()}]`).join()}]`, `{"a":[${Array(120_000).fill('{"v":1}').join()}]}`, `{"s":[${Array(400_000).fill(1).join()}]}`]) {
     assert.ok(text.length <= 2 ** 20)
-    assert.ok(big.read([arrivalOf('p', text)]).readings.every(({ raw }) => Number.isNaN(raw)))
+    assert.ok(all(big.read([arrivalOf('p', text)])).readings.every(({ raw }) => Number.isNaN(raw)))
   }
   assert.equal(counters.malformed, 5)
 })
