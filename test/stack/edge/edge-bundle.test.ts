@@ -75,7 +75,11 @@ sources:
   t.after(() => { if (edge.child.exitCode === null) edge.child.kill('SIGKILL') })
   plant.set('Speed', 1480)
   for (const awaited of [/^pump-1\/level \d+ 1007 1007 0$/, /^pump-1\/speed \d+ 1480 1480 0$/, /^pump-1\/flow \d+ 12.5 12.5 0$/, /^press-4\/strokes \d+ 7 7 0$/]) {
-    while (!readingsOf(receiver).some((reading) => awaited.test(reading))) await Promise.all([node.send('press-4', 'Strokes', 7), publisher.publishAsync('hall-2/pump-1', '{"flow":12.5}', { qos: 1 })]).then(() => edge.health()).then(() => new Promise((resolve) => { setTimeout(resolve, 50) }))
+    while (!readingsOf(receiver).some((reading) => awaited.test(reading))) {
+      assert.equal(edge.child.exitCode, null, edge.output())
+      await Promise.all([node.send('press-4', 'Strokes', 7), publisher.publishAsync('hall-2/pump-1', '{"flow":12.5}', { qos: 1 })])
+      await new Promise((resolve) => { setTimeout(resolve, 50) })
+    }
   }
   assert.match((await (await fetch(`${edge.url}/healthz`)).text()), /"version":"9\.9\.9"/)
   assert.deepEqual(await edge.stop(), { code: 0, signal: null })
