@@ -35,6 +35,9 @@ test('edge node, broker and gateway start again, each in turn: every value arriv
   const { plant, write, run, arrived, until, desk } = stage
   write(source())
   let edge = await run()
+  // What is said before it has ever listened is nobody's loss.
+  await edge.until(({ connectors: [connector] }) => (connector?.counters['connections'] ?? 0) > 0)
+  await sleep(500)
   const sent: SentValue[] = []
   let n = 0
   let node = await startSparkplugNode(plant.connection, { group: 'g', node: 'n', devices })
