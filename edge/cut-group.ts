@@ -9,8 +9,9 @@ import type { Claims } from './claims.ts'
 import type { CutLimits } from './cutter.ts'
 import type { Normaliser } from './normalise.ts'
 import { blockCount, type RawBlock } from './raw-entry.ts'
+import { createGrowingRows, type GrowingRows } from './reading-rows.ts'
 import { shapeReadings, shapeWaveforms, type ShapeState, type WantedStretch } from './shape.ts'
-import { sortReadings, type NormalBlock } from './sort-readings.ts'
+import { sortReadings } from './sort-readings.ts'
 import type { TagMapping } from './tag-map.ts'
 
 /** Raw entries that will leave the queue together, and the batches that come of them: one for each mode and kind. */
@@ -19,7 +20,7 @@ export interface CutGroup {
   readonly openedMs: number
   fits(block: RawBlock): boolean
   isFull(): boolean
-  add(id: number, block: RawBlock, mode: Mode, normaliser: Normaliser | undefined): void
+  add(id: number, block: RawBlock, mode: Mode, normaliser: Normaliser): void
   /** Shapes and encodes all of it; changes the shaping state. To be queued in one transaction, or not at all. */
   finish(): FinishedCut
 }
@@ -49,9 +50,11 @@ export interface GroupOptions {
 /** What becomes one batch. */
 interface Part {
   readonly mode: Mode
-  readonly normalisers: Set<Normaliser>
-  readonly blocks: { readonly block: Omit<NormalBlock, 'tagAt'>; readonly normaliser: Normaliser }[]
-  readonly waves: { readonly row: WaveformRow; readonly normaliser: Normaliser }[]
+  /** With the number of each one's first tag in `tags`. */
+  readonly normalisers: Map<Normaliser, number>
+  readonly tags: string[]
+  readonly rows: GrowingRows
+  readonly waves: WaveformRow[]
 }
 
 interface Entry {
@@ -69,7 +72,7 @@ export function createGroup({ buffer, site, gateway, limits, nowUs, claims, shap
   let samples = 0
 
   function header(kind: BatchHeader['kind'], { mode, normalisers }: Part, count: number, sequence: number, completeThroughUs: number | null): { header: BatchHeader; document?: { digest: string; document: unknown } } {
-    const digests = [...normalisers].map(({ digest }) => digest).sort()
+    const digests = [...normalisers.keys()].map(({ digest }) => digest).sort()
     const document = digests.length > 1 ? { version: 1, maps: digests } : undefined
     const mappingDigest = document ? canonicalDigest(document) : (digests[0] ?? '')
     return {
@@ -102,16 +105,20 @@ export function createGroup({ buffer, site, gateway, limits, nowUs, claims, shap
       ids.push(id)
       const key = `${mode} ${block.kind}`
       entries.push({ mode, source: block.source, claimUs: block.completeThroughUs, part: key })
-      if (!normaliser) return
-      const part = parts.get(key) ?? { mode, normalisers: new Set(), blocks: [], waves: [] }
+      const part = parts.get(key) ?? { mode, normalisers: new Map<Normaliser, number>(), tags: [], rows: createGrowingRows(), waves: [] }
       parts.set(key, part)
-      part.normalisers.add(normaliser)
+      let firstTag = part.normalisers.get(normaliser)
+      if (firstTag === undefined) {
+        firstTag = part.tags.length
+        part.normalisers.set(normaliser, firstTag)
+        part.tags.push(...normaliser.tags)
+      }
       if (block.kind === 'readings') {
         rows += blockCount(block)
-        for (const normal of normaliser.readings(block)) part.blocks.push({ block: { ...normal, gatewayUs: block.gatewayUs }, normaliser })
+        normaliser.readings(block, block.gatewayUs, part.rows, firstTag)
       } else {
         samples += samplesOf(block)
-        for (const row of normaliser.waveforms(block, block.gatewayUs)) part.waves.push({ row, normaliser })
+        part.waves.push(...normaliser.waveforms(block, block.gatewayUs))
       }
     },
     finish() {
@@ -121,21 +128,18 @@ export function createGroup({ buffer, site, gateway, limits, nowUs, claims, shap
       const ready: { kind: BatchHeader['kind']; part: Part; count: number; encode: (header: BatchHeader) => Uint8Array }[] = []
       for (const part of parts.values()) {
         const lane = laneOf(part.mode)
-        const mappingOf = (tag: string): TagMapping | undefined => {
-          const mapping = [...part.normalisers].map((normaliser) => normaliser.mapping(tag)).findLast((found) => found !== undefined)
-          return mapping && asIs ? { ...mapping, ship: 'all' } : mapping
-        }
-        if (part.blocks.length > 0) {
-          const { tags, blocks } = together(part)
-          const watching = new Map([...part.normalisers].flatMap(({ digest }) => [...watchers(digest)]))
-          const shaped = shapeReadings(sortReadings(tags, blocks), lane, mappingOf, watching, shape)
+        const mappings = mappingsOf(part, asIs)
+        const mappingOf = (tag: string) => mappings.get(tag)
+        if (part.rows.rows().length > 0) {
+          const watching = new Map([...part.normalisers.keys()].flatMap(({ digest }) => [...watchers(digest)]))
+          const shaped = shapeReadings(sortReadings(part.tags, part.rows.rows()), lane, mappingOf, watching, shape)
           wanted.push(...shaped.wanted)
           flagged += shaped.flagged
           duplicates += shaped.duplicates
           if (shaped.rows.tag.length > 0) ready.push({ kind: 'readings', part, count: shaped.rows.tag.length, encode: (head) => encodeReadings(head, shaped.rows) })
         }
         if (part.waves.length > 0) {
-          const sorted = part.waves.map(({ row }) => row).sort((a, b) => (a.tag < b.tag ? -1 : a.tag > b.tag ? 1 : a.startUs - b.startUs))
+          const sorted = part.waves.sort((a, b) => (a.tag < b.tag ? -1 : a.tag > b.tag ? 1 : a.startUs - b.startUs))
           const shaped = shapeWaveforms(sorted, lane, mappingOf, shape)
           if (shaped.rows.length > 0) ready.push({ kind: 'waveforms', part, count: shaped.rows.length, encode: (head) => encodeWaveforms(head, shaped.rows) })
         }
@@ -154,12 +158,16 @@ export function createGroup({ buffer, site, gateway, limits, nowUs, claims, shap
   }
 }
 
-/** The blocks of several maps under one list of tags, ascending. */
-function together({ normalisers, blocks }: Part): { tags: readonly string[]; blocks: NormalBlock[] } {
-  const tags = [...new Set([...normalisers].flatMap((normaliser) => normaliser.tags))].sort()
-  const indexOf = new Map(tags.map((tag, index) => [tag, index]))
-  const tagAt = new Map([...normalisers].map((normaliser) => [normaliser, Uint16Array.from(normaliser.tags, (tag) => indexOf.get(tag) ?? 0)]))
-  return { tags, blocks: blocks.map(({ block, normaliser }) => ({ ...block, tagAt: tagAt.get(normaliser) ?? new Uint16Array() })) }
+/** What the maps say of each tag; of several that name the same one, what the latest to come says. */
+function mappingsOf({ normalisers }: Part, asIs: boolean): Map<string, TagMapping> {
+  const mappings = new Map<string, TagMapping>()
+  for (const normaliser of normalisers.keys()) {
+    for (const tag of normaliser.tags) {
+      const mapping = normaliser.mapping(tag)
+      if (mapping) mappings.set(tag, asIs ? { ...mapping, ship: 'all' } : mapping)
+    }
+  }
+  return mappings
 }
 
 const samplesOf = (block: RawBlock): number => (block.kind === 'waveforms' ? block.rows.reduce((sum, { samples }) => sum + samples.length, 0) : 0)

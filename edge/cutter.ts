@@ -5,8 +5,8 @@ import { createClaims, type ActiveSource, type ClaimState } from './claims.ts'
 import { createGroup, type CutGroup } from './cut-group.ts'
 import { persistOnce, type Persist } from './disk-watch.ts'
 import type { GapBook } from './gap-book.ts'
-import { createNormalisers, gapOfDamaged } from './losses.ts'
-import { decodeRawBlock, type RawBlock } from './raw-entry.ts'
+import { gapOfDamaged } from './losses.ts'
+import { createRawReader, type ReadEntry } from './raw-reader.ts'
 import type { Recaller } from './recall.ts'
 import { watchersOf, type ShapeState } from './shape.ts'
 import type { TagMapping } from './tag-map.ts'
@@ -80,7 +80,7 @@ export function createCutter(options: CutterOptions): Cutter {
   const state = (buffer.state ?? {}) as CutterState
   const claims = createClaims(sources, state.claims)
   const shape: ShapeState = structuredClone(state.shape ?? {})
-  const normaliserOf = createNormalisers(buffer)
+  const reader = createRawReader(buffer)
   const watchersByMap = new Map<string, ReadonlyMap<string, readonly TagMapping[]>>()
   let lateThroughId = state.lateThroughId ?? 0
   const main: Stream = { late: false, lastRead: lateThroughId, open: undefined }
@@ -102,23 +102,22 @@ export function createCutter(options: CutterOptions): Cutter {
   async function take(stream: Stream, maxBytes = READ_BYTES): Promise<boolean> {
     const entries = buffer.readRaw(stream.lastRead, maxBytes, stream.late ? lateThroughId : Infinity)
     for (const entry of entries) {
-      const block = await readBlock(entry)
+      const read = reader.read(entry) ?? await dropDamaged(entry)
       stream.lastRead = entry.id
-      if (!block) continue
+      if (!read) continue
+      const { block, normaliser } = read
       const mode: Mode = stream.late && block.mode === 'live' ? 'backfill' : block.mode
       if (stream.open && !stream.open.fits(block)) await cut(stream)
       stream.open ??= createGroup({ ...options, claims, shape, watchers: (digest) => watchers(digest) })
       hand.add(entry.id)
-      stream.open.add(entry.id, block, mode, normaliserOf(block.mapDigest))
+      stream.open.add(entry.id, block, mode, normaliser)
       if (stream.open.isFull()) await cut(stream)
     }
     return entries.length > 0
   }
 
-  async function readBlock(entry: RawEntry): Promise<RawBlock | undefined> {
-    const block = entry.bytes ? tryDecode(entry.bytes) : undefined
-    if (block && normaliserOf(block.mapDigest)) return block
-    // One damaged entry must not hold up all behind it.
+  /** One damaged entry must not hold up all behind it. */
+  async function dropDamaged(entry: RawEntry): Promise<ReadEntry | undefined> {
     await persist(() => buffer.drop([entry.id], { rows: entry.count, records: gaps?.note([gapOfDamaged(entry)]) ?? [] }), running)
     return undefined
   }
@@ -126,7 +125,7 @@ export function createCutter(options: CutterOptions): Cutter {
   function watchers(digest: string): ReadonlyMap<string, readonly TagMapping[]> {
     let found = watchersByMap.get(digest)
     if (!found) {
-      const normaliser = normaliserOf(digest)
+      const normaliser = reader.normaliser(digest)
       found = watchersOf((normaliser?.tags ?? []).flatMap((tag) => normaliser?.mapping(tag) ?? []))
       watchersByMap.set(digest, found)
     }
@@ -207,13 +206,5 @@ export function createCutter(options: CutterOptions): Cutter {
       }
     },
     inHand: (id) => hand.has(id),
-  }
-}
-
-function tryDecode(bytes: Uint8Array): RawBlock | undefined {
-  try {
-    return decodeRawBlock(bytes)
-  } catch {
-    return undefined
   }
 }

@@ -1,23 +1,7 @@
 import type { GapCause } from '../registry/domain/contract/gateway-report.ts'
-import type { DurableBuffer, RawEntry } from './buffer/buffer.ts'
+import type { RawEntry } from './buffer/buffer.ts'
 import type { NewGap } from './gap-book.ts'
-import { createNormaliser, type Normaliser } from './normalise.ts'
 import type { Block } from './raw-entry.ts'
-import { tagMapSchema } from './tag-map.ts'
-
-/** Normalisers by the digest of their map, made when first needed: raw entries name the map they came under. */
-export function createNormalisers(buffer: Pick<DurableBuffer, 'document'>): (digest: string) => Normaliser | undefined {
-  const made = new Map<string, Normaliser>()
-  return (digest) => {
-    const found = made.get(digest)
-    if (found) return found
-    const document = tagMapSchema.safeParse(buffer.document(digest))
-    if (!document.success) return undefined
-    const normaliser = createNormaliser(document.data)
-    made.set(digest, normaliser)
-    return normaliser
-  }
-}
 
 /** What losing these rows of a block means for the ledger: one gap a tag, with count and span. */
 export function gapsOfBlock(block: Block, cause: GapCause, source: string, tagsOf: (address: string) => readonly string[], detail: string): NewGap[] {

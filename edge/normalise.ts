@@ -3,30 +3,25 @@ import { linearConversion } from '../registry/domain/contract/unit.ts'
 import { BAD, qualityReasons, QUALITY_LEVEL_MASK } from '../registry/domain/contract/quality.ts'
 import type { WaveformRow } from '../registry/domain/contract/reading.ts'
 import type { ReadingsBlock, WaveformsBlock } from './raw-entry.ts'
+import type { GrowingRows } from './reading-rows.ts'
 import { tagMapDigest, type TagMap, type TagMapping } from './tag-map.ts'
-
-/** Readings as the contract wants them, still in the order of arrival; `tag[i]` indexes the normaliser's `tags`. */
-export interface NormalReadings {
-  readonly tag: Uint16Array
-  readonly sourceUs: Float64Array
-  readonly raw: Float64Array
-  readonly value: Float64Array
-  readonly quality: Uint16Array
-}
 
 /** Turns what devices gave into canonical values by one tag map: value = raw · slope + shift, tag by tag. */
 export interface Normaliser {
   readonly digest: string
-  /** Tag keys, ascending: an index compares as its key does. */
+  /** The map's tags and addresses, each once. */
   readonly tags: readonly string[]
+  readonly addresses: readonly string[]
   /** What the map says of a tag, beside its conversion. */
   mapping(tag: string): TagMapping | undefined
   /** Refuses (`invalid`) an address that the map does not name, or that is mapped to another kind. */
   check(kind: 'scalar' | 'waveform', address: string): void
   /** Tags that an address feeds; none when the map does not name it. */
   tagsOf(address: string): readonly string[]
-  /** One set of columns, or one for each further tag that an address of the block feeds. */
-  readings(block: ReadingsBlock): NormalReadings[]
+  /** The same readings by `addresses`, as the buffer keeps them and `readings` takes them. Refuses as `check` does. */
+  byMap(block: ReadingsBlock): ReadingsBlock
+  /** Appends to `into` what a block by `addresses` feeds, one row a tag; tags are numbered from `firstTag` on, as in `tags`. */
+  readings(block: ReadingsBlock, gatewayUs: number, into: GrowingRows, firstTag: number): void
   waveforms(block: WaveformsBlock, gatewayUs: number): WaveformRow[]
 }
 
@@ -36,6 +31,13 @@ interface Rule {
   readonly kind: 'scalar' | 'waveform'
   readonly slope: number
   readonly shift: number
+}
+
+/** How the readings of each address become those of a tag; tag −1: the address feeds no (further) one. */
+interface Conversion {
+  readonly tag: Int32Array
+  readonly slope: Float64Array
+  readonly shift: Float64Array
 }
 
 const NOT_FINITE = BAD | qualityReasons.notFinite
@@ -67,17 +69,30 @@ export function createNormaliser(map: TagMap): Normaliser {
     return found
   }
 
+  const addresses = [...rules.keys()]
+  const addressIndex = new Map(addresses.map((address, index) => [address, index]))
+  // One conversion for the first tag of each address, another for the second, …
+  const most = Math.max(...[...rules.values()].map((found) => found.length))
+  const conversions = Array.from({ length: most }, (_, layer) => conversionOf(addresses.map((address) => (rules.get(address) ?? [])[layer])))
+
   return {
     digest: tagMapDigest(map),
     tags,
+    addresses,
     mapping: (tag) => mappings.get(tag),
     check: (kind, address) => { rulesOf(kind, address) },
     tagsOf: (address) => (rules.get(address) ?? []).map(({ tag }) => tag),
 
-    readings(block) {
-      const local = block.addresses.map((address) => rulesOf('scalar', address))
-      const most = Math.max(0, ...local.map((found) => found.length))
-      return Array.from({ length: most }, (_, layer) => convert(layer === 0 ? block : only(block, local, layer), local.map((found) => found[layer] ?? found[0] as Rule)))
+    byMap(block) {
+      const indexes = Uint16Array.from(block.addresses, (address) => {
+        rulesOf('scalar', address)
+        return addressIndex.get(address) ?? 0
+      })
+      return { ...block, addresses, address: block.address.map((at) => indexes[at] as number) }
+    },
+
+    readings(block, gatewayUs, into, firstTag) {
+      for (const conversion of conversions) convert(block, conversion, gatewayUs, into, firstTag)
     },
 
     waveforms({ rows }, gatewayUs) {
@@ -89,38 +104,38 @@ export function createNormaliser(map: TagMap): Normaliser {
   }
 }
 
-/** The rows of a block whose address feeds more tags than `layer`. */
-function only(block: ReadingsBlock, local: readonly (readonly Rule[])[], layer: number): ReadingsBlock {
-  const rows = Array.from(block.address.keys()).filter((i) => (local[block.address[i] as number]?.length ?? 0) > layer)
+function conversionOf(rules: readonly (Rule | undefined)[]): Conversion {
+  const scalar = rules.map((rule) => (rule?.kind === 'scalar' ? rule : undefined))
   return {
-    ...block, address: Uint16Array.from(rows, (i) => block.address[i] as number), sourceUs: Float64Array.from(rows, (i) => block.sourceUs[i] as number),
-    raw: Float64Array.from(rows, (i) => block.raw[i] as number), quality: Uint16Array.from(rows, (i) => block.quality[i] as number),
+    tag: Int32Array.from(scalar, (rule) => rule?.tagIndex ?? -1),
+    slope: Float64Array.from(scalar, (rule) => rule?.slope ?? 1),
+    shift: Float64Array.from(scalar, (rule) => rule?.shift ?? 0),
   }
 }
 
-function convert({ address, sourceUs, raw, quality }: ReadingsBlock, local: readonly Rule[]): NormalReadings {
+function convert({ address, sourceUs, raw, quality }: ReadingsBlock, by: Conversion, gatewayUs: number, into: GrowingRows, firstTag: number): void {
   const n = raw.length
-  const tagOf = Uint16Array.from(local, ({ tagIndex }) => tagIndex)
-  const slopes = Float64Array.from(local, ({ slope }) => slope)
-  const shifts = Float64Array.from(local, ({ shift }) => shift)
-  const tag = new Uint16Array(n)
-  const value = new Float64Array(n)
-  const checked = new Uint16Array(n)
+  let fed = 0
+  for (let i = 0; i < n; i++) if ((by.tag[address[i] as number] as number) >= 0) fed++
+  const rows = into.extend(fed)
+  let at = rows.length - fed
+  rows.gatewayUs.fill(gatewayUs, at, rows.length)
   for (let i = 0; i < n; i++) {
     const a = address[i] as number
+    const tag = by.tag[a] as number
+    if (!(tag >= 0)) continue
     const x = raw[i] as number
-    tag[i] = tagOf[a] as number
-    checked[i] = quality[i] as number
-    const shift = shifts[a] as number
+    const given = quality[i] as number
+    const shift = by.shift[a] as number
     // Adding a shift of 0 would turn −0 into 0, and the value would no longer be the device's own.
-    const converted = shift === 0 ? x * (slopes[a] as number) : x * (slopes[a] as number) + shift
-    if (Number.isFinite(converted)) {
-      value[i] = converted
-    } else {
-      value[i] = NaN
-      // A source that has said why (an empty cell, a dead link) is believed; a good NaN is a contradiction.
-      if (((quality[i] as number) & QUALITY_LEVEL_MASK) < BAD) checked[i] = ((quality[i] as number) & ~QUALITY_LEVEL_MASK) | NOT_FINITE
-    }
+    const converted = shift === 0 ? x * (by.slope[a] as number) : x * (by.slope[a] as number) + shift
+    const finite = Number.isFinite(converted)
+    rows.tag[at] = firstTag + tag
+    rows.sourceUs[at] = sourceUs[i] as number
+    rows.raw[at] = x
+    rows.value[at] = finite ? converted : NaN
+    // A source that has said why (an empty cell, a dead link) is believed; a good NaN is a contradiction.
+    rows.quality[at] = finite || (given & QUALITY_LEVEL_MASK) >= BAD ? given : (given & ~QUALITY_LEVEL_MASK) | NOT_FINITE
+    at++
   }
-  return { tag, sourceUs, raw, value, quality: checked }
 }

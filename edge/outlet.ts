@@ -52,6 +52,13 @@ export function createOutlet({ buffer, source, limits, nowUs, signal, room, gaps
     return entries
   }
 
+  /** Refuses addresses that the map does not name. */
+  function checked(block: Block): Block {
+    if (block.kind === 'readings') return normaliser.byMap(block)
+    for (const { address } of block.rows) normaliser.check('waveform', address)
+    return block
+  }
+
   /** Does it however long the disk takes; undefined when the source was stopped before. */
   async function onDisk<T>(write: () => Promise<T>): Promise<T | undefined> {
     try {
@@ -66,12 +73,8 @@ export function createOutlet({ buffer, source, limits, nowUs, signal, room, gaps
     position: (key) => buffer.position(key),
     async deliver(delivery) {
       const full = delivery.blocks.filter((block) => blockCount(block) > 0)
-      for (const block of full) {
-        if (block.kind === 'readings') for (const address of block.addresses) normaliser.check('scalar', address)
-        else for (const { address } of block.rows) normaliser.check('waveform', address)
-        checkSize(source.id, block, limits)
-      }
-      const entries = pack(delivery, full)
+      for (const block of full) checkSize(source.id, block, limits)
+      const entries = pack(delivery, full.map(checked))
       const size = entries.reduce((sum, { bytes }) => sum + bytes.byteLength, 0)
       if (room && size > buffer.room() && (await onDisk(() => room.make(size))) !== true) {
         if (signal.aborted) return false

@@ -17,7 +17,7 @@ interface RawHead {
 
 export interface ReadingsBlock {
   readonly kind: 'readings'
-  /** Distinct addresses; `address[i]` indexes them. All columns have the same length. */
+  /** Distinct addresses; `address[i]` indexes them. All columns have the same length. In the buffer, those of the tag map. */
   readonly addresses: readonly string[]
   readonly address: Uint16Array
   readonly sourceUs: Float64Array
@@ -43,14 +43,17 @@ export type RawBlock = RawHead & Block
 
 const READINGS = 1
 const WAVEFORMS = 2
+/** Version 1 named the addresses in each entry, which took more bytes than a round of readings. */
+const NAMED_ADDRESSES = 1
+const VERSION = 2
 const PREFIX = 8
 
 export const blockCount = (block: Block): number => (block.kind === 'readings' ? block.sourceUs.length : block.rows.length)
 
 /**
  * Bytes for the buffer: kind, version and head length (8 bytes), a JSON head padded to 8, then the columns in the
- * machine's byte order (a buffer never leaves its machine; the uplink ships Arrow). Refuses (`too_large`) a block that
- * would not fit one batch.
+ * machine's byte order (a buffer never leaves its machine; the uplink ships Arrow). Readings must be by the addresses of
+ * the tag map (`Normaliser.byMap`), which the entry names. Refuses (`too_large`) a block that would not fit one batch.
  */
 export function encodeRawBlock(block: RawBlock): Uint8Array {
   const { source, mode, mapDigest, gatewayUs, completeThroughUs } = block
@@ -58,7 +61,7 @@ export function encodeRawBlock(block: RawBlock): Uint8Array {
   if (block.kind === 'readings') {
     const n = block.sourceUs.length
     if (n > batchLimits.rows) tooLarge(source, `${n} readings`, `${batchLimits.rows}`)
-    const { bytes, at } = allocate(READINGS, { ...common, addresses: block.addresses, n }, 20 * n)
+    const { bytes, at } = allocate(READINGS, { ...common, n }, 20 * n)
     new Float64Array(bytes.buffer, at, n).set(block.sourceUs)
     new Float64Array(bytes.buffer, at + 8 * n, n).set(block.raw)
     new Uint16Array(bytes.buffer, at + 16 * n, n).set(block.address)
@@ -77,11 +80,15 @@ export function encodeRawBlock(block: RawBlock): Uint8Array {
   return bytes
 }
 
-/** Reads what {@link encodeRawBlock} wrote; refuses (`contract_broken`) anything else. Columns are views of `bytes`. */
-export function decodeRawBlock(bytes: Uint8Array): RawBlock {
+/**
+ * Reads what {@link encodeRawBlock} wrote, of this version or an earlier one; refuses (`contract_broken`) anything else.
+ * Columns are views of `bytes`.
+ * @param addressesOf the addresses of a tag map, by its digest
+ */
+export function decodeRawBlock(bytes: Uint8Array, addressesOf: (mapDigest: string) => readonly string[] | undefined): RawBlock {
   // Typed arrays need their bytes aligned, which a slice of a page is not.
   const data = bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes)
-  if (data.byteLength < PREFIX || (data[0] !== READINGS && data[0] !== WAVEFORMS) || data[1] !== 1) broken('its first bytes are of no known kind')
+  if (data.byteLength < PREFIX || (data[0] !== READINGS && data[0] !== WAVEFORMS) || (data[1] !== NAMED_ADDRESSES && data[1] !== VERSION)) broken('its first bytes are of no known kind')
   const headLength = new DataView(data.buffer, data.byteOffset, data.byteLength).getUint32(4, true)
   const head = readHead(data.subarray(PREFIX, PREFIX + headLength))
   let at = padded(PREFIX + headLength)
@@ -89,16 +96,17 @@ export function decodeRawBlock(bytes: Uint8Array): RawBlock {
     source: head.source, mode: head.mode, mapDigest: head.mapDigest, gatewayUs: head.gatewayUs, completeThroughUs: head.completeThroughUs,
   }
   const base = data.byteOffset
-  if (head.addresses !== undefined && head.n !== undefined) {
+  if (head.n !== undefined) {
     const n = head.n
+    const addresses = addressesOf(head.mapDigest) ?? broken('its tag map is not in the buffer')
     if (data.byteLength !== at + 20 * n) broken('it is shorter or longer than its head says')
     return {
       ...common,
       kind: 'readings',
-      addresses: head.addresses,
+      addresses,
       sourceUs: new Float64Array(data.buffer, base + at, n),
       raw: new Float64Array(data.buffer, base + at + 8 * n, n),
-      address: new Uint16Array(data.buffer, base + at + 16 * n, n),
+      address: byMap(new Uint16Array(data.buffer, base + at + 16 * n, n), head.addresses, addresses),
       quality: new Uint16Array(data.buffer, base + at + 18 * n, n),
     }
   }
@@ -111,7 +119,16 @@ export function decodeRawBlock(bytes: Uint8Array): RawBlock {
   return { ...common, kind: 'waveforms', rows }
 }
 
+/** Addresses named in the entry, as indexes of the map's. */
+function byMap(address: Uint16Array, named: readonly string[] | undefined, addresses: readonly string[]): Uint16Array {
+  if (!named) return address
+  const indexOf = new Map(addresses.map((name, index) => [name, index]))
+  const indexes = named.map((name) => indexOf.get(name) ?? broken(`its tag map has no address "${name}"`))
+  return address.map((at) => indexes[at] ?? broken('it refers to an address that it does not name'))
+}
+
 interface StoredHead extends RawHead {
+  /** In version 1. */
   readonly addresses?: readonly string[]
   readonly n?: number
   readonly rows?: readonly (Omit<RawWaveform, 'samples'> & { readonly n: number })[]
@@ -132,7 +149,7 @@ function allocate(kind: number, head: object, columnBytes: number): { bytes: Uin
   const at = padded(PREFIX + text.byteLength)
   const bytes = new Uint8Array(at + columnBytes)
   bytes[0] = kind
-  bytes[1] = 1
+  bytes[1] = VERSION
   new DataView(bytes.buffer).setUint32(4, text.byteLength, true)
   bytes.set(text, PREFIX)
   return { bytes, at }

@@ -4,8 +4,8 @@ import type { DurableBuffer, RecordWrite } from './buffer/buffer.ts'
 import type { Claims } from './claims.ts'
 import { persistOnce, type Persist } from './disk-watch.ts'
 import { createGroup, type GroupOptions } from './cut-group.ts'
-import { createNormalisers } from './losses.ts'
-import { decodeRawBlock, type RawBlock } from './raw-entry.ts'
+import type { RawBlock } from './raw-entry.ts'
+import { createRawReader } from './raw-reader.ts'
 import type { WantedStretch } from './shape.ts'
 
 /** Something to be shipped again from the raw store; on disk until it is done. */
@@ -55,7 +55,7 @@ const NO_CLAIMS: Claims = { observe() {}, through: () => null, state: () => ({ l
 
 export function createRecaller(options: RecallerOptions): Recaller {
   const { buffer, keepsRaw, nowUs, persist = persistOnce } = options
-  const normaliserOf = createNormalisers(buffer)
+  const reader = createRawReader(buffer)
   const orders = new Map<string, Order>()
   for (const { key, value } of buffer.records('orders')) orders.set(key, value as Order)
   const bell = createBell()
@@ -106,11 +106,12 @@ export function createRecaller(options: RecallerOptions): Recaller {
         return true
       }
       const group = createGroup({ ...options, claims: NO_CLAIMS, shape: {}, watchers: () => new Map(), asIs: true })
-      for (const { id, bytes, mode } of entries) {
-        const block = bytes && decodeRawBlock(bytes)
-        const normaliser = block ? normaliserOf(block.mapDigest) : undefined
-        const part = block && normaliser ? select(block, order, (address) => normaliser.tagsOf(address)) : undefined
-        if (part) group.add(id, part, mode === 'simulation' ? 'simulation' : 'backfill', normaliser)
+      for (const entry of entries) {
+        const read = reader.read(entry)
+        if (!read) continue
+        const { block, normaliser } = read
+        const part = select(block, order, (address) => normaliser.tagsOf(address))
+        if (part) group.add(entry.id, part, entry.mode === 'simulation' ? 'simulation' : 'backfill', normaliser)
       }
       const { batches, documents } = group.finish()
       for (const { digest, document } of documents) await persist(() => buffer.keepDocument(digest, document), signal)

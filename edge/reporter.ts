@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import { topics } from '../registry/domain/contract/batch.ts'
 import { gatewayReplySchema, type GatewayReport, type GatewayStatus } from '../registry/domain/contract/gateway-report.ts'
 import { CONTRACT_VERSION } from '../registry/domain/contract/primitives.ts'
+import { createBell } from './bell.ts'
 import type { DurableBuffer } from './buffer/buffer.ts'
 import type { GatewayClock } from './clock.ts'
 import type { GapBook } from './gap-book.ts'
@@ -94,16 +95,10 @@ export function createReporter(options: ReporterOptions): Reporter {
     async run(signal) {
       while (!signal.aborted) {
         if (link) link.publish(topics.report(site, gateway), Buffer.from(JSON.stringify(report())))
-        await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, everyMs)
-          const end = () => {
-            clearTimeout(timer)
-            resolve()
-          }
-          // Not more often than a little while, however often it is woken.
-          wake = () => { setTimeout(end, 200) }
-          signal.addEventListener('abort', end, { once: true })
-        })
+        const turn = createBell()
+        // Not more often than a little while, however often it is woken.
+        wake = () => { setTimeout(() => { turn.ring() }, 200) }
+        await turn.wait(signal, everyMs)
       }
     },
     hurry: () => { wake() },

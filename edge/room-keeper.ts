@@ -1,7 +1,8 @@
 import type { DurableBuffer, NewRawEntry, RawEntry } from './buffer/buffer.ts'
 import type { GapBook, NewGap } from './gap-book.ts'
-import { createNormalisers, gapOfDamaged, gapsOfBlock } from './losses.ts'
-import { blockCount, decodeRawBlock, encodeRawBlock, type RawBlock } from './raw-entry.ts'
+import { gapOfDamaged, gapsOfBlock } from './losses.ts'
+import { blockCount, encodeRawBlock } from './raw-entry.ts'
+import { createRawReader, type ReadEntry } from './raw-reader.ts'
 import { thinBlock } from './thin.ts'
 
 /** What gives way when the buffer is full: the newest, the oldest, or what matters least. */
@@ -26,22 +27,15 @@ export interface RoomKeeperOptions {
 const AT_ONCE = 4 * 1024 * 1024
 
 export function createRoomKeeper({ buffer, policy, gaps, inHand }: RoomKeeperOptions): RoomKeeper {
-  const normaliserOf = createNormalisers(buffer)
+  const reader = createRawReader(buffer)
   let making: Promise<boolean> = Promise.resolve(true)
 
-  const decode = ({ bytes }: RawEntry): RawBlock | undefined => {
-    try {
-      return bytes ? decodeRawBlock(bytes) : undefined
-    } catch {
-      return undefined
-    }
-  }
-  const tagsOf = (block: RawBlock) => (address: string) => normaliserOf(block.mapDigest)?.tagsOf(address) ?? []
+  const gapsOf = ({ block, normaliser }: ReadEntry, detail: string) => gapsOfBlock(block, 'buffer_full', block.source, (address) => normaliser.tagsOf(address), detail)
 
   async function drop(entries: readonly RawEntry[], detail: string): Promise<void> {
     const lost = entries.flatMap((entry): NewGap[] => {
-      const block = decode(entry)
-      return block ? gapsOfBlock(block, 'buffer_full', block.source, tagsOf(block), detail) : [gapOfDamaged(entry)]
+      const read = reader.read(entry)
+      return read ? gapsOf(read, detail) : [gapOfDamaged(entry)]
     })
     const rows = entries.reduce((sum, { count }) => sum + count, 0)
     await buffer.drop(entries.map(({ id }) => id), { rows, records: gaps.note(merged(lost)) })
@@ -62,14 +56,14 @@ export function createRoomKeeper({ buffer, policy, gaps, inHand }: RoomKeeperOpt
       const lost: NewGap[] = []
       let rows = 0
       for (const entry of fresh) {
-        const block = decode(entry)
-        if (!block) {
+        const read = reader.read(entry)
+        if (!read) {
           damaged.push(entry)
           continue
         }
-        const { rest, gone } = thinBlock(block)
+        const { rest, gone } = thinBlock(read.block)
         rows += blockCount(gone)
-        lost.push(...gapsOfBlock(gone, 'buffer_full', block.source, tagsOf(block), 'the buffer was full; of each minute the first, lowest, highest, last and every doubtful reading was kept'))
+        lost.push(...gapsOf({ ...read, block: gone }, 'the buffer was full; of each minute the first, lowest, highest, last and every doubtful reading was kept'))
         const { mode, gatewayUs, fromUs, toUs } = entry
         kept.push({ id: entry.id, bytes: encodeRawBlock(rest), count: blockCount(rest), mode, gatewayUs, fromUs, toUs })
       }

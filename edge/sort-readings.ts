@@ -1,25 +1,18 @@
 import type { ReadingColumns } from '../registry/domain/contract/reading.ts'
-import type { NormalReadings } from './normalise.ts'
-
-/** Normalised rows of one raw entry, waiting to be cut. */
-export interface NormalBlock extends NormalReadings {
-  readonly gatewayUs: number
-  /** From the block's own tag index to that of the batch. */
-  readonly tagAt: Uint16Array
-}
+import type { ReadingRows } from './reading-rows.ts'
 
 /**
- * The blocks' rows as one set of columns, by (tag, source time, order of arrival), as the contract wants them.
- * A counting sort brings tags together in arrival order; times mostly ascend by then, so only a tag whose times do
- * not is sorted. `tags` ascend; those without a row are left out.
+ * The rows as one set of columns, by (tag, source time, order of arrival), as the contract wants them. A counting sort
+ * brings tags together in arrival order; times mostly ascend by then, so only a tag whose times do not is sorted.
+ * @param names of the tags, by the rows' numbers; several maps may name the same one
  */
-export function sortReadings(tags: readonly string[], blocks: readonly NormalBlock[]): ReadingColumns {
+export function sortReadings(names: readonly string[], rows: ReadingRows): ReadingColumns {
+  const tags = [...new Set(names)].sort()
+  const rankOf = new Map(tags.map((tag, rank) => [tag, rank]))
+  const rank = Int32Array.from(names, (name) => rankOf.get(name) ?? 0)
+  const total = rows.length
   const counts = new Int32Array(tags.length)
-  let total = 0
-  for (const { tag, tagAt } of blocks) {
-    total += tag.length
-    for (let i = 0; i < tag.length; i++) counts[tagAt[tag[i] as number] as number]!++
-  }
+  for (let i = 0; i < total; i++) counts[rank[rows.tag[i] as number] as number]!++
   const present: string[] = []
   const next = new Int32Array(tags.length)
   const newIndex = new Int32Array(tags.length)
@@ -46,17 +39,15 @@ export function sortReadings(tags: readonly string[], blocks: readonly NormalBlo
     value: new Float64Array(total),
     quality: new Uint16Array(total),
   }
-  for (const block of blocks) {
-    for (let i = 0; i < block.tag.length; i++) {
-      const tag = block.tagAt[block.tag[i] as number] as number
-      const at = next[tag]!++
-      columns.tag[at] = newIndex[tag] as number
-      columns.sourceUs[at] = block.sourceUs[i] as number
-      columns.gatewayUs[at] = block.gatewayUs
-      columns.raw[at] = block.raw[i] as number
-      columns.value[at] = block.value[i] as number
-      columns.quality[at] = block.quality[i] as number
-    }
+  for (let i = 0; i < total; i++) {
+    const tag = rank[rows.tag[i] as number] as number
+    const at = next[tag]!++
+    columns.tag[at] = newIndex[tag] as number
+    columns.sourceUs[at] = rows.sourceUs[i] as number
+    columns.gatewayUs[at] = rows.gatewayUs[i] as number
+    columns.raw[at] = rows.raw[i] as number
+    columns.value[at] = rows.value[i] as number
+    columns.quality[at] = rows.quality[i] as number
   }
   for (let t = 0; t < present.length; t++) sortSegment(columns, starts[t] as number, starts[t + 1] as number)
   return columns

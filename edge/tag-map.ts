@@ -26,5 +26,12 @@ export type TagMapping = z.infer<typeof tagMappingSchema>
 export const tagMapSchema = z.strictObject({ version: z.literal(1), tags: z.array(tagMappingSchema).min(1) })
 export type TagMap = z.infer<typeof tagMapSchema>
 
+const digests = new WeakMap<TagMap, string>()
+
 /** What batch headers carry: two gateways with the same digest turn the same device values into the same readings. */
-export const tagMapDigest = (map: TagMap): string => canonicalDigest(map)
+export function tagMapDigest(map: TagMap): string {
+  // Asked for wherever a map is used; a map is never changed.
+  const digest = digests.get(map) ?? canonicalDigest(map)
+  digests.set(map, digest)
+  return digest
+}

@@ -8,12 +8,13 @@ import type { QueuedBatch, RecordStore } from './buffer.ts'
 import { bufferFingerprint } from './identity.ts'
 import { createReserve, RESERVE_BYTES, type Reserve } from './reserve.ts'
 
-/** All that is true of the buffer beside its entries, in one record, so that it changes with them or not at all. */
+/** All that is true of the buffer beside its entries; it changes with them or not at all. */
 export interface Meta {
   format: 2
   fingerprint: string
   epoch: string
   nextSequence: number
+  /** The cutter's; it may be large, so it stands in a record of its own, written when it changes. */
   state: unknown
   lastRawId: number
   lastBatchKey: number
@@ -72,6 +73,7 @@ interface Change {
 
 const PAGE = 4096
 export const META = 'meta'
+const STATE = 'state'
 const OWNER = 'owner'
 
 /**
@@ -136,7 +138,7 @@ export function openLmdbStore(directory: string): LmdbStore {
             outcomes.push(() => { reject(error) })
           }
         }
-        facts.putSync(META, next)
+        putMeta(facts, next, meta)
       })
       meta = next
     } catch (error) {
@@ -216,12 +218,14 @@ const isDiskFailure = (error: Error) => error instanceof DomainError && error.co
 /** Becomes the owner; makes the record when the buffer is new, and a new epoch when it is not where it was. */
 function takeOver(root: RootDatabase, facts: Database<unknown, string>, owner: string, fingerprint: string, directory: string, reserve: Reserve): Meta {
   const take = () => root.transactionSync(() => {
-    const meta = { ...newMeta(fingerprint), ...(facts.get(META) as Meta | undefined) }
+    const kept = facts.get(META) as Partial<Meta> | undefined
+    // Earlier versions kept the state within the record.
+    const meta: Meta = { ...newMeta(fingerprint), state: facts.get(STATE) ?? null, ...kept }
     if (meta.fingerprint !== fingerprint) {
       meta.fingerprint = fingerprint
       startEpoch(meta)
     }
-    facts.putSync(META, meta)
+    putMeta(facts, meta)
     facts.putSync(OWNER, owner)
     return meta
   })
@@ -233,6 +237,13 @@ function takeOver(root: RootDatabase, facts: Database<unknown, string>, owner: s
     void root.close()
     throw failure
   }
+}
+
+/** Every commit writes the counts; the state only when it is another than `before`'s. */
+export function putMeta(facts: Database<unknown, string>, meta: Meta, before?: Meta): void {
+  const { state, ...counts } = meta
+  if (state !== before?.state) facts.putSync(STATE, state)
+  facts.putSync(META, counts)
 }
 
 export function newMeta(fingerprint: string): Meta {

@@ -1,93 +1,118 @@
 /**
  * How fast one gateway is: connector → durable buffer → MQTT → acknowledged, with a receiver that acknowledges at once,
- * beside the buffer's bare durable writes and bare MQTT publishing of the same batches. One process, one core's worth.
- * `--json`: one object as the last line.
+ * beside the buffer's bare durable writes and bare MQTT publishing of as many bytes. The gateway runs by a plan, with
+ * units and checks, in a process of its own. `--json`: one object as the last line. Ends with 1 when the gateway held
+ * more anonymous memory than it may.
  */
-import { fork } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { fork, type ChildProcess } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { connectAsync } from 'mqtt'
-import { pino } from 'pino'
-import { createGateway, openLmdbBuffer, type Source } from '../../edge/index.ts'
-import { encodeRawBlock, type ReadingsBlock } from '../../edge/raw-entry.ts'
+import { bundlePrograms } from '../build/programs.mjs'
 import { launch } from '../child-process.ts'
-import { loadConfig } from '../config.ts'
+import type { MqttConnection } from '../config.ts'
 import { embeddedMqtt } from '../dev/mqtt.ts'
 import { freePort } from '../dev/ports.ts'
 import { loadSecrets } from '../dev/secrets.ts'
-import { tsxArgs } from '../node-child.ts'
+import { childArgs, tsxArgs } from '../node-child.ts'
+import { bareWritesPerSec, depthRatio } from './edge-buffer.ts'
+import type { GatewayMessage, GatewayTask } from './edge-gateway.ts'
+import { readingsOf, type EdgeLoad } from './edge-load.ts'
 
-const TAGS = 100
-const BLOCK_ROUNDS = 100
-const BLOCK = TAGS * BLOCK_ROUNDS
-const READINGS = 3_000_000
-const BATCH = 50_000
-const START_US = Date.UTC(2026, 0, 1) * 1000
+/** Readings taken up by files and histories: blocks of 10,000. */
+const BLOCKS: EdgeLoad = { machines: 1, roundsAtOnce: 100, rounds: 30_000 }
+/** Readings as live machines give them, one of each tag at a time: 25 machines, and a single one, which waits for the disk each time. */
+const LIVE: EdgeLoad = { machines: 25, roundsAtOnce: 1, rounds: 1_200 }
+const LIVE_ALONE: EdgeLoad = { machines: 1, roundsAtOnce: 1, rounds: 1_000 }
+/** What waits after a long outage: 10 million readings in 100,000 entries. */
+const DEEP: EdgeLoad = { machines: 25, roundsAtOnce: 1, rounds: 4_000 }
+const NOTHING: EdgeLoad = { machines: 25, roundsAtOnce: 1, rounds: 0 }
+
+const MOST_ANON_MB = 256
 
 export interface EdgeBench {
   readonly gatewayReadingsPerSec: number
   readonly gatewayReadingsPerCpuSec: number
+  readonly liveReadingsPerSec: number
+  readonly liveReadingsPerCpuSec: number
+  readonly oneMachineReadingsPerSec: number
   readonly bufferBareReadingsPerSec: number
+  readonly bufferDepthRatio: number
   readonly mqttBareReadingsPerSec: number
   readonly restartToFirstBatchMs: number
+  readonly restartToFirstBatchCpuMs: number
+  readonly drainReadingsPerSec: number
   readonly rssAnonMb: number
   readonly rssMb: number
 }
 
-const addresses = Array.from({ length: TAGS }, (_, i) => `tag-${i}`)
-const log = pino({ level: 'silent' })
-
-function blockAt(round: number): ReadingsBlock {
-  const block = { kind: 'readings' as const, addresses, address: new Uint16Array(BLOCK), sourceUs: new Float64Array(BLOCK), raw: new Float64Array(BLOCK), quality: new Uint16Array(BLOCK) }
-  for (let r = 0, i = 0; r < BLOCK_ROUNDS; r++) {
-    for (let t = 0; t < TAGS; t++, i++) {
-      block.address[i] = t
-      block.sourceUs[i] = START_US + (round + r) * 1e6
-      block.raw[i] = 20 + t + ((round + r) % 97) / 10
-    }
-  }
-  return block
+interface GatewayRun {
+  readonly readingsPerSec: number
+  readonly readingsPerCpuSec: number
+  /** From the start of the process to the first batch acknowledged, and the CPU time of it. */
+  readonly first: { readonly ms: number; readonly cpuMs: number }
+  readonly rssAnonMb: number
+  readonly rssMb: number
 }
 
-/** A source with nothing of its own to compute: what is measured is the gateway. */
-const source: Source = {
-  id: 'bench',
-  mode: 'simulation',
-  map: { version: 1, tags: addresses.map((address) => ({ address, tag: `machine-1/${address}`, kind: 'scalar', unit: 'bar', canonicalUnit: 'kPa', scale: 1, offset: 0 })) },
-  async run(outlet, signal) {
-    for (let round = 0; round < READINGS / TAGS && !signal.aborted; round += BLOCK_ROUNDS) {
-      await outlet.deliver({ blocks: [blockAt(round)], completeThroughUs: START_US + (round + BLOCK_ROUNDS - 1) * 1e6, position: { key: 'bench', value: round } })
-    }
-  },
+interface Stage {
+  readonly directory: string
+  readonly mqtt: MqttConnection
+  readonly run: (what: GatewayTask['what'], load: EdgeLoad, directory: string, counted?: number) => Promise<GatewayRun>
 }
 
 export async function benchEdge(): Promise<EdgeBench> {
+  return onStage(async ({ directory, mqtt, run }) => {
+    const blocks = await run('ship', BLOCKS, path.join(directory, 'blocks'))
+    const live = await run('ship', LIVE, path.join(directory, 'live'))
+    const alone = await run('ship', LIVE_ALONE, path.join(directory, 'alone'))
+    const deep = path.join(directory, 'deep')
+    const filled = await run('fill', DEEP, deep)
+    const bufferDepthRatio = await depthRatio(deep, path.join(directory, 'shallow'))
+    const drained = await run('drain', NOTHING, deep, readingsOf(DEEP))
+    const runs = [blocks, live, alone, filled, drained]
+    return {
+      gatewayReadingsPerSec: blocks.readingsPerSec,
+      gatewayReadingsPerCpuSec: blocks.readingsPerCpuSec,
+      liveReadingsPerSec: live.readingsPerSec,
+      liveReadingsPerCpuSec: live.readingsPerCpuSec,
+      oneMachineReadingsPerSec: alone.readingsPerSec,
+      bufferBareReadingsPerSec: await bareWritesPerSec(path.join(directory, 'bare'), readingsOf(BLOCKS)),
+      bufferDepthRatio,
+      mqttBareReadingsPerSec: await bareMqttPerSec(mqtt, readingsOf(BLOCKS)),
+      restartToFirstBatchMs: drained.first.ms,
+      restartToFirstBatchCpuMs: drained.first.cpuMs,
+      drainReadingsPerSec: drained.readingsPerSec,
+      rssAnonMb: Math.max(...runs.map(({ rssAnonMb }) => rssAnonMb)),
+      rssMb: Math.max(...runs.map(({ rssMb }) => rssMb)),
+    }
+  })
+}
+
+/** Readings a second from a source to acknowledged, for the bench of the whole platform. */
+export async function gatewayRate(): Promise<number> {
+  return onStage(async ({ directory, run }) => (await run('ship', BLOCKS, path.join(directory, 'blocks'))).readingsPerSec)
+}
+
+/** A broker, and a receiver in a process of its own that acknowledges whatever comes. */
+async function onStage<T>(body: (stage: Stage) => Promise<T>): Promise<T> {
   const directory = mkdtempSync(path.join(os.tmpdir(), 'twinward-bench-edge-'))
-  const config = loadConfig({})
   const broker = embeddedMqtt(await freePort(), loadSecrets(directory), { dataDir: directory, logFile: path.join(directory, 'broker.log'), pidFile: path.join(directory, 'broker.pid') })
   const running = await launch(broker.spec)
   await running.ready
   const mqtt = broker.connection
   const receiver = fork(path.join(import.meta.dirname, 'edge-receiver.ts'), {
-    execArgv: tsxArgs(), env: { PATH: process.env['PATH'], MQTT_URL: mqtt.url, MQTT_USERNAME: mqtt.username, MQTT_PASSWORD: mqtt.password, LOG_LEVEL: config.logLevel },
+    execArgv: tsxArgs(), env: { PATH: process.env['PATH'], MQTT_URL: mqtt.url, MQTT_USERNAME: mqtt.username, MQTT_PASSWORD: mqtt.password },
   })
   try {
     await new Promise((resolve) => receiver.once('message', resolve))
-    const buffer = await openLmdbBuffer({ directory: path.join(directory, 'buffer') })
-    const cpu = process.cpuUsage()
-    const seconds = await timed(() => createGateway({ site: 'bench', gateway: 'bench', buffer, sources: [source], mqtt, log, cut: { rows: BATCH } }).run(new AbortController().signal))
-    const used = process.cpuUsage(cpu)
-    const memory = memoryMb()
-    await buffer.close()
-    return {
-      gatewayReadingsPerSec: Math.round(READINGS / seconds),
-      gatewayReadingsPerCpuSec: Math.round(READINGS / ((used.user + used.system) / 1e6)),
-      bufferBareReadingsPerSec: await bareBuffer(path.join(directory, 'bare')),
-      mqttBareReadingsPerSec: await bareMqtt(mqtt),
-      restartToFirstBatchMs: await restart(path.join(directory, 'restart'), mqtt),
-      ...memory,
-    }
+    const bundle = await bundlePrograms()
+    const nowhere = { ...mqtt, url: `mqtt://127.0.0.1:${await freePort()}` }
+    return await body({
+      directory, mqtt,
+      run: (what, load, folder, counted = readingsOf(load)) => runGateway(bundle, { what, directory: folder, mqtt: what === 'fill' ? nowhere : mqtt, load }, counted),
+    })
   } finally {
     receiver.kill('SIGTERM')
     await running.stop()
@@ -95,72 +120,46 @@ export async function benchEdge(): Promise<EdgeBench> {
   }
 }
 
-async function bareBuffer(directory: string): Promise<number> {
-  const buffer = await openLmdbBuffer({ directory })
-  const bytes = encodeRawBlock({ ...blockAt(0), source: 'bench', mode: 'simulation', mapDigest: '', gatewayUs: 0, completeThroughUs: null })
-  const seconds = await timed(async () => {
-    for (let i = 0; i < READINGS / BLOCK; i++) await buffer.append([{ bytes, count: BLOCK, mode: 'simulation', gatewayUs: 0, fromUs: START_US, toUs: START_US }])
-  })
-  await buffer.close()
-  return Math.round(READINGS / seconds)
+async function runGateway(bundle: string, task: GatewayTask, counted: number): Promise<GatewayRun> {
+  const args = childArgs('infra/bench/edge-gateway.ts', bundle)
+  const startedMs = performance.now()
+  const child = fork(args.at(-1) ?? '', [JSON.stringify(task)], { execArgv: args.slice(0, -1) })
+  let first = { ms: NaN, cpuMs: NaN }
+  child.on('message', (message: GatewayMessage) => { if (message.type === 'first-acknowledged') first = { ms: Math.round(performance.now() - startedMs), cpuMs: Math.round(message.cpuMs) } })
+  const { seconds, cpuSeconds, rssAnonMb, rssMb } = await outcomeOf(child)
+  return { readingsPerSec: Math.round(counted / seconds), readingsPerCpuSec: Math.round(counted / cpuSeconds), first, rssAnonMb, rssMb }
 }
+
+function outcomeOf(child: ChildProcess): Promise<Extract<GatewayMessage, { type: 'done' }>> {
+  return new Promise((resolve, reject) => {
+    child.on('message', (message: GatewayMessage) => { if (message.type === 'done') resolve(message) })
+    child.once('exit', (code, signal) => { reject(new Error(`the gateway ended before its work was done (${signal ?? code ?? 'no code'})`)) })
+  })
+}
+
+const BATCH = 50_000
+/** What a reading takes in a batch, at most. */
+const BYTES_A_READING = 36
 
 /** As many bytes a reading as a batch has, QoS 1, eight at once. */
-async function bareMqtt({ url, ...user }: { url: string; username?: string; password?: string }): Promise<number> {
+async function bareMqttPerSec({ url, ...user }: MqttConnection, readings: number): Promise<number> {
   const client = await connectAsync(url, { ...user, protocolVersion: 4 })
-  const payload = Buffer.alloc(BATCH * 36)
-  let left = READINGS / BATCH
+  const payload = Buffer.alloc(BATCH * BYTES_A_READING)
+  let left = readings / BATCH
   const publish = async () => { while (left-- > 0) await client.publishAsync('bench/bare', payload, { qos: 1 }) }
-  const seconds = await timed(() => Promise.all(Array.from({ length: 8 }, publish)))
+  const startedMs = performance.now()
+  await Promise.all(Array.from({ length: 8 }, publish))
+  const seconds = (performance.now() - startedMs) / 1000
   await client.endAsync()
-  return Math.round(READINGS / seconds)
-}
-
-/** From opening a buffer in which three million readings wait to the first batch acknowledged. */
-async function restart(directory: string, mqtt: { url: string }): Promise<number> {
-  const filling = await openLmdbBuffer({ directory })
-  const offline = new AbortController()
-  const nowhere = { url: `mqtt://127.0.0.1:${await freePort()}` }
-  const filled = createGateway({ site: 'bench', gateway: 'bench', buffer: filling, sources: [source], mqtt: nowhere, log, cut: { rows: BATCH } }).run(offline.signal)
-  while (filling.stats().appendedRows < READINGS) await new Promise((resolve) => setTimeout(resolve, 20))
-  offline.abort()
-  await filled
-  await filling.close()
-
-  const stop = new AbortController()
-  const startedMs = performance.now()
-  const buffer = await openLmdbBuffer({ directory })
-  let firstMs = 0
-  await createGateway({
-    site: 'bench', gateway: 'bench', buffer, sources: [], mqtt, log, cut: { rows: BATCH },
-    onAcknowledged: () => {
-      firstMs ||= performance.now()
-      stop.abort()
-    },
-  }).run(stop.signal)
-  await buffer.close()
-  return Math.round(firstMs - startedMs)
-}
-
-async function timed(body: () => Promise<unknown>): Promise<number> {
-  const startedMs = performance.now()
-  await body()
-  return (performance.now() - startedMs) / 1000
-}
-
-/** Anonymous memory apart: the buffer's file is mapped, and counts as resident where it is only cached. */
-function memoryMb(): Pick<EdgeBench, 'rssAnonMb' | 'rssMb'> {
-  const rssMb = Math.round(process.memoryUsage.rss() / 2 ** 20)
-  try {
-    const kb = /^RssAnon:\s+(\d+) kB/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]
-    return { rssAnonMb: kb === undefined ? rssMb : Math.round(Number(kb) / 1024), rssMb }
-  } catch {
-    return { rssAnonMb: rssMb, rssMb }
-  }
+  return Math.round(readings / seconds)
 }
 
 if (process.argv[1] !== undefined && path.resolve(process.argv[1]) === import.meta.filename) {
   const result = await benchEdge()
   if (process.argv.includes('--json')) process.stdout.write(`${JSON.stringify(result)}\n`)
   else for (const [name, value] of Object.entries(result)) process.stdout.write(`${name.padEnd(28)} ${(value as number).toLocaleString('en')}\n`)
+  if (result.rssAnonMb > MOST_ANON_MB) {
+    process.stderr.write(`The gateway held ${result.rssAnonMb} MB of anonymous memory; it may hold ${MOST_ANON_MB}.\n`)
+    process.exitCode = 1
+  }
 }

@@ -1,8 +1,6 @@
-import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { promisify } from 'node:util'
 import pino from 'pino'
 import { openLmdbBuffer } from '../../edge/buffer/lmdb-buffer.ts'
 import { createGateway } from '../../edge/gateway.ts'
@@ -12,22 +10,13 @@ import type { Pool } from '../../registry/store/pool.ts'
 import { inSite } from '../../registry/store/transaction.ts'
 import type { MqttConnection } from '../config.ts'
 import { waitFor } from '../demo/wait.ts'
-import { tsxArgs } from '../node-child.ts'
 import type { Platform } from '../platform.ts'
-import { root } from '../setup/paths.mjs'
 import { benchSite, gatewayOf, tagKeysOf } from './workload.ts'
 
 const tagKeys = tagKeysOf('edge')
 const ROUNDS = 15_000
 const ROUNDS_PER_BLOCK = 250
 const SECOND_US = 1_000_000
-
-/** Readings a second from a source through the durable buffer to acknowledged: `infra/bench/edge.ts`, in a process of its own. */
-export async function gatewayRate(): Promise<number> {
-  const { stdout } = await promisify(execFile)(process.execPath, [...tsxArgs(), path.join(root, 'infra/bench/edge.ts'), '--json'], { maxBuffer: 1 << 20 })
-  const figures = JSON.parse(stdout.trim().split('\n').at(-1) ?? '{}') as { gatewayReadingsPerSec: number }
-  return figures.gatewayReadingsPerSec
-}
 
 /** The same path against the platform: source → buffer → broker → committed scores. */
 export async function wholePathRate(platform: Platform, pool: Pool, startUs: number): Promise<number> {

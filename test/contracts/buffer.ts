@@ -66,6 +66,16 @@ export function bufferContract(name: string, make: (options?: { capBytes?: numbe
       )
     }))
 
+    test('the state kept is that of the cut, whatever its owner does to it before the next', () => using(undefined, async ({ buffer, reopen }) => {
+      await buffer.append([entry('a'), entry('b')])
+      const state = { seen: ['a'] }
+      await buffer.queueCut({ batches: [], rawIds: [1], state })
+      state.seen.push('b')
+      await buffer.append([entry('c')])
+      const again = await reopen()
+      assert.deepEqual(again.state, { seen: ['a'] })
+    }))
+
     test('a wrong sequence or a raw entry used twice is refused and changes nothing', () => using(undefined, async ({ buffer }) => {
       await buffer.append([entry('a')])
       const [first] = buffer.readRaw(0, 1e9)

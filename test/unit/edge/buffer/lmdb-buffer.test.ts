@@ -3,6 +3,7 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
+import { open } from 'lmdb'
 import { openLmdbBuffer } from '../../../../edge/buffer/lmdb-buffer.ts'
 import { bufferContract } from '../../../contracts/buffer.ts'
 
@@ -44,6 +45,22 @@ test('a copied buffer ships what is queued as it was, and begins another epoch',
   const unmoved = await openLmdbBuffer({ directory })
   assert.equal(unmoved.epoch, original.epoch)
   await unmoved.close()
+})
+
+test('a buffer of an earlier version, its state within the record of counts, goes on with it', async (t) => {
+  const directory = temporary()
+  t.after(() => { rmSync(directory, { recursive: true }) })
+  await (await openLmdbBuffer({ directory })).close()
+  const root = open({ path: path.join(directory, 'buffer.mdb'), noSubdir: true, maxDbs: 12 })
+  const facts = root.openDB<unknown, string>('facts', { encoding: 'json' })
+  await facts.put('meta', { ...(facts.get('meta') as object), state: { claims: 7 } })
+  await facts.remove('state')
+  await root.close()
+  for (let opening = 0; opening < 2; opening++) {
+    const buffer = await openLmdbBuffer({ directory })
+    assert.deepEqual(buffer.state, { claims: 7 })
+    await buffer.close()
+  }
 })
 
 test('a buffer opened again elsewhere is taken over; the former owner can write no more', async (t) => {
