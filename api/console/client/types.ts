@@ -127,6 +127,7 @@ export interface GateDetail extends GateRow {
   /** Whom the reader would decide for; null: they cannot decide here. */
   deciding: { onBehalfOf: string | null } | null
   mayDeclareEmergency: boolean
+  evidenceAge: { frozenAt: string; days: number; commitsBehind: number | null } | null
 }
 
 export interface LedgerRow { id: string; site: string; sequence: number | null; recordedAt: string; kind: string; subject: string; actor: string; hash: string | null; body: Record<string, unknown> }

@@ -4,6 +4,7 @@ import { EvidencePanel } from '../parts/evidence.tsx'
 import { GateActions } from '../parts/gate-actions.tsx'
 import { GateThread } from '../parts/gate-thread.tsx'
 import { GovernanceChange } from '../parts/governance-change.tsx'
+import { ageText, RecomputeEvidence } from '../parts/recompute-evidence.tsx'
 import { usePageTitle } from '../router.ts'
 import type { GateDetail, Me } from '../types.ts'
 import { useData } from '../use-data.ts'
@@ -35,10 +36,11 @@ export function GatePage({ id, me }: { id: string; me: Me }) {
             {gate.escalatedTo.length > 0 && <><dt>Escalated to</dt><dd>{gate.escalatedTo.join(', ')}</dd></>}
           </dl>
           <GateActions gate={gate} me={me} onDone={reload} />
+          {gate.state === 'open' && gate.release !== null && <RecomputeEvidence gate={gate} />}
         </Panel>
         <Panel title="What was decided and said" wide><GateThread gate={gate} me={me} onDone={reload} /></Panel>
         {evidence && 'canApprove' in evidence ? <GovernanceChange evidence={evidence} digest={gate.evidenceDigest} />
-          : <EvidencePanel evidence={evidence} commit={gate.evidenceCommit} digest={gate.evidenceDigest} />}
+          : <EvidencePanel evidence={evidence} commit={gate.evidenceCommit} digest={gate.evidenceDigest} site={gate.site} age={ageText(gate.evidenceAge)} />}
       </div>
     </>
   )

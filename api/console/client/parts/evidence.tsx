@@ -1,3 +1,7 @@
+import { FailureTable } from './failure-table.tsx'
+import { ChangeTimeline } from './change-timeline.tsx'
+import { LoadPlot } from './load-plot.tsx'
+import type { Comparison } from '../plot/changes.ts'
 import { counted, number, Panel, shortDigest } from './bits.tsx'
 
 /** The parts of a gate's evidence that people decide by; everything else is shown as it was hashed. */
@@ -7,6 +11,11 @@ export interface GateEvidence {
   coverage?: { windows: number; assetsWithData: number; assetsWithout: string[]; meanGoodFraction: number | null }
   slice?: { from: string; to: string; assets: string[]; recordedFailures: number }
   drift?: { verdict: string; drifted: string[] } | null
+  /** Absent from evidence of before. */
+  scores?: 'stored' | 'computed'
+  comparison?: Comparison | null
+  judgedAgainst?: { failures: number; labels: number; digest: string }
+  replay?: { sampled: number; exact: number; equivalent: number; expired: number; failed: number } | null
 }
 interface Side {
   release: string
@@ -33,15 +42,22 @@ const ROWS: { what: string; of: (side: Side) => string }[] = [
 ]
 
 /** Candidate beside what it would replace, on the same machines and windows; then the whole document, as the digest covers it. */
-export function EvidencePanel({ evidence, commit, digest }: { evidence: GateEvidence | null; commit: number | null; digest: string | null }) {
-  const aside = <span class="soft">as of commit {commit ?? '–'}, digest <span class="mono" title={digest ?? ''}>{shortDigest(digest)}</span></span>
+export function EvidencePanel({ evidence, commit, digest, site, age }: { evidence: GateEvidence | null; commit: number | null; digest: string | null; site: string; age: string }) {
+  const aside = <span class="soft">as of commit {commit ?? '–'}{age}, digest <span class="mono" title={digest ?? ''}>{shortDigest(digest)}</span></span>
   if (!evidence) return <Panel title="Evidence" aside={aside} wide><p class="loading" role="status">Being collected…</p></Panel>
-  const { candidate, champion, coverage, slice, drift } = evidence
+  const { candidate, champion, coverage, slice, drift, comparison, judgedAgainst, replay } = evidence
   const [asked, inForce] = [candidate ? `${candidate.release} (asked for)` : 'asked for', champion ? `${champion.release} (in force)` : 'nothing in force']
   return (
     <Panel title="Evidence" aside={aside} wide>
       {slice && <p class="soft">Both on the same {counted(coverage?.windows ?? 0, 'window')} of {counted(slice.assets.length, 'machine')}, {days(slice.from, slice.to)} (UTC){typeof coverage?.meanGoodFraction === 'number' && <>, {percent(coverage.meanGoodFraction)} good readings</>}; {counted(slice.recordedFailures, 'recorded failure')}.</p>}
+      {evidence.scores && <p class="soft">{evidence.scores === 'stored' ? 'By the scores as they were stored' : 'Stored windows, scored now'}{judgedAgainst && <>, held against {counted(judgedAgainst.failures, 'failure')} and {counted(judgedAgainst.labels, 'accepted label')}</>}{replay && <>; of {replay.sampled} scores replayed {replay.exact} exact, {replay.equivalent} equivalent, {replay.expired} expired, {replay.failed} failed</>}.</p>}
       {drift && <p class="soft">Drift since the champion was trained: {drift.verdict}{drift.drifted.length > 0 && ` in ${counted(drift.drifted.length, 'feature')}`}.</p>}
+      {comparison && slice && <>
+        <h3>Alerts that would change</h3><ChangeTimeline comparison={comparison} from={slice.from} to={slice.to} site={site} />
+        <h3>Alert load by owner</h3><LoadPlot load={comparison.load} from={slice.from} to={slice.to} />
+        {comparison.failures && <><h3>Recorded failures</h3><FailureTable failures={comparison.failures} /></>}
+        <h3>Side by side</h3>
+      </>}
       <table class="sides" role="table" aria-label="Candidate beside what is in force">
         <thead role="rowgroup"><tr role="row"><th role="columnheader"><span class="unseen">What</span></th><th role="columnheader">{asked}</th><th role="columnheader">{inForce}</th></tr></thead>
         <tbody role="rowgroup">{ROWS.map(({ what, of }) => (
