@@ -122,18 +122,19 @@ async function inForceRows(tx: Tx, site: string, family: string, atUs: number): 
      join feature_set f on f.feature_set_ref = r.feature_set_ref
      join policy p on p.policy_ref = r.policy_ref
      left join lateral (
-       select e.gate_id from assignment e
-       where (s.gate_id is not null and e.assignment_id = s.assignment_id)
-          or (s.gate_id is null and e.gate_id is not null and e.site_id = s.site_id and e.family_id = s.family_id and e.role = s.role
-              and e.scope_kind = s.scope_kind and e.scope_id = s.scope_id and e.release_ref = s.release_ref and lower(e.valid) < lower(s.valid))
-       order by lower(e.valid) desc limit 1
+       select s.gate_id where s.gate_id is not null
+       union all
+       (select e.gate_id from assignment e
+        where s.gate_id is null and e.gate_id is not null and e.release_ref = s.release_ref and e.site_id = s.site_id and e.family_id = s.family_id
+          and e.role = s.role and e.scope_kind = s.scope_kind and e.scope_id = s.scope_id and e.holds_from < s.holds_from
+        order by e.holds_from desc limit 1)
      ) through on true
      left join gate g on g.gate_id = through.gate_id
      left join lateral (
        select jsonb_agg(jsonb_build_object('actor', actor_id, 'roles', actor_roles, 'at', decided_at) order by decided_at) as approvers
        from gate_decision where gate_id = g.gate_id and verdict = 'approve' and evidence_digest = g.evidence_digest
      ) d on true
-     where s.site_id = $1 and s.family_id = $2 and s.valid @> ${usToTimestamp('$3')}
+     where s.site_id = $1 and s.family_id = $2 and s.holds_from <= ${usToTimestamp('$3')} and s.holds_to > ${usToTimestamp('$3')}
      order by case s.role when 'champion' then 1 when 'challenger' then 2 else 3 end, lower(s.valid) desc, s.assignment_id`,
     [site, family, atUs],
   )
