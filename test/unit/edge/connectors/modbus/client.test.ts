@@ -113,7 +113,7 @@ suite('a Modbus RTU client', () => {
   })
 
   test('throws away what comes unasked, so that a late answer never passes for the next one', async () => {
-    const { client, line, counters } = await opened(openRtuClient, { timeoutMs: 5 })
+    const { client, line, counters } = await opened(openRtuClient, { timeoutMs: 100 })
     assert.equal((await client.read(at(0))).kind, 'timeout')
     line.receive(rtuFrame(value(1)))
     const next = client.read(at(1))
