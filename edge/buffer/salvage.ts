@@ -4,7 +4,7 @@ import * as lmdb from 'lmdb'
 import type { Key } from 'lmdb'
 import type { RecordStore } from './buffer.ts'
 import { openLmdbFile, type LmdbFile } from './lmdb-file.ts'
-import { META, newMeta, openRoot, startEpoch, tablesOf, type BatchHead, type EntryHead, type Meta, type Tables } from './lmdb-store.ts'
+import { META, newMeta, openRoot, putMeta, startEpoch, tablesOf, type BatchHead, type EntryHead, type Meta, type Tables } from './lmdb-store.ts'
 
 /** Readings that a damaged file no longer gives. */
 export interface DamageLoss {
@@ -49,7 +49,7 @@ export function salvage(from: string, to: string): Salvaged {
     if (file) copyRecords(file, tables, inTurns)
     meta.lostRows += losses.reduce((sum, { lost }) => sum + (lost ?? 0), 0)
     inTurns(() => {
-      tables.facts.putSync(META, meta)
+      putMeta(tables.facts, meta)
       tables.records.putSync(['facts', 'damage'], losses)
     })
     inTurns.end()
