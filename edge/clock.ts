@@ -1,7 +1,8 @@
 /**
  * The gateway's own clock: follows the system's as long as that runs evenly. When the system's clock jumps, it goes on
  * evenly and says that it is unsure, until it is known which of the two is right: the platform's time tells, or, when
- * nobody can be asked, the new time has stood for ten minutes (a person set it).
+ * nobody can be asked, the new time has stood for ten minutes (a person set it). A system clock that is known to be wrong
+ * is kept at its distance until it jumps back.
  */
 export interface GatewayClock {
   /** UTC microseconds. Never goes back while it is sure. */
@@ -47,6 +48,8 @@ const ADOPT_AFTER_US = 10 * 60 * 1_000_000
 export function createGatewayClock({ systemUs, evenUs }: ClockSources): GatewayClock {
   let offsetUs = systemUs() - evenUs()
   let jump: { sinceEvenUs: number; atUs: number; byUs: number } | undefined
+  /** How much the system's clock is known to be wrong. */
+  let wrongUs = 0
   let skewUs: number | null = null
   let jumps = 0
   const nowUs = () => Math.round(evenUs() + offsetUs)
@@ -55,6 +58,8 @@ export function createGatewayClock({ systemUs, evenUs }: ClockSources): GatewayC
   function settle(adopt: boolean): ClockJump {
     const { atUs, byUs } = jump ?? { atUs: nowUs(), byUs: 0 }
     if (adopt) offsetUs = systemUs() - evenUs()
+    const byNowUs = differenceUs()
+    wrongUs = Math.abs(byNowUs) < JUMP_US ? 0 : byNowUs
     jump = undefined
     return { event: 'settled', atUs, byUs, adopted: adopt }
   }
@@ -68,19 +73,21 @@ export function createGatewayClock({ systemUs, evenUs }: ClockSources): GatewayC
         jump.byUs = byUs
         return evenUs() - jump.sinceEvenUs >= ADOPT_AFTER_US ? settle(true) : undefined
       }
-      if (Math.abs(byUs) < JUMP_US) {
-        offsetUs += byUs
+      if (Math.abs(byUs - wrongUs) < JUMP_US) {
+        offsetUs += byUs - wrongUs
         return undefined
       }
       jumps++
       jump = { sinceEvenUs: evenUs(), atUs: nowUs(), byUs }
+      // Back to what it left: nobody need be asked.
+      if (Math.abs(byUs) < JUMP_US) return settle(false)
       return { event: 'jumped', atUs: jump.atUs, byUs, adopted: false }
     },
     heard(sentUs, platformUs, answeredUs) {
       skewUs = Math.round((sentUs + answeredUs) / 2 - platformUs)
       const systemSkewUs = skewUs + differenceUs()
       if (jump) {
-        if (Math.abs(skewUs) <= BELIEVED_US) return Math.abs(systemSkewUs) <= Math.abs(skewUs) ? settle(true) : undefined
+        if (Math.abs(skewUs) <= BELIEVED_US) return settle(Math.abs(systemSkewUs) <= Math.abs(skewUs))
         if (Math.abs(systemSkewUs) <= BELIEVED_US) return settle(true)
       }
       return undefined

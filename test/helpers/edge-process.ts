@@ -23,11 +23,12 @@ export interface EdgeHealth {
   readonly problems: readonly string[]
   readonly buffer: { readonly rows: number; readonly lostRows: number }
   readonly connectors: readonly { readonly id: string; readonly state: string; readonly counters: Readonly<Record<string, number>> }[]
+  readonly clock: { readonly state: string; readonly skewUs: number | null; readonly jumps: number }
   readonly counters: Readonly<Record<string, number>>
 }
 
 /** While no gateway runs. */
-const nothingToTell: EdgeHealth = { state: 'degraded', gateway: '', connected: false, problems: [], buffer: { rows: 0, lostRows: 0 }, connectors: [], counters: {} }
+const nothingToTell: EdgeHealth = { state: 'degraded', gateway: '', connected: false, problems: [], buffer: { rows: 0, lostRows: 0 }, connectors: [], clock: { state: 'unsure', skewUs: null, jumps: 0 }, counters: {} }
 
 /**
  * Starts `edge run` (or the like) and waits until it says that it is ready; rejects with its output when it ends before.

@@ -7,6 +7,9 @@ import { topics, type Acknowledgement } from '../../registry/domain/contract/bat
 export interface ReceivedBatch {
   readonly batch: DecodedBatch
   readonly digest: string
+  readonly byteLength: number
+  /** When it came first, UTC microseconds. */
+  readonly firstUs: number
   /** How many times it came. */
   times: number
 }
@@ -37,7 +40,7 @@ export async function startReceiver({ url, ...user }: MqttAddress, site: string,
     const key = `${epoch}/${sequence}`
     const known = batches.get(key)
     if (known && known.digest !== digest) throw new Error(`batch ${key} came twice with different bytes`)
-    const received = known ?? { batch, digest, times: 0 }
+    const received = known ?? { batch, digest, byteLength: bytes.byteLength, firstUs: Date.now() * 1000, times: 0 }
     received.times++
     batches.set(key, received)
     arrivals.push(key)

@@ -191,3 +191,42 @@ test('a plan with another tag restarts its source alone; another buffer is not t
   assert.equal(await site.apply({ ...more, gateway: 'gw-2' }), false)
   await site.stop()
 })
+
+test('however much waits, no more than the bandwidth allows goes out', async (t) => {
+  const { directory, broker, receiver } = await stage(t)
+  const machine = rampMachine(['a', 'b'], 1)
+  const offline = await startSite({ directory, mqtt: { ...broker.connection, url: 'mqtt://127.0.0.1:9' }, tags: TAGS, machine })
+  await until('a thousand readings', () => offline.status().buffer.rows > 1_000)
+  machine.stop = true
+  await offline.stop()
+  const bandwidth = 20_000
+  const startedUs = Date.now() * 1000
+  const site = await startSite({ directory, mqtt: broker.connection, tags: TAGS, machine, plan: { bandwidth }, options: { cut: { rows: 100, waitMs: 10 } } })
+  await until('an empty buffer', () => site.status().buffer.rows === 0, 60_000)
+  await site.stop()
+  const batches = [...receiver.batches.values()].sort((a, b) => a.firstUs - b.firstUs)
+  const largest = Math.max(...batches.map(({ byteLength }) => byteLength))
+  let bytes = 0
+  for (const { byteLength, firstUs } of batches) {
+    bytes += byteLength
+    assert.ok(bytes <= bandwidth * ((firstUs - startedUs) / 1e6) + 2 * largest, `${bytes} bytes within ${(firstUs - startedUs) / 1e6} s`)
+  }
+  assert.ok(bytes > 2 * largest)
+})
+
+test('the time between two runs is a gap, and a silence that the former run noted ends with it', async (t) => {
+  const { directory, broker, desk } = await stage(t)
+  const machine = rampMachine(['a'], 10)
+  const first = { directory, mqtt: broker.connection, tags: [{ address: 'a', tag: 'pump-1/a', checks: { missingAfterSeconds: 0.5 } }], machine }
+  const of = (cause: string) => [...desk.gaps.values()].filter((gap) => gap.cause === cause)
+  const site = await startSite(first)
+  await until('readings', () => site.status().counters['acknowledged'] !== 0)
+  machine.mute = true
+  await until('the silence', () => of('source_silent').some(({ toUs }) => toUs === null))
+  await site.stop()
+  machine.mute = false
+  const again = await startSite(first)
+  await until('the gap between', () => of('gateway_off').some(({ toUs, lost }) => toUs !== null && lost === null))
+  await until('the end of the silence', () => of('source_silent').length > 0 && of('source_silent').every(({ toUs }) => toUs !== null))
+  await again.stop()
+})

@@ -37,11 +37,20 @@ test('the platform tells which of the two is right', () => {
   wrong.at.offset += HOUR
   wrong.clock.tick()
   const now = wrong.clock.nowUs()
-  assert.deepEqual(wrong.clock.heard(now, now, now), undefined)
-  assert.equal(wrong.clock.status().state, 'unsure')
+  assert.equal(wrong.clock.heard(now, now, now)?.adopted, false)
+  assert.equal(wrong.clock.status().state, 'ok')
+  // However long it stays wrong.
+  for (let minute = 0; minute < 20; minute++) {
+    wrong.at.even += 60 * SECOND
+    assert.equal(wrong.clock.tick(), undefined)
+  }
   wrong.at.offset -= HOUR
-  assert.deepEqual(wrong.clock.tick()?.adopted, false)
-  assert.equal(wrong.clock.nowUs(), now)
+  assert.equal(wrong.clock.tick()?.adopted, false)
+  assert.equal(wrong.clock.nowUs(), now + 20 * 60 * SECOND)
+  assert.deepEqual([wrong.clock.nowUs(), wrong.clock.status().state], [wrong.system(), 'ok'])
+  wrong.at.offset += 200_000
+  wrong.clock.tick()
+  assert.equal(wrong.clock.nowUs(), wrong.system())
 
   const right = bench()
   right.at.offset += HOUR

@@ -22,13 +22,25 @@ export async function importCounting(on: TestPlatform, site: string, assets: Rea
  * readings of the source. A waveform counts by the value it is filled with.
  */
 export async function storedOn({ sql }: Pick<TestPlatform, 'sql'>, site: string): Promise<StoredRun[]> {
+  // Chunk by chunk, the stretches that ascend by one: a day of readings is too much to sort.
   return sql<{ tag: string; lane: string; first: number; last: number }>(`
-    with row as (
-      select r.tag_key, b.lane, b.commit_number, r.source_time as at, r.raw from reading r join raw_batch b using (batch_id) where r.site_id = $1 and r.raw <> 'NaN'
+    with run as (
+      select t.tag_key as tag, b.lane, b.commit_number, c.t_min as at, island.n, island.first, island.last
+      from reading_chunk c join tag t using (tag_ref)
+      cross join lateral (
+        select c.batch_id, 0 as skip, c.n where c.batch_id is not null
+        union all
+        select u.batch_id, (sum(u.n) over (order by u.place) - u.n)::integer, u.n from unnest(c.part_batches, c.part_counts) with ordinality as u (batch_id, n, place)) part
+      join raw_batch b on b.batch_id = part.batch_id
+      cross join lateral (
+        select min(raw) as first, max(raw) as last, min(n) as n
+        from (select raw, n, raw - row_number() over (order by n) as stretch
+              from unnest((coalesce(c.raws, c.vals))[part.skip + 1 : part.skip + part.n]) with ordinality as u (raw, n) where raw <> 'NaN') numbered
+        group by stretch) island
+      where c.site_id = $1
       union all
-      select t.tag_key, b.lane, b.commit_number, w.t_start, w.samples[1] from waveform w join tag t using (tag_ref) join raw_batch b using (batch_id) where w.site_id = $1),
-    numbered as (select *, row_number() over (partition by tag_key, lane order by commit_number, at, raw) as n from row)
-    select tag_key as tag, lane, min(raw)::float8 as first, max(raw)::float8 as last from numbered group by tag_key, lane, raw - n order by tag_key, lane, min(n)`, [site])
+      select t.tag_key, b.lane, b.commit_number, w.t_start, 1, w.samples[1], w.samples[1] from waveform w join tag t using (tag_ref) join raw_batch b using (batch_id) where w.site_id = $1)
+    select tag, lane, first::float8 as first, last::float8 as last from run order by tag, lane, commit_number, at, n`, [site])
 }
 
 export async function ledgerOn({ sql }: Pick<TestPlatform, 'sql'>, site: string): Promise<LedgerEntry[]> {
