@@ -3,7 +3,7 @@ import { canonicalDigest } from '../registry/domain/canonical.ts'
 import { encodeReadings, encodeWaveforms } from '../registry/domain/codec/encode.ts'
 import { laneOf, type BatchHeader, type Mode } from '../registry/domain/contract/batch.ts'
 import { CONTRACT_VERSION } from '../registry/domain/contract/primitives.ts'
-import type { WaveformRow } from '../registry/domain/contract/reading.ts'
+import type { ReadingColumns, WaveformRow } from '../registry/domain/contract/reading.ts'
 import type { DurableBuffer, NewBatch } from './buffer/buffer.ts'
 import type { Claims } from './claims.ts'
 import type { CutLimits } from './cutter.ts'
@@ -45,6 +45,8 @@ export interface GroupOptions {
   readonly watchers: (mapDigest: string) => ReadonlyMap<string, readonly TagMapping[]>
   /** Everything ships, whatever the tags' ship rules say. */
   readonly asIs?: boolean
+  /** Tags that ship; what else an address feeds stays out. All unless told. */
+  readonly only?: ReadonlySet<string>
 }
 
 /** What becomes one batch. */
@@ -64,7 +66,7 @@ interface Entry {
   readonly part: string
 }
 
-export function createGroup({ buffer, site, gateway, limits, nowUs, claims, shape, watchers, asIs = false }: GroupOptions): CutGroup {
+export function createGroup({ buffer, site, gateway, limits, nowUs, claims, shape, watchers, asIs = false, only }: GroupOptions): CutGroup {
   const ids: number[] = []
   const parts = new Map<string, Part>()
   const entries: Entry[] = []
@@ -118,7 +120,7 @@ export function createGroup({ buffer, site, gateway, limits, nowUs, claims, shap
         normaliser.readings(block, block.gatewayUs, part.rows, firstTag)
       } else {
         samples += samplesOf(block)
-        part.waves.push(...normaliser.waveforms(block, block.gatewayUs))
+        part.waves.push(...normaliser.waveforms(block, block.gatewayUs).filter(({ tag }) => only?.has(tag) !== false))
       }
     },
     finish() {
@@ -132,7 +134,8 @@ export function createGroup({ buffer, site, gateway, limits, nowUs, claims, shap
         const mappingOf = (tag: string) => mappings.get(tag)
         if (part.rows.rows().length > 0) {
           const watching = new Map([...part.normalisers.keys()].flatMap(({ digest }) => [...watchers(digest)]))
-          const shaped = shapeReadings(sortReadings(part.tags, part.rows.rows()), lane, mappingOf, watching, shape)
+          const sorted = sortReadings(part.tags, part.rows.rows())
+          const shaped = shapeReadings(only ? ofTags(sorted, only) : sorted, lane, mappingOf, watching, shape)
           wanted.push(...shaped.wanted)
           flagged += shaped.flagged
           duplicates += shaped.duplicates
@@ -155,6 +158,18 @@ export function createGroup({ buffer, site, gateway, limits, nowUs, claims, shap
       observeUpTo(new Set())
       return { batches, wanted, flagged, duplicates, documents }
     },
+  }
+}
+
+/** The rows of some tags alone. */
+function ofTags(columns: ReadingColumns, only: ReadonlySet<string>): ReadingColumns {
+  const rows = Array.from(columns.tag.keys()).filter((i) => only.has(columns.tags[columns.tag[i] as number] as string))
+  if (rows.length === columns.tag.length) return columns
+  const tags = columns.tags.filter((tag) => only.has(tag))
+  const pick = (column: Float64Array) => Float64Array.from(rows, (i) => column[i] as number)
+  return {
+    tags, tag: Int32Array.from(rows, (i) => tags.indexOf(columns.tags[columns.tag[i] as number] as string)), quality: Uint16Array.from(rows, (i) => columns.quality[i] as number),
+    sourceUs: pick(columns.sourceUs), gatewayUs: pick(columns.gatewayUs), raw: pick(columns.raw), value: pick(columns.value),
   }
 }
 

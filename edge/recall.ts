@@ -105,7 +105,7 @@ export function createRecaller(options: RecallerOptions): Recaller {
         await persist(() => buffer.write(records), signal)
         return true
       }
-      const group = createGroup({ ...options, claims: NO_CLAIMS, shape: {}, watchers: () => new Map(), asIs: true })
+      const group = createGroup({ ...options, claims: NO_CLAIMS, shape: {}, watchers: () => new Map(), asIs: true, only: new Set(order.tags) })
       for (const entry of entries) {
         const read = reader.read(entry)
         if (!read) continue

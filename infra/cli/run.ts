@@ -8,6 +8,7 @@ import { addEdgeCommandsOfClone } from './commands/edge-of-clone.ts'
 import { addEdgeCommands, type EdgeShell } from './commands/edge.ts'
 import { addFamilyGovernanceCommands } from './commands/family-governance.ts'
 import { addGateCommands } from './commands/gates.ts'
+import { addGatewayCommands } from './commands/gateways.ts'
 import { addImportCommands } from './commands/import.ts'
 import { addInForceCommand } from './commands/in-force.ts'
 import { addLedgerCommands } from './commands/ledger.ts'
@@ -37,6 +38,7 @@ function addCommands(program: Command, { exitCode, print }: ProgramRun, terminal
   addStatusCommand(program, open)
   addImportCommands(program, open)
   addLookCommands(program, open)
+  addGatewayCommands(program, open)
   addModelCommands(program, open)
   addInForceCommand(program, open)
   addPolicyCommands(program, open)

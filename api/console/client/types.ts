@@ -36,6 +36,22 @@ export interface TwinSummary {
   trend: (number | null)[]
 }
 
+/** GET /v1/gaps: what is missing, or came late, and why. */
+export interface GapEntry {
+  id: string
+  gateway: string
+  cause: string
+  /** Null: all that the source, or the whole gateway, reads. */
+  tag: string | null
+  source: string | null
+  from: string
+  /** Null while it goes on. */
+  to: string | null
+  /** Readings that will never come; null: not known. */
+  lost: number | null
+  detail: string | null
+}
+
 export interface Twin extends TwinSummary {
   scoreId: string | null
   release: string | null

@@ -2,8 +2,11 @@ import assert from 'node:assert/strict'
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { connectAsync } from 'mqtt'
 import type { Page } from 'playwright-core'
 import { waitFor } from '../../../infra/demo/wait.ts'
+import { topics } from '../../../registry/domain/contract/batch.ts'
+import { gatewayReportExample, type Gap, type GatewayReport } from '../../../registry/domain/contract/gateway-report.ts'
 import { appoint, foundFamily, makePeople, millBatch, millFamily, millPlant, millPolicy, openGate, trainMill, type People } from '../../helpers/mill.ts'
 import { findChromium, openBrowser, type TestBrowser } from '../../helpers/browser.ts'
 import { settled, startTestPlatform, type TestPlatform } from '../../helpers/platform.ts'
@@ -81,6 +84,13 @@ describe('the console in a browser', { skip }, () => {
     gate = (await people.mia.post<{ gate: string }>('/v1/gates', { release: id, reason: 'Second thoughts on the threshold' }, { site })).gate
     await openGate(people.rita, site, gate)
     await deliver(2, 1200, 1800, true)
+    const second = (s: number) => startUs + s * 1_000_000
+    await reportGaps(on, site, 'gw-1', [
+      { id: 'g-1', revision: 2, cause: 'source_silent', tag: 'mill-1/vibration', source: 'plc-7', fromUs: second(1300), toUs: second(1500), lost: null, detail: 'no answer from 10.0.0.7:502' },
+      { id: 'g-2', revision: 1, cause: 'buffer_full', tag: 'mill-1/temperature', source: 'plc-7', fromUs: second(700), toUs: second(760), lost: 60, detail: null },
+      { id: 'g-3', revision: 2, cause: 'wan', tag: null, source: null, fromUs: second(200), toUs: second(500), lost: 0, detail: null },
+      { id: 'g-4', revision: 1, cause: 'clock', tag: null, source: null, fromUs: second(1700), toUs: null, lost: null, detail: 'the system clock jumped by 3600.0 s' },
+    ])
     alert = await waitFor('the alert', async () => (await on.sql<{ alert_id: string }>('select alert_id from alert'))[0]?.alert_id)
     browser = await openBrowser(executable)
     page = browser.context.pages()[0] ?? await browser.context.newPage()
@@ -147,6 +157,22 @@ describe('the console in a browser', { skip }, () => {
     const rule = page.getByRole('table', { name: 'Rules' }).getByRole('row').filter({ hasText: 'vibration-mean' })
     assert.match(await rule.innerText(), /wear[^]*in force/)
     await picture('twin')
+  })
+
+  it('shows what is missing: of which tag, why, from when to when; shaded in the plots', async () => {
+    const table = page.getByRole('table', { name: 'Missing readings' })
+    const rows = await table.locator('tbody tr').allInnerTexts()
+    assert.equal(rows.length, 4)
+    const text = rows.map((row) => row.replaceAll(/\s+/g, ' ')).join('\n')
+    for (const expected of [/all of gateway gw-1 clock doubtful .* goes on .* unknown the system clock jumped/, /vibration machine silent .* 3 min unknown no answer from/, /temperature buffer full .* 1 min 60 –/, /all of gateway gw-1 no connection .* 5 min none, came later/]) assert.match(text, expected)
+    // Over vibration's plot its own silence and the gateway's clock, not the other tag's loss.
+    await page.getByRole('button', { name: 'vibration' }).click()
+    await page.waitForLoadState('networkidle')
+    assert.deepEqual(await shaded(page.locator('canvas').nth(1)), [false, false, true, true])
+    await page.getByRole('button', { name: 'temperature' }).click()
+    await page.waitForLoadState('networkidle')
+    assert.deepEqual(await shaded(page.locator('canvas').nth(1)), [false, true, false, true])
+    await picture('twin-gaps')
   })
 
   it('looks closer where the mouse is drawn across a plot, keeps that in the address, and comes out again', async () => {
@@ -345,4 +371,28 @@ function isPainted(canvas: ReturnType<Page['locator']>): Promise<boolean> {
     const pixels = drawn.getContext('2d')?.getImageData(0, 0, drawn.width, drawn.height).data ?? new Uint8ClampedArray()
     return new Set(new Uint32Array(pixels.buffer)).size > 2
   })
+}
+
+/** Tells the platform of gaps, as a gateway does, and waits until it has them. */
+async function reportGaps(on: TestPlatform, site: string, gateway: string, gaps: readonly Gap[]): Promise<void> {
+  const { url, username = '', password = '' } = on.platform.connections.mqtt
+  const client = await connectAsync(url, { username, password })
+  const report: GatewayReport = { ...gatewayReportExample, site, gateway, sentUs: Date.now() * 1000, gaps: [...gaps], mappings: [], commands: [] }
+  await client.publishAsync(topics.report(site, gateway), JSON.stringify(report), { qos: 1 })
+  await waitFor('the gaps', async () => (await on.sql('select 1 from gap')).length === gaps.length || undefined)
+  await client.endAsync()
+}
+
+/** Whether a plot over [0, 1800) s is shaded at 353, 731, 1403 and 1753 s: looked at just below its top, where no line and no name is. */
+async function shaded(canvas: ReturnType<Page['locator']>): Promise<boolean[]> {
+  const [paper, ...colours] = await canvas.evaluate((element, seconds) => {
+    const drawn = element as HTMLCanvasElement
+    const over = drawn.parentElement?.querySelector('.u-over') as HTMLElement
+    const scale = drawn.width / drawn.clientWidth
+    // Chromium complains of canvases that are read again and again; a copy may be.
+    const copy = Object.assign(document.createElement('canvas'), { width: drawn.width, height: drawn.height }).getContext('2d', { willReadFrequently: true })
+    copy?.drawImage(drawn, 0, 0)
+    return seconds.map((second) => [...(copy?.getImageData((over.offsetLeft + over.clientWidth * (second / 1800)) * scale, (over.offsetTop + 2) * scale, 1, 1).data ?? [])].join())
+  }, [617, 353, 731, 1403, 1753])
+  return colours.map((colour) => colour !== paper)
 }

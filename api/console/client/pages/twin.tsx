@@ -1,6 +1,7 @@
 import { useMemo } from 'preact/hooks'
 import { get } from '../api.ts'
 import { Badge, counted, Empty, Notice, number, Panel, Tabs, Waiting, When } from '../parts/bits.tsx'
+import { GapPanel } from '../parts/gap-panel.tsx'
 import { LineageDrawing } from '../parts/lineage.tsx'
 import { ReadingPanel } from '../parts/reading-plot.tsx'
 import { ScorePlot } from '../parts/score-plot.tsx'
@@ -8,7 +9,7 @@ import { Table } from '../parts/table.tsx'
 import { firstSpan, rangeOf, spansOf, type Extent, type Span } from '../plot/spans.ts'
 import { setParams, usePageTitle } from '../router.ts'
 import { isUnanswered, stateText } from '../text/alerts.ts'
-import type { AlertRow, Page, Twin } from '../types.ts'
+import type { AlertRow, GapEntry, Page, Twin } from '../types.ts'
 import { useData } from '../use-data.ts'
 
 /** One machine: the four questions, its score against the threshold, its readings, its rules, its alerts and where they come from. */
@@ -44,6 +45,7 @@ export function TwinPage({ site, asset, url }: { site: string; asset: string; ur
   )
 }
 const NONE: AlertRow[] = []
+const NO_GAPS: GapEntry[] = []
 
 function Title({ name }: { name: string }) {
   usePageTitle(name)
@@ -70,7 +72,7 @@ function Health({ twin: { health, questions } }: { twin: Twin }) {
   )
 }
 
-/** Both plots over the same span of time. */
+/** Both plots, and what is missing, over the same span of time. */
 function Plots({ twin, alerts, url }: { twin: Twin; alerts: readonly AlertRow[]; url: URL }) {
   const extent = extentOf(twin)
   const [from, to] = [Number(url.searchParams.get('from')), Number(url.searchParams.get('to'))]
@@ -80,6 +82,9 @@ function Plots({ twin, alerts, url }: { twin: Twin; alerts: readonly AlertRow[];
   const span = asked && choices.includes(asked) ? asked : extent ? firstSpan(extent, twin.lane !== 'backfill') : 'all'
   const wanted = zoomed ? { from, to } : extent && rangeOf(span, extent)
   const range = useMemo(() => wanted, [wanted?.from, wanted?.to])
+  const query = { site: twin.site, asset: twin.asset, limit: 200, ...(range && { from: new Date(range.from).toISOString(), to: new Date(range.to + 1).toISOString() }) }
+  const gaps = useData(() => get<Page<GapEntry>>('/v1/gaps', query), `gaps of ${twin.site}/${twin.asset} ${range?.from ?? ''} ${range?.to ?? ''}`, 15_000)
+  const missing = gaps.data?.items ?? NO_GAPS
   const zoom = (start: number, end: number) => setParams({ from: String(Math.floor(start)), to: String(Math.ceil(end)) })
   const choose = (choice: Span) => setParams({ span: choice, from: null, to: null })
   if (!range) {
@@ -93,11 +98,12 @@ function Plots({ twin, alerts, url }: { twin: Twin; alerts: readonly AlertRow[];
           {choices.length > 1 && <Tabs label="Span" choices={choices} chosen={zoomed ? null : span} onChoose={choose} />}
         </div>
       }>
-        {twin.scoredAt ? <ScorePlot twin={twin} alerts={alerts} range={range} onZoom={zoom} />
+        {twin.scoredAt ? <ScorePlot twin={twin} alerts={alerts} gaps={missing} range={range} onZoom={zoom} />
           : <Empty title="Nothing was scored yet.">Windows are scored once a release is in force: <code>npm run twinward -- train {twin.family} --site {twin.site} --promote</code>, then approve its gate.</Empty>}
         <p class="soft under">Each line up is ten times rarer in normal running.{twin.rules.length > 0 && !twin.rules.some((rule) => rule.signal === 'confidence') && ' No rule watches the confidence: see Rules for what they watch.'}<span class="mouse"> Drag across a plot to look closer.</span></p>
       </Panel>
-      <ReadingPanel twin={twin} range={range} chosen={url.searchParams.get('tag')} onZoom={zoom} />
+      <ReadingPanel twin={twin} gaps={missing} range={range} chosen={url.searchParams.get('tag')} onZoom={zoom} />
+      <GapPanel twin={twin} gaps={gaps} />
     </>
   )
 }

@@ -3,7 +3,8 @@ import uPlot from 'uplot'
 import { scheme } from '../scheme.ts'
 import { now, zone } from '../clock.ts'
 import { breakAtGaps, lonely } from '../plot/gaps.ts'
-import { drawOver, type Level, type Mark } from '../plot/overlay.ts'
+import { drawOver, drawUnder, type Level, type Mark } from '../plot/overlay.ts'
+import type { Shade } from '../plot/shades.ts'
 import { token } from '../plot/token.ts'
 import { momentText, zoneName } from '../text/time.ts'
 
@@ -24,6 +25,8 @@ interface ChartProps {
   to: number
   levels?: Level[]
   marks?: Mark[]
+  /** Stretches in which something is missing. */
+  shades?: readonly Shade[]
   height?: number
   unit?: string
   scale?: Scale
@@ -42,9 +45,10 @@ const TIMES: uPlot.Axis.Values = [
   [0.001, '{HH}:{mm}:{ss}', `${DAY} {YYYY}`, null, DAY, null, null, null, 1],
 ]
 const DOT = 4
+const NO_SHADES: readonly Shade[] = []
 
-/** A time plot: lines that break where there is no data, horizontal levels, vertical marks (alerts). Follows the width of its box. */
-export function Chart({ times, series, bucket, from, to, levels = [], marks = [], height = 200, unit = '', scale, onZoom, label }: ChartProps) {
+/** A time plot: lines that break where there is no data, horizontal levels, vertical marks (alerts), shaded gaps. Follows the width of its box. */
+export function Chart({ times, series, bucket, from, to, levels = [], marks = [], shades = NO_SHADES, height = 200, unit = '', scale, onZoom, label }: ChartProps) {
   const box = useRef<HTMLDivElement>(null)
   const zoom = useRef(onZoom)
   zoom.current = onZoom
@@ -75,7 +79,8 @@ export function Chart({ times, series, bucket, from, to, levels = [], marks = []
         }))],
       ...(low > 0 && high > 0 && { bands: [{ series: [high, low], fill: token('--series-band') }] }),
       hooks: {
-        draw: [(plot) => drawOver(plot, levels, marks)],
+        drawClear: [(plot) => drawUnder(plot, shades)],
+        draw: [(plot) => drawOver(plot, levels, marks, shades)],
         setSelect: [(plot) => {
           const { left, width } = plot.select
           if (width < 8) return
@@ -88,7 +93,7 @@ export function Chart({ times, series, bucket, from, to, levels = [], marks = []
     const watcher = new ResizeObserver(() => plot.setSize({ width: target.clientWidth, height }))
     watcher.observe(target)
     return () => { watcher.disconnect(); plot.destroy() }
-  }, [times, series, levels, marks, height, unit, scale, bucket, from, to, inZone, dark])
+  }, [times, series, levels, marks, shades, height, unit, scale, bucket, from, to, inZone, dark])
   return <div class="chart" role="img" aria-label={label} ref={box} />
 }
 

@@ -1,4 +1,5 @@
 import type uPlot from 'uplot'
+import type { Shade } from './shades.ts'
 import { token } from './token.ts'
 
 /** Seconds since 1970. */
@@ -6,9 +7,29 @@ export interface Mark { at: number; label: string }
 export interface Level { value: number; label: string }
 
 const LINE = 14
+/** However short, a gap can be seen. */
+const LEAST_WIDTH = 2
 
-/** Draws levels and marks over a plot, each with its name; names that would touch stand one below the other. */
-export function drawOver(plot: uPlot, levels: readonly Level[], marks: readonly Mark[]): void {
+/** Shades stretches of a plot, under its lines. */
+export function drawUnder(plot: uPlot, shades: readonly Shade[]): void {
+  const { ctx, bbox } = plot
+  ctx.save()
+  ctx.fillStyle = token('--gap')
+  for (const shade of shades) {
+    const { start, end } = edgesOf(plot, shade)
+    if (end >= bbox.left && start <= bbox.left + bbox.width) ctx.fillRect(start, bbox.top, Math.max(LEAST_WIDTH * devicePixelRatio, end - start), bbox.height)
+  }
+  ctx.restore()
+}
+
+/** In pixels, no further than the plot goes. */
+function edgesOf(plot: uPlot, { from, to }: Shade): { start: number; end: number } {
+  const { left, width } = plot.bbox
+  return { start: Math.max(left, plot.valToPos(from, 'x', true)), end: Math.min(left + width, plot.valToPos(to, 'x', true)) }
+}
+
+/** Draws levels and marks over a plot, each with its name; names that would touch stand one below the other. A shade that is wide enough says what it is. */
+export function drawOver(plot: uPlot, levels: readonly Level[], marks: readonly Mark[], shades: readonly Shade[]): void {
   const { ctx, bbox } = plot
   const dpr = devicePixelRatio
   const right = bbox.left + bbox.width
@@ -30,6 +51,15 @@ export function drawOver(plot: uPlot, levels: readonly Level[], marks: readonly 
     ctx.strokeText(text, x, y)
     ctx.fillText(text, x, y)
     Object.assign(ctx, { strokeStyle, lineWidth })
+  }
+  ctx.fillStyle = token('--ink-soft')
+  let written = -Infinity
+  for (const shade of shades) {
+    const { start, end } = edgesOf(plot, shade)
+    const needed = ctx.measureText(shade.label).width + 8 * dpr
+    if (end - start < needed || start < written) continue
+    write(shade.label, start + 4 * dpr, bbox.top + 15 * dpr)
+    written = start + needed
   }
   for (const level of levels) {
     const y = plot.valToPos(level.value, 'y', true)

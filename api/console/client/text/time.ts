@@ -43,6 +43,11 @@ export function spanText(ms: number): string {
   return `${Math.floor(ms / (365.25 * DAY))} years`
 }
 
+/** How long something lasted: as a span, in seconds where it is short. */
+export function durationText(ms: number): string {
+  return ms >= MINUTE ? spanText(ms) : ms < 1000 ? 'a moment' : `${Math.round(ms / 1000)} s`
+}
+
 /** `5 min ago`, `in 3 h`, `just now`. */
 export function agoText(ms: number, nowMs: number): string {
   const away = Math.abs(nowMs - ms)

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { breakAtGaps, lonely } from '../../../../api/console/client/plot/gaps.ts'
+import { causeText, shadesOf } from '../../../../api/console/client/plot/shades.ts'
 import { firstSpan, rangeOf, spansOf } from '../../../../api/console/client/plot/spans.ts'
 import { confidenceAt, surprise } from '../../../../api/console/client/plot/surprise.ts'
 
@@ -67,5 +68,28 @@ describe('the scale of confidences', () => {
     assert.equal(surprise(1), 6)
     assert.equal(surprise(null), null)
     assert.deepEqual([0, 1, 2, 3, 4].map(confidenceAt), ['0', '0.9', '0.99', '0.999', '0.9999'])
+  })
+})
+
+describe('shades', () => {
+  const gap = (given: object) => ({ id: 'g', gateway: 'gw-1', cause: 'source_silent', tag: 'p/a', source: 'plc', from: '2026-01-01T00:00:00Z', to: '2026-01-01T00:01:00Z', lost: null, detail: null, ...given })
+  const seconds = (text: string) => Date.parse(`2026-01-01T00:${text}Z`) / 1000
+  const now = Date.parse('2026-01-01T01:00:00Z')
+
+  it('stand where readings of the tag are missing, of whole gateways too; what goes on lasts until now', () => {
+    const gaps = [gap({ tag: null, cause: 'clock', from: '2026-01-01T00:30:00Z', to: null }), gap({ tag: 'p/b' }), gap({})]
+    assert.deepEqual(shadesOf(gaps, 'p/a', now), [{ from: seconds('00:00'), to: seconds('01:00'), label: 'machine silent' }, { from: seconds('30:00'), to: now / 1000, label: 'clock doubtful' }])
+    assert.equal(shadesOf(gaps, null, now).length, 2, 'of any tag; two of one cause and time are one')
+  })
+
+  it('leave out a connection that was cut and lost nothing, once it is back', () => {
+    const cut = { cause: 'wan', tag: null, lost: 0 }
+    assert.deepEqual(shadesOf([gap(cut)], 'p/a', now), [])
+    assert.equal(shadesOf([gap({ ...cut, to: null })], 'p/a', now).length, 1)
+    assert.equal(shadesOf([gap({ ...cut, lost: 3 })], 'p/a', now).length, 1)
+  })
+
+  it('have words for causes, also for those of a newer gateway', () => {
+    assert.deepEqual(['buffer_full', 'solar_flare'].map(causeText), ['buffer full', 'solar flare'])
   })
 })

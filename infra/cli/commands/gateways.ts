@@ -1,0 +1,78 @@
+import type { Command } from 'commander'
+import type { Open } from '../context.ts'
+import { CliError } from '../errors.ts'
+import { instant, limitOption } from '../options.ts'
+import { siteColumns } from '../print.ts'
+
+interface Page<T> { items: T[]; nextCursor: string | null }
+interface Gateway {
+  site: string; id: string; state: string; version: string | null; lastSeenAt: string; bufferedRows: number | null; openGaps: number; clockSkewUs: number | null; problems: string[]
+}
+interface GatewayDetail extends Gateway { status: { connectors: { id: string; type: string; state: string; detail: string | null }[] } | null }
+interface Gap { gateway: string; cause: string; tag: string | null; source: string | null; from: string; to: string | null; lost: number | null; detail: string | null }
+interface Recall { id: string; tags: string[]; from: string; to: string; state: string; rows: number; detail: string | null; requestedBy: string; requestedAt: string }
+
+/** What an operator asks about gateways: how they are, what is missing, and to have a period shipped again. */
+export function addGatewayCommands(program: Command, open: Open): void {
+  program.command('gateways [gateway]').description('list gateways: how each is, how far behind, what is wrong; or one with its connectors').addOption(limitOption())
+    .action(async (id: string | undefined, { limit }: { limit: number }, command: Command) => {
+      const { api, print, site } = await open(command)
+      if (id !== undefined) {
+        const gateway = await api.get<GatewayDetail>(`/v1/gateways/${encodeURIComponent(id)}`, { site })
+        print.table([rowOf(gateway)], siteColumns(GATEWAY, site))
+        print.table(gateway.status?.connectors.map((connector) => ({ ...connector })) ?? [], ['id', 'type', 'state', 'detail'])
+        for (const problem of gateway.problems) print.line(`! ${problem}`)
+        print.document(gateway)
+        return
+      }
+      const page = await api.get<Page<Gateway>>('/v1/gateways', { site, limit })
+      print.table(page.items.map(rowOf), siteColumns(GATEWAY, site))
+      for (const { id: name, problems } of page.items) for (const problem of problems) print.line(`${name}: ${problem}`)
+      print.document(page)
+    })
+
+  program.command('gaps [asset]').description('what is missing, or came late, and why: the gap ledger, newest first')
+    .option('--tag <tag>', 'of one tag (asset/name)').option('--gateway <gateway>', 'of one gateway').option('--cause <cause>', 'wan, source_silent, buffer_full, quarantined, clock, damaged or disk')
+    .option('--open', 'only those that go on').option('--from <instant>', 'that touch the time after (RFC 3339)', instant).option('--to <instant>', '… and before', instant).addOption(limitOption())
+    .action(async (asset: string | undefined, options: { tag?: string; gateway?: string; cause?: string; open?: true; from?: string; to?: string; limit: number }, command: Command) => {
+      const { api, print, site } = await open(command)
+      const page = await api.get<Page<Gap>>('/v1/gaps', { site, asset, ...options })
+      print.table(page.items.map((gap) => ({ ...gap, of: gap.tag ?? (gap.source === null ? 'all of the gateway' : `all of ${gap.source}`), to: gap.to ?? 'goes on', lost: gap.lost ?? 'unknown' })), ['from', 'to', 'of', 'cause', 'lost', 'gateway', 'detail'])
+      if (page.nextCursor !== null) print.line(`There are more than ${options.limit}; --limit shows up to 500, the API pages through all.`)
+      print.document(page)
+    })
+
+  program.command('recall <gateway>').description('have a gateway ship again, as backfill, what its raw store holds of some tags and a period')
+    .requiredOption('--tag <tags...>', 'asset/name; may be several').requiredOption('--from <instant>', 'source time (RFC 3339)', instant).requiredOption('--to <instant>', 'source time, exclusive', instant)
+    .option('--wait', 'wait until the gateway has shipped it')
+    .action(async (gateway: string, { tag, from, to, wait }: { tag: string[]; from: string; to: string; wait?: true }, command: Command) => {
+      const { api, print, site } = await open(command)
+      const path = `/v1/gateways/${encodeURIComponent(gateway)}/recalls`
+      let recall = await api.post<Recall>(path, { tags: tag, from, to }, { site })
+      while (wait && (recall.state === 'pending' || recall.state === 'accepted')) {
+        print.progress(`${recall.state === 'pending' ? 'waiting for the next report of the gateway' : `${recall.rows} rows shipped`} …`)
+        await new Promise((resolve) => { setTimeout(resolve, LOOK_MS) })
+        recall = (await api.get<Page<Recall>>(path, { site, limit: 500 })).items.find(({ id }) => id === recall.id) ?? recall
+      }
+      print.progress('')
+      if (recall.state === 'refused') throw new CliError('unprocessable', `${gateway} refuses: ${recall.detail ?? 'it gives no reason'}.`, { recall: recall.id })
+      print.line(recall.state === 'done'
+        ? `Recall ${recall.id} is done: ${recall.rows} rows came as backfill${recall.detail === null ? '' : `; ${recall.detail}`}.`
+        : `Recall ${recall.id} is ordered; the gateway takes it up with its next report. How far it is: twinward recalls ${gateway}`)
+      print.document(recall)
+    })
+
+  program.command('recalls <gateway>').description('what was recalled from a gateway\'s raw store, newest first').addOption(limitOption())
+    .action(async (gateway: string, { limit }: { limit: number }, command: Command) => {
+      const { api, print, site } = await open(command)
+      const page = await api.get<Page<Recall>>(`/v1/gateways/${encodeURIComponent(gateway)}/recalls`, { site, limit })
+      print.table(page.items.map((recall) => ({ ...recall, tags: recall.tags.join(' ') })), ['id', 'tags', 'from', 'to', 'state', 'rows', 'requestedBy', 'requestedAt', 'detail'])
+      print.document(page)
+    })
+}
+
+const LOOK_MS = 500
+const GATEWAY = ['id', 'state', 'version', 'lastSeenAt', 'waiting', 'gaps', 'skew']
+const rowOf = ({ bufferedRows, openGaps, clockSkewUs, ...gateway }: Gateway): Record<string, unknown> => ({
+  ...gateway, waiting: bufferedRows, gaps: openGaps, skew: clockSkewUs === null ? null : `${(clockSkewUs / 1e6).toFixed(1)} s`,
+})
