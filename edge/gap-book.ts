@@ -49,6 +49,8 @@ interface Pages {
 
 /** Losses within so long of each other are one gap: a full buffer refuses a thousand times a minute. */
 const JOIN_US = 5 * 60 * 1_000_000
+/** Between two times off the gateway ran: those are two gaps, however near. */
+const joinUs = (cause: GapCause) => (cause === 'gateway_off' ? 0 : JOIN_US)
 
 /**
  * The truth is on disk, and each change is worked out within its transaction: one that fails (a full disk) has changed
@@ -97,7 +99,7 @@ export function createGapBook(buffer: DurableBuffer): GapBook {
     note: (losses) => (losses.length === 0 ? [] : change(({ get, put, fresh }) => {
       for (const loss of losses) {
         const before = get(newest.get(placeOf(loss)))
-        if (!before || before.toUs === null || loss.fromUs > before.toUs + JOIN_US || loss.toUs < before.fromUs - JOIN_US) {
+        if (!before || before.toUs === null || loss.fromUs > before.toUs + joinUs(loss.cause) || loss.toUs < before.fromUs - joinUs(loss.cause)) {
           put(fresh(loss, loss.toUs))
           continue
         }

@@ -41,7 +41,7 @@ export async function openLink(options: LinkOptions): Promise<MqttLink> {
   let reason = 'the broker closed the connection'
   const closed = new Promise<string>((resolve) => { client.once('close', () => { resolve(reason) }) })
   // Errors while connected are followed by `close`; without a listener they would end the process.
-  client.on('error', (error) => { reason = error.message })
+  client.on('error', (error) => { reason = reasonOf(error) })
   const abort = () => { client.end(true) }
   signal.addEventListener('abort', abort)
   void closed.then(() => { signal.removeEventListener('abort', abort) })
@@ -69,6 +69,13 @@ export async function openLink(options: LinkOptions): Promise<MqttLink> {
       await closed
     },
   }
+}
+
+/** CONNACK's return codes 4 and 5 (MQTT 3.1.1, 3.2.2.3): the broker does not know whom it spoke with. */
+function reasonOf(error: Error & { readonly code?: number | string }): string {
+  return error.code === 4 || error.code === 5
+    ? `${error.message}; give the gateway's user at the platform's broker as platform.username and platform.password, or as MQTT_USERNAME and MQTT_PASSWORD`
+    : error.message
 }
 
 function connected(client: MqttClient, closed: Promise<string>): Promise<void> {

@@ -15,7 +15,7 @@ export interface YamlDocument {
 export function readYaml(text: string, fileName: string): YamlDocument {
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, merge: true, logLevel: 'error' })
-  const syntax = document.errors.map((error) => `${fileName}:${lines.linePos(error.pos[0]).line}: ${error.message.split('\n')[0]}`)
+  const syntax = document.errors.map((error) => `${fileName}:${lines.linePos(error.pos[0]).line}: ${error.message.split('\n')[0]?.replace(/ at line \d+, column \d+:$/, '')}`)
   if (syntax.length > 0) refuse('invalid', syntax.join('\n'), { file: fileName, problems: syntax })
 
   const value = valueOf(document, (offset, message) => `${fileName}:${lines.linePos(offset).line}: ${message}`, fileName)

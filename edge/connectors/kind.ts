@@ -46,7 +46,7 @@ export interface ConnectorTag {
 export const secretReferenceSchema = z.union([
   z.strictObject({ file: z.string().min(1).describe('Its first line is the secret; readable by the gateway alone') }),
   z.strictObject({ env: z.string().regex(/^[A-Z_][A-Z0-9_]*$/) }),
-])
+], { error: 'write { env: NAME } or { file: PATH }; the secret itself stays out of this file' })
 export type SecretReference = z.infer<typeof secretReferenceSchema>
 
 /** The text of a secret: its first line, or (a key in PEM) all of it. Refuses (`not_found`) with the name, never the content. */

@@ -30,6 +30,13 @@ test('losses that follow closely are one gap; what the platform has leaves, but 
   assert.equal(createGapBook(buffer).unconfirmed(10).length, 1)
 })
 
+test('two times off are two gaps, however near: the gateway ran between them', async (t) => {
+  const { buffer, gaps } = await open(t)
+  const off = (fromUs: number, toUs: number): NewGap => ({ cause: 'gateway_off', fromUs, toUs, lost: null })
+  await buffer.write(gaps.note([off(1e6, 2e6), off(60e6, 73e6)]))
+  assert.deepEqual(gaps.unconfirmed(10).map(({ fromUs, toUs }) => [fromUs, toUs]), [[1e6, 2e6], [60e6, 73e6]])
+})
+
 test('a loss that the disk did not take has not happened: told again, it counts once', async (t) => {
   const { buffer, gaps } = await open(t)
   const records = gaps.note([loss()])

@@ -124,7 +124,7 @@ suite('each mistake is told with line and cure', () => {
     ['a time span without unit', 'lateAfter: 2 min', 'lateAfter: 120', /:6: outage\.lateAfter: write a number and ms, s/],
     ['a policy', 'whenFull: thin', 'whenFull: fat', /:5: buffer\.whenFull: write reject-newest, drop-oldest or thin/],
     ['an address to listen on', 'uplink:', 'health: { listen: nine }\nuplink:', /:7: health\.listen: write ADDRESS:PORT/],
-    ['a password in the file', '{ file: mqtt-password }', 'hunter2', /:4: platform\.password: /],
+    ['a password in the file', '{ file: mqtt-password }', 'hunter2', /:4: platform\.password: write \{ env: NAME \} or \{ file: PATH \}/],
     ['a type', 'type: plain\n    host: 10.0.0.7', 'type: plan\n    host: 10.0.0.7', /:18: sources\[plc-7\]\.type: no connector is called "plan"; did you mean "plain"\?/],
     ['a kind\'s own key', 'host: 10.0.0.7', 'hots: 10.0.0.7', /:19: sources\[plc-7\]\.hots: there is no such key; did you mean "host"\?/],
     ['a kind\'s missing key', '    host: 10.0.0.7\n', '', /:17: sources\[plc-7\]\.host: is missing: its address/],
