@@ -62,6 +62,7 @@ sources:
     await landing.stop()
     rmSync(directory, { recursive: true, force: true })
   })
+  while (runner.site()?.status().connectors[0]?.state !== 'ok') await new Promise((resolve) => { setTimeout(resolve, 20) })
   const send = machine(`http://127.0.0.1:${port}`, TOKEN)
   /** Forty minutes of one waveform a minute: quiet in each tenth minute, shaking in the others. */
   const waveform = (minute: number, amplitude = minute % 10 === 0 ? 1 : 9) => ({ name: 'shake', start: (YESTERDAY + minute * MINUTE + S) / 1000, intervalUs: 1000, samples: Array.from({ length: 64 }, (_, i) => amplitude * (i % 2 === 0 ? 1 : -1)) })
