@@ -53,7 +53,7 @@ export async function ledgerOn({ sql }: Pick<TestPlatform, 'sql'>, site: string)
  * Waits until every batch of the site has its outcome and the accounts balance (the ledger is told a little later than
  * readings), then asserts it; nothing may have been stored as a revision, nor be in quarantine without `quarantined`.
  */
-export async function assertSettled(on: TestPlatform, site: string, sources: readonly SourceAccount[], limitMs = 60_000): Promise<Balance> {
+export async function assertSettled(on: TestPlatform, site: string, sources: readonly SourceAccount[], limitMs = 240_000): Promise<Balance> {
   for (const endMs = performance.now() + limitMs; ;) {
     const [row] = await on.sql<{ n: number; open: number }>(
       "select count(*)::int as n, (count(*) filter (where state = 'landed' or (state = 'committed' and windows_closed_at is null)))::int as open from raw_batch where site_id = $1", [site])
