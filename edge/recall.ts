@@ -29,6 +29,8 @@ export interface Recaller {
   wanted(stretches: readonly WantedStretch[]): RecordWrite[]
   /** Takes an order of the platform; the same once more changes nothing. */
   take(command: GatewayCommand): Promise<void>
+  /** Tells the platform that an order of its is none that can be carried out here. */
+  decline(id: string, detail: string): Promise<void>
   /** What became of the platform's orders. */
   outcomes(): CommandOutcome[]
   /** The platform no longer asks for anything but these: the others' outcomes are known there. */
@@ -84,6 +86,10 @@ export function createRecaller(options: RecallerOptions): Recaller {
       const detail = keepsRaw ? null : 'this gateway keeps no raw store; set buffer.keepRaw in its site file'
       await buffer.write([save({ id, origin: 'platform', tags, fromUs, toUs, notBeforeUs: 0, throughId: 0, rows: 0, state: detail === null ? 'accepted' : 'refused', detail })])
       bell.ring()
+    },
+    async decline(id, detail) {
+      if (orders.has(id)) return
+      await buffer.write([save({ id, origin: 'platform', tags: [], fromUs: 0, toUs: 0, notBeforeUs: 0, throughId: 0, rows: 0, state: 'refused', detail })])
     },
     outcomes: () => [...orders.values()].filter(({ origin }) => origin === 'platform').slice(0, 100).map(({ id, state, rows, detail }) => commandOutcomeSchema.parse({ id, state, rows, detail })),
     async forgetAllBut(ids) {

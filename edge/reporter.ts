@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import { topics } from '../registry/domain/contract/batch.ts'
-import { gatewayReplySchema, type GatewayReport, type GatewayStatus } from '../registry/domain/contract/gateway-report.ts'
+import { arrivedReplySchema, gatewayCommandSchema, type GatewayReport, type GatewayStatus } from '../registry/domain/contract/gateway-report.ts'
 import { CONTRACT_VERSION } from '../registry/domain/contract/primitives.ts'
 import { createBell } from './bell.ts'
 import type { DurableBuffer } from './buffer/buffer.ts'
@@ -54,7 +54,7 @@ export function createReporter(options: ReporterOptions): Reporter {
   }
 
   async function heardReply(payload: Uint8Array): Promise<void> {
-    const parsed = gatewayReplySchema.safeParse(parseJson(payload))
+    const parsed = arrivedReplySchema.safeParse(parseJson(payload))
     if (!parsed.success) {
       log.warn('a reply that is not one was ignored')
       return
@@ -70,7 +70,11 @@ export function createReporter(options: ReporterOptions): Reporter {
       await buffer.write([{ store: 'facts', key: 'mappings-known', value: [...known] }])
     }
     const orders = reply.commands.map(({ id }) => id)
-    for (const command of reply.commands) await recaller.take(command)
+    for (const command of reply.commands) {
+      const known = gatewayCommandSchema.safeParse(command)
+      if (known.success) await recaller.take(known.data)
+      else await recaller.decline(command.id, `this gateway knows no order of kind ${command.kind}, or not of this shape; update it`)
+    }
     if (reply.problem === null) await recaller.forgetAllBut(orders)
     // What was not kept waits for the next turn: it would be refused again at once.
     const kept = reply.gaps.length > 0 || fresh.length > 0

@@ -1,7 +1,7 @@
 import { connectAsync } from 'mqtt'
 import type { MqttAddress } from '../../edge/mqtt-link.ts'
 import { topics } from '../../registry/domain/contract/batch.ts'
-import { gatewayReplySchema, gatewayReportSchema, type Gap, type GatewayCommand, type GatewayReport } from '../../registry/domain/contract/gateway-report.ts'
+import { arrivedReplySchema, gatewayReportSchema, type Gap, type GatewayCommand, type GatewayReport } from '../../registry/domain/contract/gateway-report.ts'
 
 /** Stands in for the platform's side of reports: keeps all, confirms all, gives the orders a test wants given. */
 export interface ReportDesk {
@@ -25,7 +25,7 @@ export async function startReportDesk({ url, ...user }: MqttAddress, site: strin
     for (const { digest, document } of report.mappings) desk.mappings.set(digest, document)
     const ended = new Set(report.commands.filter(({ state }) => state !== 'accepted').map(({ id }) => id))
     desk.commands = desk.commands.filter(({ id }) => !ended.has(id))
-    client.publish(topics.reply(site, gateway), JSON.stringify(gatewayReplySchema.parse({
+    client.publish(topics.reply(site, gateway), JSON.stringify(arrivedReplySchema.parse({
       sentUs: report.sentUs, receivedUs: Date.now() * 1000 + desk.skewUs, gaps: report.gaps.map(({ id, revision }) => ({ id, revision })),
       mappings: report.mappings.map(({ digest }) => digest), commands: desk.commands, problem: null,
     })), { qos: 1 })

@@ -121,6 +121,11 @@ export const gatewayReplySchema = z
   .meta({ id: 'GatewayReply' })
 export type GatewayReply = z.infer<typeof gatewayReplySchema>
 
+/** As a gateway reads it: a newer platform may give orders that this version does not know. */
+export const arrivedReplySchema = gatewayReplySchema.extend({
+  commands: z.array(z.union([gatewayCommandSchema, z.object({ id: z.string().min(1).max(80), kind: z.string().max(40) })])).max(100),
+})
+
 export const gatewayReportExample: GatewayReport = {
   contract: CONTRACT_VERSION, site: 'hamburg', gateway: 'gw-1', epoch: '9f2c64b01d7a33e8',
   sentUs: 1_772_366_401_250_000, version: '0.1.0', startedUs: 1_772_300_000_000_000,

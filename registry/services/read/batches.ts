@@ -15,6 +15,7 @@ export interface BatchView {
   readonly mode: Mode
   readonly lane: Lane
   readonly digest: string
+  readonly mappingDigest: string
   readonly bytes: number
   readonly rows: number
   readonly state: 'landed' | 'committed' | 'quarantined'
@@ -28,7 +29,7 @@ export interface BatchView {
 }
 
 interface Row {
-  batch_id: string; gateway_id: string; epoch: string; sequence: string; kind: 'readings' | 'waveforms'; mode: Mode; lane: Lane; digest: string
+  batch_id: string; gateway_id: string; epoch: string; sequence: string; kind: 'readings' | 'waveforms'; mode: Mode; lane: Lane; digest: string; mapping_digest: string
   bytes: number; row_count: number; state: BatchView['state']; commit_number: string | null; created_us: string; received_us: string
   committed_us: string | null; closed_us: string | null; outcome: unknown; trace_id: string
 }
@@ -40,7 +41,7 @@ export async function listBatches(
   demand(actor, 'read', input.site)
   const [before] = decodeCursor(input.cursor, ['string'])
   const rows = await inSite(ctx.pool, input.site, async (tx) => (await tx.query<Row>(
-    `select batch_id, gateway_id, epoch, sequence, kind, mode, lane, digest, bytes, row_count, state, commit_number,
+    `select batch_id, gateway_id, epoch, sequence, kind, mode, lane, digest, mapping_digest, bytes, row_count, state, commit_number,
             ${timestampToUs('created_at')} as created_us, ${timestampToUs('received_at')} as received_us,
             ${timestampToUs('committed_at')} as committed_us, ${timestampToUs('windows_closed_at')} as closed_us, outcome, trace_id
      from raw_batch
@@ -56,7 +57,7 @@ const iso = (us: string | null): string | null => (us === null ? null : microsTo
 
 const viewOf = (row: Row): BatchView => ({
   id: row.batch_id, gateway: row.gateway_id, epoch: row.epoch, sequence: Number(row.sequence), kind: row.kind, mode: row.mode, lane: row.lane,
-  digest: row.digest, bytes: row.bytes, rows: row.row_count, state: row.state,
+  digest: row.digest, mappingDigest: row.mapping_digest, bytes: row.bytes, rows: row.row_count, state: row.state,
   commitNumber: row.commit_number === null ? null : Number(row.commit_number),
   createdAt: microsToIso(toUs(row.created_us)), receivedAt: microsToIso(toUs(row.received_us)),
   committedAt: iso(row.committed_us), windowsClosedAt: iso(row.closed_us), outcome: row.outcome ?? null, traceId: row.trace_id,

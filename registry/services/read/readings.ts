@@ -1,5 +1,5 @@
 import { demand, type Actor } from '../../domain/access/rights.ts'
-import { qualityLevel, type QualityLevel } from '../../domain/contract/quality.ts'
+import { qualityLevel, qualityReasonsOf, type QualityLevel, type QualityReason } from '../../domain/contract/quality.ts'
 import { microsToIso } from '../../domain/contract/time.ts'
 import { refuse } from '../../domain/errors.ts'
 import type { MergedRun } from '../../domain/ingest/chunk.ts'
@@ -31,6 +31,7 @@ export interface ReadingColumns {
   readonly values: (number | null)[]
   /** Of single readings only. */
   readonly quality?: QualityLevel[]
+  readonly reasons?: QualityReason[][]
   readonly raw?: (number | null)[]
   /** Of intervals only: extremes, and how many readings each stands for; `values` are their means. */
   readonly low?: number[]
@@ -74,6 +75,7 @@ export async function listReadings(
       values: shown.map((row) => finiteOrNull(row.value)),
       raw: shown.map((row) => finiteOrNull(row.raw)),
       quality: shown.map((row) => qualityLevel(row.quality)),
+      reasons: shown.map((row) => qualityReasonsOf(row.quality)),
       nextCursor: rows.length > input.limit ? nextCursor(shown, startUs, toSkip, asOf) : null,
     }
   })
