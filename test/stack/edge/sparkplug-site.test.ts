@@ -27,8 +27,10 @@ function missing({ arrived }: EdgePlant, sent: readonly SentValue[]): SentValue[
   const came = new Map(Object.values(TAGS).map((tag) => [tag, new Map(arrived(tag).map(({ us, value }) => [us, value]))]))
   return sent.filter(({ address, ms, value }) => came.get(TAGS[address] ?? '')?.get(ms * 1_000) !== value)
 }
+/** Each time is the node's own, so a burst runs some milliseconds ahead of the clock that the gateway names gaps by. */
+const AHEAD_US = 20_000
 const inGap = ({ desk }: EdgePlant, { address, ms }: SentValue) =>
-  [...desk.gaps.values()].some(({ cause, tag, fromUs, toUs }) => cause === 'source_silent' && tag === TAGS[address] && fromUs <= ms * 1_000 && (toUs ?? Infinity) >= ms * 1_000)
+  [...desk.gaps.values()].some(({ cause, tag, fromUs, toUs }) => cause === 'source_silent' && tag === TAGS[address] && fromUs <= ms * 1_000 && (toUs ?? Infinity) + AHEAD_US >= ms * 1_000)
 
 test('edge node, broker and gateway start again, each in turn: every value arrives at its time, or its loss is named; none is put where it does not belong', { skip }, async (t) => {
   const stage = await startEdgePlant(t, 'mosquitto')
