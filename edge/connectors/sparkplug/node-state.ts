@@ -138,11 +138,15 @@ function nodeBirth(state: NodeState, atMs: number, payload: Payload, rules: Node
     }
   }
   const node = scopeOf(metrics)
+  const isOfThisSession = ({ message }: NodeState['held'][number]) => timestampMs === null || (message.payload.timestampMs ?? timestampMs) >= timestampMs
+  // What waited for a birth and is older than this one can never be told apart any more.
+  const before = state.held.filter((held) => !isOfThisSession(held))
+  if (before.length > 0) effects.push({ kind: 'missed', sinceMs: Math.min(...before.map((held) => held.atMs)), messages: before.length })
   effects.push({ kind: 'values', device: null, birth: true, timestampMs, values: valuesOf(node, metrics).values })
   const born: NodeState = {
     ...state, phase: 'online', bdSeq: bdSeqOf(payload), bornMs: timestampMs, nextSeq: ((seq ?? 0) + 1) % 256, node, devices: new Map(),
     owed: new Map([...rules.devices].map((device) => [device, atMs + rules.devicesMs])), recent: [], askAtMs: null, asks: 0,
-    held: state.held.filter(({ message }) => timestampMs === null || (message.payload.timestampMs ?? timestampMs) >= timestampMs),
+    held: state.held.filter(isOfThisSession),
   }
   return drain(born, rules, effects)
 }

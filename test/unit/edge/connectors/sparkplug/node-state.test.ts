@@ -85,6 +85,14 @@ test('one lost message: the node is lost and asked once, however much follows, a
   assert.equal(back.state.phase, 'online')
 })
 
+test('what came before the first birth is missed, since when it came', () => {
+  const birth = sessions([[0, 1, 2], [0, 1, 2]])[8]
+  const early = message('data', null, 200, 500, [{ alias: 10, double: 0 }])
+  const { effects } = run([{ message: early, atMs: 10 }, { message: birth ?? null, atMs: 30 }])
+  assert.deepEqual(effects.filter(({ kind }) => kind === 'missed'), [{ kind: 'missed', sinceMs: 10, messages: 1 }])
+  assert.ok(effects.findIndex(({ kind }) => kind === 'missed') < effects.findIndex(({ kind }) => kind === 'values'), 'before the birth, which ends it')
+})
+
 test('a swapped pair is put in order, a doubled message taken once', () => {
   const [birth, deviceBirth, first, second, third] = sessions([[0, 1, 2]])
   const { state, effects } = run([birth, deviceBirth, second, first, first, third].map((one, atMs) => ({ message: one ?? null, atMs })))
