@@ -46,14 +46,25 @@ export async function startEdge(args: readonly string[], env: NodeJS.ProcessEnv,
   const url = await Promise.race([ready, gone])
   const pause = () => Promise.race([gone, new Promise((resolve) => { setTimeout(resolve, 25) })])
 
+  /** Again where a busy gateway lets a connection go; one that has ended says more by its output. */
+  async function ask(address: string): Promise<Response> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await fetch(url + address)
+      } catch (error) {
+        if (tries >= 20) throw error
+        await Promise.race([gone, new Promise((resolve) => { setTimeout(resolve, 250) })])
+      }
+    }
+  }
+
   const edge: EdgeProcess = {
     child, url, output: () => output,
     async health() {
-      // A gateway that is just ending answers no more; its output says more than that.
-      const response = await fetch(`${url}/healthz`).catch((error: unknown) => Promise.race([gone, new Promise<never>((_, reject) => { setTimeout(() => { reject(new Error('its health does not answer', { cause: error })) }, 1_000) })]))
+      const response = await ask('/healthz')
       return { status: response.status, body: { ...nothingToTell, ...await response.json() as Partial<EdgeHealth> } }
     },
-    metrics: async () => (await fetch(`${url}/metrics`)).text(),
+    metrics: async () => (await ask('/metrics')).text(),
     async until(what) {
       for (;;) {
         const { body } = await edge.health()
