@@ -1,4 +1,5 @@
 import { BAD, qualityReasons } from '../../../registry/domain/contract/quality.ts'
+import { FUTURE_TOLERANCE_US } from '../../../registry/domain/ingest/check-run.ts'
 import { lostReadings, type RawReading } from '../blocks.ts'
 import type { Progress } from '../mqtt/progress.ts'
 import type { Arrival } from '../mqtt/session.ts'
@@ -80,18 +81,28 @@ export function createHost(options: HostOptions): Host {
         const sinceUs = missing.get(key)
         if (effect.birth && effect.device === null && sinceUs !== undefined) {
           missing.delete(key)
-          out.losses.push({ addresses: tags.addresses, fromUs: sinceUs, toUs: nowUs() })
+          // By the node's clock, too, which may be ahead of ours: what was missed came before its birth.
+          out.losses.push({ addresses: tags.addresses, fromUs: sinceUs, toUs: nowOrLater((effect.timestampMs ?? 0) * 1_000) })
         }
         readValues(tags, effect, out)
       }
     }
   }
 
+  /** A time by the node's clock where that is ahead of ours, as far as the platform follows it. */
+  function nowOrLater(us: number): number {
+    const now = nowUs()
+    return us > now && us <= now + FUTURE_TOLERANCE_US ? us : now
+  }
+
   function lose(addresses: readonly string[], out: Outcome): void {
     const known = addresses.filter((address) => heard.delete(address))
-    const atUs = nowUs()
-    for (const address of known) lastUs.set(address, atUs)
-    out.live.push(...lostReadings(known, atUs))
+    for (const address of known) {
+      // A node's clock may be ahead of ours: its last value must not pass for the newest.
+      const atUs = nowOrLater((lastUs.get(address) ?? 0) + 1)
+      lastUs.set(address, atUs)
+      out.live.push(...lostReadings([address], atUs))
+    }
   }
 
   function readValues(tags: NodeTags, { device, birth, timestampMs, values }: Extract<NodeEffect, { kind: 'values' }>, out: Outcome): void {
