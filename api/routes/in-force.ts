@@ -24,7 +24,10 @@ const inForce = {
     gate: z.string(),
     ofThisAssignment: z.boolean().describe('False: the gate let the same release in before, and a roll back put it there again'),
     requestedBy: z.string(),
-    approvers: z.array(z.object({ actor: z.string(), roles: z.array(z.string()), at: z.string() })),
+    approvers: z.array(z.object({
+      actor: z.string(), onBehalfOf: z.string().nullable(), roles: z.array(z.string()), at: z.string(),
+      stage: z.enum(['decision', 'emergency', 'review']).describe('emergency: alone, for a declared reason; review: confirmed that afterwards'),
+    })),
     evidenceDigest: z.string().nullable(),
     evidenceCommit: z.number().int().nullable().describe('Commit number the evidence was frozen at'),
   }).nullable().describe('Who allowed it, on what evidence; null: assigned without any gate'),

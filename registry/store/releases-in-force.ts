@@ -64,7 +64,7 @@ export async function releasesInForce(tx: Tx, assetRefs: readonly number[], atUs
                            order by case s.scope_kind when 'asset' then 1 when 'line' then 2 else 3 end) as narrowness
        from place p
        join assignment s on s.site_id = p.site_id and s.family_id = p.family_id
-        and s.valid @> coalesce(${usToTimestamp('$2')}, now())
+        and s.holds_from <= coalesce(${usToTimestamp('$2')}, now()) and s.holds_to > coalesce(${usToTimestamp('$2')}, now())
         and ((s.scope_kind = 'asset' and s.scope_id = p.asset_id)
           or (s.scope_kind = 'line' and s.scope_id = p.line_id)
           or (s.scope_kind = 'family' and s.scope_id = p.family_id))

@@ -6,7 +6,7 @@ import { instant } from '../options.ts'
 interface Versioned { name: string; version: number }
 interface InForce {
   scope: string; role: string; release: { id: string }; model: Versioned; featureSet: Versioned; policy: { version: number }; from: string; reason: string
-  approval: { gate: string; ofThisAssignment: boolean; approvers: { actor: string }[]; evidenceDigest: string | null } | null
+  approval: { gate: string; ofThisAssignment: boolean; approvers: { actor: string; stage: string }[]; evidenceDigest: string | null } | null
   because?: string; overrules?: { scope: string; release: string }[]
 }
 
@@ -28,7 +28,7 @@ export function addInForceCommand(program: Command, open: Open): void {
 
 const rowOf = ({ release, model, featureSet, policy, approval, ...rest }: InForce): Record<string, unknown> => ({
   ...rest, release: release.id, model: nameOf(model), featureSet: nameOf(featureSet), policy: policy.version,
-  approvedBy: approval ? `${approval.approvers.map(({ actor }) => actor).join(', ')}${approval.ofThisAssignment ? '' : ' (before)'}` : null,
+  approvedBy: approval ? `${approval.approvers.map(({ actor, stage }) => (stage === 'decision' ? actor : `${actor} (${stage})`)).join(', ')}${approval.ofThisAssignment ? '' : ' (before)'}` : null,
   evidence: approval?.evidenceDigest?.slice(0, 12) ?? null,
 })
 const nameOf = ({ name, version }: Versioned): string => `${name}@${version}`

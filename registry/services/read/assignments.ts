@@ -59,7 +59,7 @@ async function assignmentRows(
      join model_version m on m.model_version_ref = r.model_version_ref
      join policy p on p.policy_ref = r.policy_ref
      where ${ofSite(tx, 's.site_id')} and ($1::text is null or s.family_id = $1) and ($2::text is null or s.role = $2)
-       and ($3::bigint is null or s.valid @> ${usToTimestamp('$3')})
+       and ($3::bigint is null or (s.holds_from <= ${usToTimestamp('$3')} and s.holds_to > ${usToTimestamp('$3')}))
        and ($4::timestamptz is null or (lower(s.valid), s.assignment_id) < ($4, $5::uuid))
      order by lower(s.valid) desc, s.assignment_id desc limit $6`,
     [filter.family ?? null, filter.role ?? null, filter.inForceAtUs ?? null, before[0] ?? null, before[1] ?? null, limit],

@@ -33,7 +33,10 @@ export interface Approval {
   /** False: the gate let the same release into the same seat before, and a roll back put it there again. */
   readonly ofThisAssignment: boolean
   readonly requestedBy: string
-  readonly approvers: readonly { readonly actor: string; readonly roles: readonly string[]; readonly at: string }[]
+  /** `emergency`: alone, for a declared reason; `review`: confirmed that afterwards. */
+  readonly approvers: readonly {
+    readonly actor: string; readonly onBehalfOf: string | null; readonly roles: readonly string[]; readonly stage: 'decision' | 'emergency' | 'review'; readonly at: string
+  }[]
   readonly evidenceDigest: string | null
   /** The commit number the evidence was frozen at. */
   readonly evidenceCommit: number | null
@@ -131,7 +134,7 @@ async function inForceRows(tx: Tx, site: string, family: string, atUs: number): 
      ) through on true
      left join gate g on g.gate_id = through.gate_id
      left join lateral (
-       select jsonb_agg(jsonb_build_object('actor', actor_id, 'roles', actor_roles, 'at', decided_at) order by decided_at) as approvers
+       select jsonb_agg(jsonb_build_object('actor', actor_id, 'onBehalfOf', on_behalf_of, 'roles', actor_roles, 'stage', stage, 'at', decided_at) order by decided_at) as approvers
        from gate_decision where gate_id = g.gate_id and verdict = 'approve' and evidence_digest = g.evidence_digest
      ) d on true
      where s.site_id = $1 and s.family_id = $2 and s.holds_from <= ${usToTimestamp('$3')} and s.holds_to > ${usToTimestamp('$3')}
@@ -151,7 +154,7 @@ function viewOf(row: Row): InForce {
     assignedBy: row.assigned_by, reason: row.reason,
     approval: row.gate_id === null ? null : {
       gate: row.gate_id, ofThisAssignment: row.own_gate, requestedBy: row.requested_by ?? '',
-      approvers: (row.approvers ?? []).map(({ actor, roles, at }) => ({ actor, roles, at: new Date(at).toISOString() })),
+      approvers: (row.approvers ?? []).map(({ at, ...approver }) => ({ ...approver, at: new Date(at).toISOString() })),
       evidenceDigest: row.evidence_digest, evidenceCommit: row.evidence_commit === null ? null : Number(row.evidence_commit),
     },
   }

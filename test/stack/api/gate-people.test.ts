@@ -283,6 +283,8 @@ describe('people at gates over HTTP', () => {
       assert.deepEqual([half.status, half.body.review], [200, 'due'], half.text)
       assert.equal((await review('max', gate, 'confirm')).body.review, 'confirmed')
       assert.deepEqual(code(await review('otto', gate, 'confirm')), [409, 'gate_closed'])
+      const inForce = await api.call<{ items: { approval: { approvers: { actor: string; stage: string }[] } }[] }>(keys.vera, 'GET', `/v1/families/${plant.family}/in-force`)
+      assert.deepEqual(inForce.body.items[0]?.approval.approvers.map(({ actor, stage }) => [actor, stage]), [['rita', 'emergency'], ['ron', 'review'], ['max', 'review']])
       assert.deepEqual(await plant.client.workflow.getHandle(`gate/${gate.id}`).result(), { state: 'approved', assignment: done.body.assignment })
     })
 

@@ -3,7 +3,6 @@
 alter table assignment
   add column holds_from timestamptz generated always as (coalesce(lower(valid), '-infinity')) stored,
   add column holds_to   timestamptz generated always as (coalesce(upper(valid), 'infinity')) stored;
-drop index assignment_over_time;
 create index assignment_by_time on assignment (site_id, family_id, holds_to, holds_from);
 
 -- The gate that let a release in, where a roll back put it there again: the newest earlier assignment of it that had one.
