@@ -125,7 +125,8 @@ export const gateEndpoints = ({ gates }: Pick<ApiDeps, 'gates'>) => [
     ...reading, operationId: 'listGates', path: '/v1/gates', scope: 'sites', summary: 'Promotions, policy changes and changes of governance, newest first',
     query: z.object({
       state: gateState.optional(), family: slugSchema.optional(), waitingForMe: flag.optional(),
-      review: reviewState.optional().describe('Only emergencies whose review stands so'), ...pageInput,
+      review: reviewState.optional().describe('Only emergencies whose review stands so'),
+      unsettled: flag.optional().describe('Only those that collect evidence, are open, or wait for the review of an emergency'), ...pageInput,
     }),
     answer: pageOf(gateSchema),
     handle: ({ ctx, actor, site, query }) => listGates(ctx, actor, { site, ...query }),

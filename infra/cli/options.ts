@@ -1,4 +1,6 @@
+import { readFile } from 'node:fs/promises'
 import { InvalidArgumentError, Option } from 'commander'
+import { CliError } from './errors.ts'
 
 /** `--limit`: as many as the API gives on one page. */
 export const limitOption = (): Option => new Option('--limit <n>', 'how many at the most, up to 500').default(50).argParser((text) => {
@@ -11,4 +13,13 @@ export const limitOption = (): Option => new Option('--limit <n>', 'how many at 
 export const instant = (text: string): string => {
   if (/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/.test(text) && !Number.isNaN(Date.parse(text))) return text
   throw new InvalidArgumentError('Write it with date, time and zone (RFC 3339), e.g. 2026-01-31T08:00:00Z.')
+}
+
+/** The JSON in a file that somebody named on the command line. */
+export async function readJsonFile(file: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8'))
+  } catch (error) {
+    throw new CliError('usage', `${file} cannot be read as JSON: ${error instanceof Error ? error.message : String(error)}`)
+  }
 }

@@ -6,6 +6,8 @@ export interface Printer {
   line(text?: string): void
   /** Prints rows as aligned columns; with --json the caller prints the document instead. */
   table(rows: readonly Record<string, unknown>[], columns: readonly string[]): void
+  /** Below a list that goes on. */
+  more(limit: number, page: { readonly nextCursor: string | null }): void
   document(value: unknown): void
   /** Progress goes to stderr, so that a pipe gets the result alone. */
   progress(text: string): void
@@ -17,6 +19,7 @@ export function createPrinter(json: boolean, { out, err, live }: Pick<Terminal, 
     json,
     line: (text = '') => { if (!json) out(`${text}\n`) },
     table: (rows, columns) => { if (!json) out(formatTable(rows, columns)) },
+    more: (limit, page) => { if (!json && page.nextCursor !== null) out(`There are more than ${limit}; --limit shows up to 500, the API pages through all.\n`) },
     document: (value) => { if (json) out(`${JSON.stringify(value)}\n`) },
     progress: (text) => {
       if (!live && (json || text === '')) return

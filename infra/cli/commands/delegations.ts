@@ -1,15 +1,16 @@
 import type { Command } from 'commander'
 import type { Open } from '../context.ts'
-import { instant } from '../options.ts'
+import { instant, limitOption } from '../options.ts'
 import { siteColumns } from '../print.ts'
 
 export function addDelegationCommands(program: Command, open: Open): void {
   const delegations = program.command('delegations').description('who decides at gates for whom, until when')
-  delegations.command('list', { isDefault: true }).description('those that run').option('--all', 'ended and revoked ones too').option('--mine', 'those you gave or hold')
-    .action(async (options: { all?: boolean; mine?: boolean }, command: Command) => {
+  delegations.command('list', { isDefault: true }).description('those that run').option('--all', 'ended and revoked ones too').option('--mine', 'those you gave or hold').addOption(limitOption())
+    .action(async (options: { all?: boolean; mine?: boolean; limit: number }, command: Command) => {
       const { api, print, site } = await open(command)
-      const page = await api.get<{ items: Record<string, unknown>[] }>('/v1/delegations', { site, ...(options.all ? {} : { running: 'true' }), ...(options.mine && { mine: 'true' }) })
+      const page = await api.get<{ items: Record<string, unknown>[]; nextCursor: string | null }>('/v1/delegations', { site, limit: options.limit, ...(options.all ? {} : { running: 'true' }), ...(options.mine && { mine: 'true' }) })
       print.table(page.items.map((item) => ({ ...item, family: item['family'] ?? 'every family' })), siteColumns(['id', 'delegator', 'delegate', 'family', 'until', 'state', 'reason'], site))
+      print.more(options.limit, page)
       print.document(page)
     })
   delegations.command('add <actor>').description('let somebody decide at gates for you')

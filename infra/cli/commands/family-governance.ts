@@ -1,13 +1,15 @@
-import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { Option } from 'commander'
 import { differencesOf } from '../../../registry/domain/governance/difference.ts'
 import type { Open } from '../context.ts'
 import { CliError } from '../errors.ts'
+import { readJsonFile } from '../options.ts'
 
 interface Version { version: number; state: string; owner: string | null; governance: Record<string, unknown>; proposedBy: string; inForceFrom: string | null; gate: string | null; reason: string; digest: string }
 
 const address = (family: string) => `/v1/families/${encodeURIComponent(family)}/governance`
+
+const whole = ({ owner, governance }: { owner: string | null; governance: unknown }) => ({ owner, ...(governance as object) })
 
 export function addFamilyGovernanceCommands(program: Command, open: Open): void {
   const governance = program.command('governance').description('who must approve what in a family, in its versions')
@@ -31,22 +33,14 @@ export function addFamilyGovernanceCommands(program: Command, open: Open): void 
     .action(async (family: string, options: { file?: string; owner?: string; reason: string; openGates: string }, command: Command) => {
       const { api, print, site } = await open(command)
       if (options.file === undefined && options.owner === undefined) throw new CliError('usage', 'Say what should change: --file with other rules, or --owner.')
-      const governanceText = options.file === undefined ? undefined : parse(options.file, await readFile(options.file, 'utf8'))
+      const rules = options.file === undefined ? undefined : await readJsonFile(options.file)
       const present = await api.get<{ owner: string | null; governance: unknown }>(`/v1/families/${encodeURIComponent(family)}`, { site })
       const answer = await api.post<{ version: number; gate: string }>(address(family), {
         reason: options.reason, openGates: options.openGates,
-        ...(governanceText !== undefined && { governance: governanceText }), ...(options.owner !== undefined && { owner: options.owner }),
+        ...(rules !== undefined && { governance: rules }), ...(options.owner !== undefined && { owner: options.owner }),
       }, { site })
-      for (const { path, from, to } of differencesOf(present.governance, governanceText ?? present.governance)) print.line(`  ${path}: ${JSON.stringify(from)} → ${JSON.stringify(to)}`)
+      for (const { path, from, to } of differencesOf(whole(present), whole({ owner: options.owner ?? present.owner, governance: rules ?? present.governance }))) print.line(`  ${path}: ${JSON.stringify(from)} → ${JSON.stringify(to)}`)
       print.line(`Version ${answer.version} waits for approval: twinward gates show ${answer.gate}`)
       print.document(answer)
     })
-}
-
-function parse(file: string, text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    throw new CliError('usage', `${file} is not JSON: ${(error as Error).message}`)
-  }
 }

@@ -1,14 +1,15 @@
 import type { Command } from 'commander'
 import type { Open } from '../context.ts'
 import { counted } from '../../../registry/domain/counted.ts'
+import { limitOption } from '../options.ts'
 import { siteColumns } from '../print.ts'
 
 interface Gate {
-  id: string; kind: string; release: string; state: string; evidenceDigest: string | null; requestedBy: string; expiresAt: string; wanted: string
+  id: string; kind: string; subject: string; state: string; evidenceDigest: string | null; requestedBy: string; expiresAt: string; wanted: string
   changesAsked: { by: string; text: string }[]; emergency: { by: string; reason: string; review: { state: string; due: string; overdue: boolean } } | null
 }
 interface GateDetail extends Gate {
-  reason: string; asks: string; evidenceCommit: number | null; evidence: unknown
+  reason: string; asks: string; evidenceCommit: number | null; evidence: unknown; evidenceAge: { days: number; commitsBehind: number | null } | null
   decisions: { actor: string; onBehalfOf: string | null; stage: string; verdict: string; at: string; comment: string }[]
   reviewers: { actor: string; required: boolean }[]
   thread: { kind: string; by: string; text: string; at: string }[]
@@ -17,22 +18,24 @@ interface Decided { state: string; approvals: number; required: number }
 interface Reviewed { review: string; approvals: number; required: number; note: string }
 
 const SAID: Readonly<Record<string, string>> = { comment: 'says', 'changes-asked': 'asks for changes', answer: 'answers' }
+const standIn = ['--for <actor>', 'whoever delegated to you, where you decide for them'] as const
 const address = (gate: string, verb = '') => `/v1/gates/${encodeURIComponent(gate)}${verb}`
 
 export function addGateCommands(program: Command, open: Open): void {
   const gates = program.command('gates').description('promotions and policy changes waiting for approval')
-  gates.command('list', { isDefault: true }).description('open gates').option('--all', 'closed ones too').option('--review', 'emergencies whose review is due')
-    .action(async (options: { all?: boolean; review?: boolean }, command: Command) => {
+  gates.command('list', { isDefault: true }).description('gates in which something is to be done').option('--all', 'settled ones too').option('--review', 'only emergencies whose review is due').addOption(limitOption())
+    .action(async (options: { all?: boolean; review?: boolean; limit: number }, command: Command) => {
       const { api, print, site } = await open(command)
-      const page = await api.get<{ items: Gate[] }>('/v1/gates', { site, ...(options.review ? { review: 'due' } : options.all ? {} : { state: 'open' }) })
-      print.table(page.items.map((gate) => ({ ...gate })), siteColumns(['id', 'kind', 'release', 'replaces', 'state', 'wanted', 'requestedBy', 'expiresAt'], site))
+      const page = await api.get<{ items: Gate[]; nextCursor: string | null }>('/v1/gates', { site, limit: options.limit, ...(options.review ? { review: 'due' } : options.all ? {} : { unsettled: 'true' }) })
+      print.table(page.items.map((gate) => ({ ...gate })), siteColumns(['id', 'kind', 'subject', 'replaces', 'state', 'wanted', 'requestedBy', 'expiresAt'], site))
+      print.more(options.limit, page)
       print.document(page)
     })
   gates.command('show <gate>').description('what is asked, what was decided and said so far, and the evidence with the digest that a decision binds to')
     .action(async (id: string, _options: unknown, command: Command) => {
       const { api, print, site } = await open(command)
       const gate = await api.get<GateDetail>(address(id), { site })
-      print.line(`${gate.release}: ${gate.state}, ${gate.wanted}. ${gate.reason}`)
+      print.line(`${gate.subject}: ${gate.state}, ${gate.wanted}. ${gate.reason}`)
       print.line(`  asks for ${gate.asks}`)
       if (gate.emergency) {
         const { by, reason, review } = gate.emergency
@@ -44,7 +47,8 @@ export function addGateCommands(program: Command, open: Open): void {
       }
       for (const { kind, by, text, at } of gate.thread) print.line(`  ${at}  ${by} ${SAID[kind] ?? kind}: ${text}`)
       print.line(JSON.stringify(gate.evidence, null, 2))
-      print.line(`Evidence as of commit ${String(gate.evidenceCommit)}, digest ${String(gate.evidenceDigest)}`)
+      const { evidenceAge: age } = gate
+      print.line(`Evidence as of commit ${String(gate.evidenceCommit)}${age === null ? '' : `, ${age.days.toFixed(1)} days old${age.commitsBehind === null ? '' : `, ${counted(age.commitsBehind, 'commit')} behind`}`}, digest ${String(gate.evidenceDigest)}`)
       if (gate.state === 'open') {
         print.line(gate.changesAsked.length > 0 ? `Answer with: twinward gates answer ${id} --comment TEXT --key-file REQUESTER-KEY`
           : `Decide with: twinward gates approve ${id} --evidence ${String(gate.evidenceDigest)} --key-file YOUR-KEY`)
@@ -58,7 +62,6 @@ export function addGateCommands(program: Command, open: Open): void {
 
 function addDecisions(gates: Command, open: Open): void {
   const evidence = ['--evidence <digest>', 'digest of the evidence you looked at: the decision binds to it'] as const
-  const standIn = ['--for <actor>', 'whoever delegated to you, where you decide for them'] as const
   interface Options { evidence: string; comment: string; for?: string }
   for (const verdict of ['approve', 'reject'] as const) {
     const command = gates.command(`${verdict} <gate>`).description(`${verdict} on the evidence as it stands`).requiredOption(...evidence).option(...standIn)
@@ -101,19 +104,27 @@ function addTalk(gates: Command, open: Open): void {
     ['comment', '/comments', 'add to the thread; decides nothing'],
   ]
   for (const [name, verb, description] of talk) {
-    gates.command(`${name} <gate>`).description(description).requiredOption('--comment <text>', 'what you say')
-      .action(async (id: string, options: { comment: string }, command: Command) => {
-        const { api, print, site } = await open(command)
-        const answer = await api.post<Record<string, unknown>>(address(id, verb), { comment: options.comment }, { site })
-        print.line('Noted.')
-        print.document(answer)
-      })
+    const command = gates.command(`${name} <gate>`).description(description).requiredOption('--comment <text>', 'what you say')
+    if (name === 'ask-changes') command.option(...standIn)
+    command.action(async (id: string, options: { comment: string; for?: string }, self: Command) => {
+      const { api, print, site } = await open(self)
+      const answer = await api.post<Record<string, unknown>>(address(id, verb), { comment: options.comment, ...(options.for !== undefined && { onBehalfOf: options.for }) }, { site })
+      print.line('Noted.')
+      print.document(answer)
+    })
   }
   gates.command('add-reviewer <gate> <actor>').description('name somebody who should look at it, and is told').option('--required', 'their approval is wanted too')
     .action(async (id: string, reviewer: string, options: { required?: boolean }, command: Command) => {
       const { api, print, site } = await open(command)
       const answer = await api.post<{ required: boolean }>(address(id, '/reviewers'), { reviewer, required: options.required === true }, { site })
       print.line(`${reviewer} is told${answer.required ? ', and must approve' : ''}.`)
+      print.document(answer)
+    })
+  gates.command('recompute <gate>').description('compute the evidence anew, by what is known now: a new gate takes the place of this one, whose approvals end with it')
+    .action(async (id: string, _options: unknown, command: Command) => {
+      const { api, print, site } = await open(command)
+      const answer = await api.post<{ gate: string }>(address(id, '/recompute'), {}, { site })
+      print.line(`It goes on at: twinward gates show ${answer.gate}`)
       print.document(answer)
     })
   gates.command('withdraw <gate>').description('take your request back').requiredOption('--reason <text>', 'why')

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { gapCauseSchema } from '../../../registry/domain/contract/gateway-report.ts'
 import type { Open } from '../context.ts'
 import { CliError } from '../errors.ts'
 import { instant, limitOption } from '../options.ts'
@@ -32,13 +33,13 @@ export function addGatewayCommands(program: Command, open: Open): void {
     })
 
   program.command('gaps [asset]').description('what is missing, or came late, and why: the gap ledger, newest first')
-    .option('--tag <tag>', 'of one tag (asset/name)').option('--gateway <gateway>', 'of one gateway').option('--cause <cause>', 'wan, source_silent, buffer_full, quarantined, clock, damaged or disk')
+    .option('--tag <tag>', 'of one tag (asset/name)').option('--gateway <gateway>', 'of one gateway').option('--cause <cause>', `${gapCauseSchema.options.join(', ')}; a newer gateway may know more`)
     .option('--open', 'only those that go on').option('--from <instant>', 'that touch the time after (RFC 3339)', instant).option('--to <instant>', '… and before', instant).addOption(limitOption())
     .action(async (asset: string | undefined, options: { tag?: string; gateway?: string; cause?: string; open?: true; from?: string; to?: string; limit: number }, command: Command) => {
       const { api, print, site } = await open(command)
       const page = await api.get<Page<Gap>>('/v1/gaps', { site, asset, ...options })
       print.table(page.items.map((gap) => ({ ...gap, of: gap.tag ?? (gap.source === null ? 'all of the gateway' : `all of ${gap.source}`), to: gap.to ?? 'goes on', lost: gap.lost ?? 'unknown' })), ['from', 'to', 'of', 'cause', 'lost', 'gateway', 'detail'])
-      if (page.nextCursor !== null) print.line(`There are more than ${options.limit}; --limit shows up to 500, the API pages through all.`)
+      print.more(options.limit, page)
       print.document(page)
     })
 

@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises'
 import { InvalidArgumentError, type Command } from 'commander'
 import { counted } from '../../../registry/domain/counted.ts'
 import type { Open } from '../context.ts'
 import { CliError } from '../errors.ts'
+import { readJsonFile } from '../options.ts'
 
 interface Point { raiseAt: number; clearAt: number; alerts: number; alertsPerDay: number; caught: number | null; missed: number | null; falseEpisodes: number | null; medianLeadHours: number | null }
 interface Suggestion { release: string; rule: string; slice: { from: string; to: string; windows: number }; before: { raiseAt: number; clearAt: number }; chosen: Point; tradeOff: Point[]; proposal: { policyVersion: number; release: string; gate: string } | null }
@@ -33,7 +33,7 @@ export function addPolicyCommands(program: Command, open: Open): void {
     .requiredOption('--family <family>', 'whose scores').option('--days <n>', 'days of stored scores (default: as the family says)', number)
     .action(async (file: string, options: { family: string; days?: number }, command: Command) => {
       const { api, print, site } = await open(command)
-      const answer = await api.post<Preview>(`/v1/families/${encodeURIComponent(options.family)}/policy-preview`, { definition: await readDefinition(file), days: options.days }, { site })
+      const answer = await api.post<Preview>(`/v1/families/${encodeURIComponent(options.family)}/policy-preview`, { definition: await readJsonFile(file), days: options.days }, { site })
       const { alerts, gained, lost, moved } = answer.comparison
       print.line(`${counted(answer.slice.windows, 'stored score')} of ${answer.release}, ${answer.slice.from} to ${answer.slice.to}: ${alerts.before} alerts before, ${alerts.after} after; `
         + `${alerts.kept} as they were, ${alerts.moved} moved, ${alerts.gained} gained, ${alerts.lost} lost.`)
@@ -47,14 +47,6 @@ function number(text: string): number {
   const value = Number(text)
   if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('Give a number.')
   return value
-}
-
-async function readDefinition(file: string): Promise<unknown> {
-  try {
-    return JSON.parse(await readFile(file, 'utf8'))
-  } catch (error) {
-    throw new CliError('usage', `${file} cannot be read as JSON: ${error instanceof Error ? error.message : String(error)}`)
-  }
 }
 
 const rounded = (point: Point): Point => ({ ...point, alertsPerDay: Number(point.alertsPerDay.toPrecision(3)), medianLeadHours: point.medianLeadHours === null ? null : Number(point.medianLeadHours.toPrecision(3)) })

@@ -111,6 +111,8 @@ export interface GatesInput extends PageInput {
   readonly site: string
   readonly state?: GateView['state'] | undefined
   readonly review?: ReviewState | undefined
+  /** Only those in which something is still to be done: they collect, are open, or an emergency waits for its review. */
+  readonly unsettled?: boolean | undefined
   readonly family?: string | undefined
   readonly waitingForMe?: boolean | undefined
 }
@@ -124,9 +126,10 @@ export async function listGates(ctx: ServiceContext, actor: Actor, input: GatesI
     `${WITH} select ${COLUMNS} ${FROM}
      where ${ofSite(tx, 'g.site_id')} and ($4::text is null or g.state = $4) and ($5::text is null or g.family_id = $5)
        and (not $6::boolean or (${WAITS})) and ($7::text is null or g.review_state = $7)
+       and (not $11::boolean or g.state in ('collecting', 'open') or g.review_state = 'due')
        and ($8::bigint is null or (g.requested_at, g.gate_id) < (${usToTimestamp('$8')}, $9::uuid))
      order by g.requested_at desc, g.gate_id desc limit $10`,
-    [actor.id, nowUs, actor.roles, input.state ?? null, input.family ?? null, input.waitingForMe ?? false, input.review ?? null, beforeUs, beforeId, input.limit + 1],
+    [actor.id, nowUs, actor.roles, input.state ?? null, input.family ?? null, input.waitingForMe ?? false, input.review ?? null, beforeUs, beforeId, input.limit + 1, input.unsettled ?? false],
   )).rows)
   return toPage(rows, input.limit, (row) => viewOf(row, actor, nowUs), (row) => [Number(row.requested_us), row.gate_id])
 }

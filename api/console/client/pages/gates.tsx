@@ -14,7 +14,7 @@ export function GatesPage({ url, me }: { url: URL; me: Me }) {
   usePageTitle('Gates')
   const shown = url.searchParams.get('show') === 'all' ? 'all' : 'waiting'
   const pages = usePages(shown)
-  const { data, error, at } = useData(() => getPages<GateRow>('/v1/gates', { limit: 100, state: shown === 'all' ? undefined : 'open' }, pages.count), `gates ${shown} ${pages.count}`)
+  const { data, error, at } = useData(() => getPages<GateRow>('/v1/gates', { limit: 100, unsettled: shown === 'all' ? undefined : 'true' }, pages.count), `gates ${shown} ${pages.count}`)
   return (
     <>
       <div class="head"><h1>Gates</h1>

@@ -9,7 +9,8 @@ export interface GateEvidence {
   champion?: Side | null
   candidate?: Side | null
   coverage?: { windows: number; assetsWithData: number; assetsWithout: string[]; meanGoodFraction: number | null }
-  slice?: { from: string; to: string; assets: string[]; recordedFailures: number }
+  /** Null where nothing was measured yet. */
+  slice?: { from: string | null; to: string | null; assets: string[]; recordedFailures: number }
   drift?: { verdict: string; drifted: string[] } | null
   /** Absent from evidence of before. */
   scores?: 'stored' | 'computed'
@@ -17,6 +18,7 @@ export interface GateEvidence {
   judgedAgainst?: { failures: number; labels: number; digest: string }
   replay?: { sampled: number; exact: number; equivalent: number; expired: number; failed: number } | null
 }
+interface Span { from: string; to: string }
 interface Side {
   release: string
   policy: { name: string; version: number }
@@ -27,7 +29,8 @@ interface Side {
 const percent = (value: number | null | undefined) => (value === null || value === undefined ? '–' : `${number(value * 100, 3)} %`)
 const counts = (value: Record<string, number> | undefined) => Object.entries(value ?? {}).map(([name, n]) => `${name} ${n}×`).join(', ') || 'none'
 
-const days = (from: string, to: string) => (from.slice(0, 10) === to.slice(0, 10) ? `on ${from.slice(0, 10)}` : `${from.slice(0, 10)} to ${to.slice(0, 10)}`)
+const days = ({ from, to }: Span) => (from.slice(0, 10) === to.slice(0, 10) ? `on ${from.slice(0, 10)}` : `${from.slice(0, 10)} to ${to.slice(0, 10)}`)
+const spanOf = (slice: GateEvidence['slice']): Span | null => (slice && slice.from !== null && slice.to !== null ? { from: slice.from, to: slice.to } : null)
 
 const ROWS: { what: string; of: (side: Side) => string }[] = [
   { what: 'Model', of: (side) => `${side.trained.model} (${side.trained.kind})` },
@@ -46,15 +49,16 @@ export function EvidencePanel({ evidence, commit, digest, site, age }: { evidenc
   const aside = <span class="soft">as of commit {commit ?? '–'}{age}, digest <span class="mono" title={digest ?? ''}>{shortDigest(digest)}</span></span>
   if (!evidence) return <Panel title="Evidence" aside={aside} wide><p class="loading" role="status">Being collected…</p></Panel>
   const { candidate, champion, coverage, slice, drift, comparison, judgedAgainst, replay } = evidence
+  const span = spanOf(slice)
   const [asked, inForce] = [candidate ? `${candidate.release} (asked for)` : 'asked for', champion ? `${champion.release} (in force)` : 'nothing in force']
   return (
     <Panel title="Evidence" aside={aside} wide>
-      {slice && <p class="soft">Both on the same {counted(coverage?.windows ?? 0, 'window')} of {counted(slice.assets.length, 'machine')}, {days(slice.from, slice.to)} (UTC){typeof coverage?.meanGoodFraction === 'number' && <>, {percent(coverage.meanGoodFraction)} good readings</>}; {counted(slice.recordedFailures, 'recorded failure')}.</p>}
+      {slice && <p class="soft">Both on the same {counted(coverage?.windows ?? 0, 'window')} of {counted(slice.assets.length, 'machine')}, {span ? <>{days(span)} (UTC)</> : 'none of which was measured yet'}{typeof coverage?.meanGoodFraction === 'number' && <>, {percent(coverage.meanGoodFraction)} good readings</>}; {counted(slice.recordedFailures, 'recorded failure')}.</p>}
       {evidence.scores && <p class="soft">{evidence.scores === 'stored' ? 'By the scores as they were stored' : 'Stored windows, scored now'}{judgedAgainst && <>, held against {counted(judgedAgainst.failures, 'failure')} and {counted(judgedAgainst.labels, 'accepted label')}</>}{replay && <>; of {replay.sampled} scores replayed {replay.exact} exact, {replay.equivalent} equivalent, {replay.expired} expired, {replay.failed} failed</>}.</p>}
       {drift && <p class="soft">Drift since the champion was trained: {drift.verdict}{drift.drifted.length > 0 && ` in ${counted(drift.drifted.length, 'feature')}`}.</p>}
-      {comparison && slice && <>
-        <h3>Alerts that would change</h3><ChangeTimeline comparison={comparison} from={slice.from} to={slice.to} site={site} />
-        <h3>Alert load by owner</h3><LoadPlot load={comparison.load} from={slice.from} to={slice.to} />
+      {comparison && span && <>
+        <h3>Alerts that would change</h3><ChangeTimeline comparison={comparison} {...span} site={site} />
+        <h3>Alert load by owner</h3><LoadPlot load={comparison.load} {...span} />
         {comparison.failures && <><h3>Recorded failures</h3><FailureTable failures={comparison.failures} /></>}
         <h3>Side by side</h3>
       </>}
