@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { test } from 'node:test'
+import { root } from '../../infra/setup/paths.mjs'
+
+const pages = readdirSync(path.join(root, 'docs')).filter((name) => name.endsWith('.md'))
+const linksOf = (file: string) => [...readFileSync(path.join(root, file), 'utf8').matchAll(/\]\(([^)\s]+)\)/g)]
+  .flatMap(([, target = '']) => (/^[a-z]+:/.test(target) ? [] : [target]))
+
+test('README names every page of docs/', () => {
+  const named = new Set(linksOf('README.md').map((target) => target.split('#')[0]))
+  assert.deepEqual(pages.filter((page) => !named.has(`docs/${page}`)), [])
+})
+
+test('every link leads to a file that is there, and to a heading that is there', () => {
+  const broken = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...pages.map((page) => `docs/${page}`)].flatMap((file) => linksOf(file).flatMap((target) => {
+    const [to = '', heading] = target.split('#')
+    const aim = to === '' ? file : path.join(path.dirname(file), to)
+    if (!existsSync(path.join(root, aim))) return [`${file} → ${target}`]
+    const headings = () => [...readFileSync(path.join(root, aim), 'utf8').matchAll(/^#+ (.*)$/gm)].map(([, text = '']) => text.toLowerCase().replace(/[^\w\- ]/g, '').replaceAll(' ', '-'))
+    return heading === undefined || headings().includes(heading) ? [] : [`${file} → ${target}`]
+  }))
+  assert.deepEqual(broken, [])
+})
+
+test('decisions are numbered without gaps, and what refers to one means one that is there', () => {
+  const numbers = [...readFileSync(path.join(root, 'docs/decisions.md'), 'utf8').matchAll(/^\*\*(\d+)\. /gm)].map(([, number]) => Number(number))
+  assert.deepEqual(numbers, numbers.map((_, i) => i + 1))
+  const meant = pages.flatMap((page) => [...readFileSync(path.join(root, 'docs', page), 'utf8').matchAll(/\[decision (\d+)\]/g)].map(([, number]) => Number(number)))
+  assert.deepEqual(meant.filter((number) => number > numbers.length), [])
+})
