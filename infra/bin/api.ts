@@ -1,14 +1,14 @@
 /** The API process: serves /v1, and the console that its argument names the folder of, until it is told to stop. */
-import { pino } from 'pino'
 import { startApiServer } from '../api-server.ts'
 import { ConfigError, connectionsOf, loadConfig } from '../config.ts'
 import { PortTakenError } from '../dev/ports.ts'
+import { openPartLog } from '../part-log.ts'
 import { stopOnSignal } from '../stop-on-signal.ts'
 
 async function main(): Promise<void> {
   const config = loadConfig()
   const consoleDir = process.argv[2]
-  const log = pino({ level: config.logLevel, base: { part: 'api' } })
+  const log = openPartLog('api', config.logLevel)
   const starting = startApiServer({
     connections: connectionsOf(config), dataDir: config.dataDir, host: config.host, port: config.port, log, metricsOpen: config.metricsOpen,
     ...(consoleDir !== undefined && { consoleDir }),

@@ -10,6 +10,7 @@ import { planImport, runDemoPlant, runImport, type MqttAddress } from '../../edg
 import { isoToMicros } from '../../registry/domain/contract/time.ts'
 import { DomainError } from '../../registry/domain/errors.ts'
 import { ConfigError, loadConfig } from '../config.ts'
+import { outputTo } from '../part-log.ts'
 import { stopOnSignal } from '../stop-on-signal.ts'
 
 interface Options {
@@ -51,7 +52,7 @@ async function main(): Promise<void> {
   const config = loadConfig()
   if (!config.mqtt) throw new ConfigError(['MQTT_URL is not set. A gateway ships over MQTT: set it to the broker, such as mqtt://127.0.0.1:1883.'])
   // On stderr: stdout belongs to the report.
-  const log = pino({ level: config.logLevel, base: { part: 'edge' } }, pino.destination(2))
+  const log = pino({ level: config.logLevel, base: { part: 'edge' } }, outputTo(2))
   const abort = new AbortController()
   const run = options.source === 'demo'
     ? demo(options, config.mqtt, options.buffer ?? path.join(config.dataDir, 'edge', 'demo-plant'), log, abort.signal)

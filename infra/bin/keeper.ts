@@ -1,12 +1,12 @@
 /** The keeper process: dispatches, relays, seals and reconciles until it is told to stop. */
-import { pino } from 'pino'
 import { ConfigError, connectionsOf, loadConfig } from '../config.ts'
 import { startKeeper } from '../keeper.ts'
+import { openPartLog } from '../part-log.ts'
 import { stopOnSignal } from '../stop-on-signal.ts'
 
 async function main(): Promise<void> {
   const config = loadConfig()
-  const log = pino({ level: config.logLevel, base: { part: 'keeper' } })
+  const log = openPartLog('keeper', config.logLevel)
   const starting = startKeeper({ connections: connectionsOf(config), log })
   stopOnSignal(async () => { await (await starting.catch(() => undefined))?.stop() })
   await starting

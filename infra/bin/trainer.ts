@@ -1,12 +1,12 @@
 /** The trainer process: fits models, one forked process per fit, until it is told to stop. */
-import { pino } from 'pino'
 import { ConfigError, connectionsOf, loadConfig } from '../config.ts'
+import { openPartLog } from '../part-log.ts'
 import { stopOnSignal } from '../stop-on-signal.ts'
 import { startTrainer } from '../trainer.ts'
 
 async function main(): Promise<void> {
   const config = loadConfig()
-  const log = pino({ level: config.logLevel, base: { part: 'trainer' } })
+  const log = openPartLog('trainer', config.logLevel)
   const starting = startTrainer({ connections: connectionsOf(config), log })
   stopOnSignal(async () => { await (await starting.catch(() => undefined))?.stop() })
   const trainer = await starting

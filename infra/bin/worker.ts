@@ -1,13 +1,13 @@
 /** The worker process: runs workflows and short activities until it is told to stop. */
-import { pino } from 'pino'
 import { ConfigError, connectionsOf, loadConfig } from '../config.ts'
+import { openPartLog } from '../part-log.ts'
 import { stopOnSignal } from '../stop-on-signal.ts'
 import { logTemporalTo } from '../temporal-log.ts'
 import { startWorker } from '../worker.ts'
 
 async function main(): Promise<void> {
   const config = loadConfig()
-  const log = pino({ level: config.logLevel, base: { part: 'worker' } })
+  const log = openPartLog('worker', config.logLevel)
   logTemporalTo(log)
   const starting = startWorker({ connections: connectionsOf(config), log })
   stopOnSignal(async () => { await (await starting.catch(() => undefined))?.stop() })

@@ -12,6 +12,8 @@ export interface StandIn {
   ledger(): LedgerEntry[]
   /** Waits until the accounts balance, then asserts it. */
   settled(sources: readonly SourceAccount[], limitMs?: number): Promise<Balance>
+  /** Waits until the ledger names this cause, with an end to each of its gaps. */
+  named(cause: LedgerEntry['cause']): Promise<void>
   close(): Promise<void>
 }
 
@@ -26,6 +28,13 @@ export async function standIn(mqtt: MqttConnection, site: string, { gateway = 'g
         if (balance({ sources, stored: storedAt(receiver, repeats), ledger: ledger() }).problems.length === 0) break
       }
       return assertBalanced({ sources, stored: storedAt(receiver, repeats), ledger: ledger() })
+    },
+    async named(cause) {
+      for (;;) {
+        const gaps = ledger().filter((gap) => gap.cause === cause)
+        if (gaps.length > 0 && gaps.every(({ toUs }) => toUs !== null)) return
+        await sleep(50)
+      }
     },
     async close() { await Promise.all([receiver.close(), desk.close()]) },
   }
