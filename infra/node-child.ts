@@ -17,7 +17,8 @@ export interface NodeProgram {
 }
 
 const tsx = ['--import', pathToFileURL(path.join(root, 'node_modules', 'tsx', 'dist', 'loader.mjs')).href]
-const endWithParent = ['--import', new URL('./end-with-parent.mjs', import.meta.url).href]
+/** For a supervised child `node`: it ends when this process does. */
+export const endWithParent = ['--import', new URL('./end-with-parent.mjs', import.meta.url).href]
 
 /** @param source its path from the clone's top; what no bundle holds, a test's own program for one, is run by tsx */
 export function nodeProgram(source: string, bundle = ownBundle): NodeProgram {

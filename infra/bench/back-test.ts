@@ -19,6 +19,7 @@ import { createPool, type Pool } from '../../registry/store/pool.ts'
 import { inSite } from '../../registry/store/transaction.ts'
 import { createScoredPlant, fillLedger, fillScores, plantFamilies, plantSite, stricter } from './scored-plant.ts'
 import { startBenchDatabase } from './bench-database.ts'
+import { median } from './workflow-cost.ts'
 
 const json = process.argv.includes('--json')
 const scores = process.argv.includes('--scores') ? Number(process.argv[process.argv.indexOf('--scores') + 1]) : 10_000_000
@@ -29,7 +30,6 @@ const ROUNDS = 3
 const IN_FORCE_READS = 300
 const actor = platformActor('bench')
 
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN
 async function timed<T>(work: () => T | Promise<T>): Promise<{ ms: number; result: T }> {
   const began = performance.now()
   const result = await work()

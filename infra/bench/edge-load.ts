@@ -65,13 +65,20 @@ function machineKind({ rounds, roundsAtOnce }: EdgeLoad): ConnectorKind<object> 
 }
 
 export function blockOf(firstRound: number, rounds: number): ReadingsBlock {
-  const n = rounds * TAGS
-  const block = { kind: 'readings' as const, addresses, address: new Uint16Array(n), sourceUs: new Float64Array(n), raw: new Float64Array(n), quality: new Uint16Array(n) }
+  return roundsOf({ addresses, firstRound, rounds, startUs: START_US, valueOf: (round, tag) => 20 + tag + (round % 97) / 10 })
+}
+
+/** So many rounds of one reading an address, a second apart. */
+export function roundsOf({ addresses: of, firstRound, rounds, startUs, valueOf }: {
+  addresses: readonly string[]; firstRound: number; rounds: number; startUs: number; valueOf: (round: number, tag: number) => number
+}): ReadingsBlock {
+  const n = rounds * of.length
+  const block = { kind: 'readings' as const, addresses: of, address: new Uint16Array(n), sourceUs: new Float64Array(n), raw: new Float64Array(n), quality: new Uint16Array(n) }
   for (let r = 0, i = 0; r < rounds; r++) {
-    for (let t = 0; t < TAGS; t++, i++) {
-      block.address[i] = t
-      block.sourceUs[i] = START_US + (firstRound + r) * 1e6
-      block.raw[i] = 20 + t + ((firstRound + r) % 97) / 10
+    for (let tag = 0; tag < of.length; tag++, i++) {
+      block.address[i] = tag
+      block.sourceUs[i] = startUs + (firstRound + r) * 1e6
+      block.raw[i] = valueOf(firstRound + r, tag)
     }
   }
   return block

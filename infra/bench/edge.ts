@@ -5,17 +5,18 @@
  * more anonymous memory than it may.
  */
 import { fork, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { connectAsync } from 'mqtt'
-import { bundlePrograms } from '../build/programs.mjs'
+import { bundleEdge } from '../build/edge-bundle.ts'
 import { launch } from '../child-process.ts'
 import type { MqttConnection } from '../config.ts'
 import { embeddedMqtt } from '../dev/mqtt.ts'
 import { freePort } from '../dev/ports.ts'
 import { loadSecrets } from '../dev/secrets.ts'
-import { childArgs, tsxArgs } from '../node-child.ts'
+import { endWithParent, tsxArgs } from '../node-child.ts'
 import { bareWritesPerSec, depthRatio } from './edge-buffer.ts'
 import type { GatewayMessage, GatewayTask } from './edge-gateway.ts'
 import { readingsOf, type EdgeLoad } from './edge-load.ts'
@@ -100,30 +101,32 @@ async function onStage<T>(body: (stage: Stage) => Promise<T>): Promise<T> {
   const directory = mkdtempSync(path.join(os.tmpdir(), 'twinward-bench-edge-'))
   const broker = embeddedMqtt(await freePort(), loadSecrets(directory), { dataDir: directory, logFile: path.join(directory, 'broker.log'), pidFile: path.join(directory, 'broker.pid') })
   const running = await launch(broker.spec)
-  await running.ready
   const mqtt = broker.connection
   const receiver = fork(path.join(import.meta.dirname, 'edge-receiver.ts'), {
     execArgv: tsxArgs(), env: { PATH: process.env['PATH'], MQTT_URL: mqtt.url, MQTT_USERNAME: mqtt.username, MQTT_PASSWORD: mqtt.password },
   })
+  const ended = once(receiver, 'exit')
   try {
-    await new Promise((resolve) => receiver.once('message', resolve))
-    const bundle = await bundlePrograms()
+    await running.ready
+    await Promise.race([once(receiver, 'message'), ended.then(([code]) => { throw new Error(`the receiver ended with ${String(code)}`) })])
+    const deployed = path.join(directory, 'deployed')
+    await bundleEdge(deployed, 'bench', 'infra/bench/edge-gateway.ts')
     const nowhere = { ...mqtt, url: `mqtt://127.0.0.1:${await freePort()}` }
     return await body({
       directory, mqtt,
-      run: (what, load, folder, counted = readingsOf(load)) => runGateway(bundle, { what, directory: folder, mqtt: what === 'fill' ? nowhere : mqtt, load }, counted),
+      run: (what, load, folder, counted = readingsOf(load)) => runGateway(deployed, { what, directory: folder, mqtt: what === 'fill' ? nowhere : mqtt, load }, counted),
     })
   } finally {
     receiver.kill('SIGTERM')
+    await ended
     await running.stop()
     rmSync(directory, { recursive: true })
   }
 }
 
-async function runGateway(bundle: string, task: GatewayTask, counted: number): Promise<GatewayRun> {
-  const args = childArgs('infra/bench/edge-gateway.ts', bundle)
+async function runGateway(deployed: string, task: GatewayTask, counted: number): Promise<GatewayRun> {
   const startedMs = performance.now()
-  const child = fork(args.at(-1) ?? '', [JSON.stringify(task)], { execArgv: args.slice(0, -1) })
+  const child = fork(path.join(deployed, 'twinward-edge.mjs'), [JSON.stringify(task)], { execArgv: endWithParent })
   let first = { ms: NaN, cpuMs: NaN }
   child.on('message', (message: GatewayMessage) => { if (message.type === 'first-acknowledged') first = { ms: Math.round(performance.now() - startedMs), cpuMs: Math.round(message.cpuMs) } })
   const { seconds, cpuSeconds, rssAnonMb, rssMb } = await outcomeOf(child)

@@ -11,6 +11,7 @@ import { inSite } from '../../registry/store/transaction.ts'
 import type { MqttConnection } from '../config.ts'
 import { waitFor } from '../demo/wait.ts'
 import type { Platform } from '../platform.ts'
+import { roundsOf } from './edge-load.ts'
 import { benchSite, gatewayOf, tagKeysOf } from './workload.ts'
 
 const tagKeys = tagKeysOf('edge')
@@ -55,16 +56,5 @@ function steadySource(startUs: number): Source {
   }
 }
 
-function blockOf(from: number, to: number, startUs: number): ReadingsBlock {
-  const tags = tagKeys.length
-  const n = (to - from) * tags
-  const block = { kind: 'readings' as const, addresses: tagKeys, address: new Uint16Array(n), sourceUs: new Float64Array(n), raw: new Float64Array(n), quality: new Uint16Array(n) }
-  for (let i = 0, round = from; round < to; round++) {
-    for (let tag = 0; tag < tags; tag++, i++) {
-      block.address[i] = tag
-      block.sourceUs[i] = startUs + round * SECOND_US
-      block.raw[i] = 50 + tag + ((round * 7919 + tag) % 1000) / 1000
-    }
-  }
-  return block
-}
+const blockOf = (from: number, to: number, startUs: number): ReadingsBlock =>
+  roundsOf({ addresses: tagKeys, firstRound: from, rounds: to - from, startUs, valueOf: (round, tag) => 50 + tag + ((round * 7919 + tag) % 1000) / 1000 })

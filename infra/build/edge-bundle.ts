@@ -21,7 +21,7 @@ const META = ['import', 'meta'].join('.')
 /**
  * Puts a gateway into a folder: `twinward-edge.mjs`, its chunks, the packages with native code, the systemd unit.
  * Nothing of this clone is needed to run it; Node is, on a machine of this platform.
- * @param program another program with a gateway in it, from the clone's top: a test's own
+ * @param program another program with a gateway in it, from the clone's top: a test's or a bench's own
  */
 export async function bundleEdge(directory: string, version: string, program = 'infra/bin/edge-gateway.ts'): Promise<EdgeBundle> {
   const packages = NATIVE.filter((name) => existsSync(path.join(root, 'node_modules', name)))

@@ -5,7 +5,7 @@ import { root } from '../setup/paths.mjs'
 import { keptBundle } from './kept-bundle.mjs'
 
 /** Programs that others start, beside those in infra/bin. */
-const HELPERS = ['activities/models/fit-process.ts', 'infra/dev/aedes-broker.ts', 'infra/bench/edge-gateway.ts']
+const HELPERS = ['activities/models/fit-process.ts', 'infra/dev/aedes-broker.ts']
 
 /**
  * All our programs, bundled: a process that loads its modules through a TypeScript loader takes twice the time. Packages

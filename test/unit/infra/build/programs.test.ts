@@ -28,7 +28,6 @@ export function fail(why: string): never {
   write('infra/bin/fail.ts', "import { fail } from '../../registry/where.ts'\nfail('on purpose')\n")
   write('activities/models/fit-process.ts', "process.stdout.write('fit')\n")
   write('infra/dev/aedes-broker.ts', "process.stdout.write('broker')\n")
-  write('infra/bench/edge-gateway.ts', "process.stdout.write('gateway')\n")
   return { top, write, bundles: () => readdirSync(path.join(top, '.cache/programs')) }
 }
 

@@ -142,7 +142,7 @@ describe('set-up', { skip: process.platform === 'win32' ? 'its stand-ins are she
     it('runs a program of ours bundled, without another process around it', async (t) => {
       const clone = await ready(t, '')
       symlinkSync(path.join(root, 'node_modules', 'esbuild'), path.join(clone.dir, 'node_modules', 'esbuild'))
-      for (const file of ['infra/bin/one.ts', 'activities/models/fit-process.ts', 'infra/dev/aedes-broker.ts', 'infra/bench/edge-gateway.ts']) {
+      for (const file of ['infra/bin/one.ts', 'activities/models/fit-process.ts', 'infra/dev/aedes-broker.ts']) {
         mkdirSync(path.dirname(path.join(clone.dir, file)), { recursive: true })
         writeFileSync(path.join(clone.dir, file), '')
       }
