@@ -60,7 +60,7 @@ async function measureDrift(deps: ServiceContext, input: MeasureDriftInput): Pro
     const known = await findDriftReportOfRun(tx, runId)
     if (known) return { report: known.driftReportId, verdict: known.verdict, retraining: known.startedRetraining }
     const wanted = report.verdict === 'drift' && input.mayRetrain && settings.retrain
-    const retraining = wanted ? await retrainOnce(tx, deps, input, settings, report, champion) : null
+    const retraining = wanted ? await retrainOnce(tx, deps, input, report, compared) : null
     const id = await insertDriftReport(tx, {
       family, releaseRef: champion.releaseRef, commitNumber: compared.commitNumber, fromUs: recent.fromUs, toUs: recent.toUs,
       verdict: report.verdict, features: report.features, startedRetraining: retraining, runId,
@@ -106,16 +106,20 @@ async function collect(tx: Tx, site: string, family: string): Promise<Compared |
   }
 }
 
-/** Starts a retraining unless one runs, or drift or a person asked for one not long ago: then that one is meant. */
+/**
+ * Starts a retraining unless one runs, or drift or a person asked for one not long ago: then that one is meant. It learns
+ * from this site and from those that the champion has learned from.
+ */
 async function retrainOnce(
-  tx: Tx, deps: ServiceContext, { site, family }: MeasureDriftInput, settings: DriftSettings, report: DriftReport, champion: Champion,
+  tx: Tx, deps: ServiceContext, { site, family }: MeasureDriftInput, report: DriftReport, { champion, settings, manifest }: Compared,
 ): Promise<string> {
   const nowUs = deps.nowUs()
+  const learnedFrom = manifest.sites?.map((each) => each.site) ?? [manifest.site]
   const recent = await retrainingSince(tx, family, nowUs - settings.retrainAfterSeconds * 1_000_000)
   if (recent !== null) return recent
   const { operationId } = await startRetraining(tx, {
     actor: platformActor('drift'), nowUs,
-    input: { site, family, reason: reasonOf(report, champion), assets: null, promote: true },
+    input: { site, family, reason: reasonOf(report, champion), assets: null, promote: true, sites: learnedFrom.filter((other) => other !== site) },
   })
   return operationId
 }

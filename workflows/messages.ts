@@ -8,7 +8,9 @@ export interface IngestBatchResult { committed: number; quarantined: number; win
 
 export interface RetrainModelInput { site: string; operationId: string; family: string; reason: string; requestedBy: string
   /** Readings used, event time [from, to); absent = as configured in the request's service. */
-  fromUs: number; toUs: number; assets: string[] | null; promote: boolean }
+  fromUs: number; toUs: number; assets: string[] | null; promote: boolean
+  /** Others whose windows go in too; absent: none. */
+  sites?: string[] }
 export interface RetrainModelResult { dataset: string; models: string[]; chosen: string; release: string | null; gate: string | null }
 
 export interface CheckDriftInput { site: string; operationId: string | null; family: string; requestedBy: string; mayRetrain: boolean }

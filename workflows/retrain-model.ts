@@ -34,7 +34,7 @@ export async function retrainModel(input: RetrainModelInput): Promise<RetrainMod
   const { site, operationId, family, reason, requestedBy } = input
   const run = { site, operationId, family, reason, requestedBy }
   try {
-    const snapshot = await snapshotDataset({ ...run, fromUs: input.fromUs, toUs: input.toUs, assets: input.assets })
+    const snapshot = await snapshotDataset({ ...run, fromUs: input.fromUs, toUs: input.toUs, assets: input.assets, sites: input.sites ?? [] })
     const trained = await trainModels({ ...run, dataset: snapshot.dataset })
     const registered = await steps.registerModels({ ...run, report: trained.report })
     const { release } = await steps.makeRelease({ ...run, model: registered.chosen })

@@ -36,8 +36,8 @@ It scores how unlike normal operation a window of an asset of family **${manifes
 rules of a policy turn its confidence into decisions.
 
 ## Data
-- Site ${manifest.site}, ${manifest.assets.length} asset(s): ${manifest.assets.slice(0, 20).join(', ')}${manifest.assets.length > 20 ? ', …' : ''}
-- Event time ${microsToIso(manifest.fromUs)} to ${microsToIso(manifest.toUs)}, as known at commit ${manifest.commitNumber}
+- ${sitesText(manifest)}, ${manifest.assets.length} asset(s): ${manifest.assets.slice(0, 20).join(', ')}${manifest.assets.length > 20 ? ', …' : ''}
+- Event time ${microsToIso(manifest.fromUs)} to ${microsToIso(manifest.toUs)}, as known at ${commitsText(manifest)}
 - Feature set ${manifest.featureSet.name} v${manifest.featureSet.version} (${manifest.statistics.length} features, \`${manifest.featureSet.digest.slice(0, 12)}\`)
 - Dataset \`${manifest.digest.slice(0, 12)}\`: ${manifest.rowCount} windows; normal ones by part, in time order for each asset: ${partsText(manifest)}
 - Left out as not normal: ${excludedText(manifest)}; the ${BEFORE_FAILURE_US / 3_600_000_000} h before a recorded failure count with it
@@ -67,6 +67,11 @@ Fit: \`${JSON.stringify(fit)}\`
 
 const oneLine = (text: string): string => text.replace(/\s+/g, ' ').trim()
 const rate = (value: number | null): string => (value === null ? '–' : value.toFixed(4))
+
+const sitesText = ({ site, sites }: DatasetManifest): string => (sites === undefined ? `Site ${site}` : `Sites ${sites.map((each) => each.site).join(', ')}`)
+
+const commitsText = ({ commitNumber, sites }: DatasetManifest): string =>
+  (sites === undefined ? `commit ${commitNumber}` : sites.map((each) => `commit ${each.commitNumber} of ${each.site}`).join(', '))
 
 function partsText({ parts }: DatasetManifest): string {
   return `${parts.train ?? 0} training, ${parts.calibration ?? 0} calibration, ${parts.test ?? 0} test, ${parts.gap ?? 0} between parts and unused`

@@ -1,19 +1,22 @@
 import { writeDataset, type DatasetRows } from '../../registry/artifacts/dataset.ts'
-import { createExclusionFinder, labelVersion } from '../../registry/domain/datasets/exclusions.ts'
+import { createExclusionFinder, labelVersion, type Exclusion } from '../../registry/domain/datasets/exclusions.ts'
 import { splitByTime } from '../../registry/domain/datasets/split.ts'
 import { refuse } from '../../registry/domain/errors.ts'
+import { sharedFeatureSet } from '../../registry/services/retrain-model.ts'
 import { recordAudit } from '../../registry/store/audit.ts'
 import { registerDataset } from '../../registry/store/datasets.ts'
 import { currentFeatureSet, type StoredFeatureSet } from '../../registry/store/feature-sets.ts'
 import { lockOperationNotes } from '../../registry/store/operation-notes.ts'
 import { reportProgress } from '../../registry/store/operations.ts'
 import {
-  familyAssets, newestCommit, readExclusions, readFailures, readTrainingWindows, type FamilyAsset, type TrainingWindow,
+  familyAssets, newestCommit, readExclusions, readFailures, readTrainingWindows, type TrainingWindow,
 } from '../../registry/store/training-windows.ts'
-import { inSite } from '../../registry/store/transaction.ts'
+import { inSite, type Tx } from '../../registry/store/transaction.ts'
 import { onBehalfOf, type TrainingDeps, type TrainingRun } from './deps.ts'
 
-export interface SnapshotInput extends TrainingRun { readonly fromUs: number; readonly toUs: number; readonly assets: readonly string[] | null }
+export interface SnapshotInput extends TrainingRun { readonly fromUs: number; readonly toUs: number; readonly assets: readonly string[] | null
+  /** Other sites whose windows go in too. */
+  readonly sites?: readonly string[] }
 export interface SnapshotResult { readonly dataset: string; readonly digest: string; readonly rows: number }
 
 /** The newest of them go in; some hundred megabytes with 40 features. */
@@ -24,7 +27,7 @@ const MIN_NORMAL_WINDOWS = 100
 export const BEFORE_FAILURE_US = 24 * 3_600_000_000
 
 /**
- * Takes the stored windows of a family as of the newest commit number, leaves out what is known not to be normal, splits
+ * Takes the stored windows of a family as of the newest commit number (of each site, where several are learned from), leaves out what is known not to be normal, splits
  * by time, and keeps it as a dataset. A run takes one snapshot, however often this is tried. Refuses
  * (`insufficient_data`) too few normal windows and (`unprocessable`) a family without feature set or assets.
  */
@@ -58,43 +61,80 @@ export async function snapshotDataset(deps: TrainingDeps, run: SnapshotInput): P
 type Facts = Parameters<typeof writeDataset>[1]
 
 async function collect(deps: TrainingDeps, run: SnapshotInput): Promise<{ featureSet: StoredFeatureSet; facts: Facts; rows: DatasetRows }> {
-  const { site, family, fromUs, toUs } = run
-  // One transaction, and the commit number is read first: later commits are not seen, whatever their rows do.
-  return inSite(deps.pool, site, async (tx) => {
-    const commitNumber = await newestCommit(tx)
-    const featureSet = await currentFeatureSet(tx, family)
-    if (featureSet === undefined) {
-      return refuse('unprocessable', `family ${family} has no feature set, so it has no windows to learn from; register one first`, { family })
-    }
-    const assets = await familyAssets(tx, family, run.assets)
-    if (assets.length === 0) refuse('unprocessable', `family ${family} has no assets to learn from; import some, or name others`, { family, assets: run.assets })
-    const windows = await readTrainingWindows(tx, {
-      featureSetRef: featureSet.featureSetRef, assetRefs: assets.map((a) => a.assetRef), fromUs, toUs, commitNumber, limit: MAX_WINDOWS,
-    })
-    const first = windows[0]
-    const span = { fromUs: first?.startUs ?? fromUs, toUs: windows.at(-1)?.endUs ?? toUs }
-    const exclusions = await readExclusions(tx, assets, span, BEFORE_FAILURE_US)
-    const find = createExclusionFinder(exclusions)
-    const rows = toRows(windows, assets, featureSet.definition.features.map((f) => f.name), find)
-    checkEnough(family, featureSet, rows)
-    return {
-      featureSet, rows,
-      facts: {
-        site, family, ...span, commitNumber, labelVersion: labelVersion(exclusions),
-        assets: [...new Set(rows.asset)].sort(),
-        featureSet: { name: featureSet.definition.name, version: featureSet.definition.version, digest: featureSet.digest },
-        failures: await readFailures(tx, assets, { fromUs: span.fromUs, toUs: span.toUs + 1 }),
-      },
-    }
+  const { site, family } = run
+  const home = await inSite(deps.pool, site, async (tx) => {
+    const set = await currentFeatureSet(tx, family)
+      ?? refuse('unprocessable', `family ${family} has no feature set, so it has no windows to learn from; register one first`, { family })
+    return slice(tx, run, set)
   })
+  // Each site as of its own commit number: what commits elsewhere meanwhile is that site's own affair.
+  const others: SiteSlice[] = []
+  for (const other of run.sites ?? []) {
+    others.push(await inSite(deps.pool, other, async (tx) => slice(tx, run, await sharedFeatureSet(tx, home.featureSet, site))))
+  }
+  const { featureSet, commitNumber } = home
+  const slices = others.length === 0 ? [home] : [home, ...others].map(namedBySite)
+  if (slices.every(({ assets }) => assets === 0)) refuse('unprocessable', `family ${family} has no assets to learn from; import some, or name others`, { family, assets: run.assets })
+  const windows = others.length === 0 ? home.windows : newest(slices.flatMap((each) => each.windows))
+  const exclusions = slices.flatMap((each) => each.exclusions)
+  const rows = toRows(windows, featureSet.definition.features.map((f) => f.name), createExclusionFinder(exclusions))
+  checkEnough(family, featureSet, rows)
+  const span = { fromUs: windows[0]?.startUs ?? run.fromUs, toUs: windows.at(-1)?.endUs ?? run.toUs }
+  return {
+    featureSet, rows,
+    facts: {
+      site, family, ...span, commitNumber, labelVersion: labelVersion(exclusions), assets: [...new Set(rows.asset)].sort(),
+      ...others.length > 0 && { sites: slices.map((each) => ({ site: each.site, commitNumber: each.commitNumber })) },
+      featureSet: { name: featureSet.definition.name, version: featureSet.definition.version, digest: featureSet.digest },
+      failures: slices.flatMap((each) => each.failures).sort((a, b) => a.atUs - b.atUs || (a.asset < b.asset ? -1 : 1)),
+    },
+  }
 }
 
-function toRows(
-  windows: readonly TrainingWindow[], assets: readonly FamilyAsset[], features: readonly string[], find: ReturnType<typeof createExclusionFinder>,
-): DatasetRows {
+interface NamedWindow extends TrainingWindow { readonly asset: string }
+
+/** What one site gives. */
+interface SiteSlice {
+  readonly site: string
+  readonly featureSet: StoredFeatureSet
+  readonly commitNumber: number
+  readonly assets: number
+  readonly windows: readonly NamedWindow[]
+  readonly exclusions: readonly Exclusion[]
+  readonly failures: Facts['failures']
+}
+
+/** One transaction, and the commit number is read first: later commits are not seen, whatever their rows do. */
+async function slice(tx: Tx, { family, fromUs, toUs, assets: only }: SnapshotInput, featureSet: StoredFeatureSet): Promise<SiteSlice> {
+  const commitNumber = await newestCommit(tx)
+  const assets = await familyAssets(tx, family, only)
   const names = new Map(assets.map(({ assetRef, assetId }) => [assetRef, assetId]))
+  const windows = await readTrainingWindows(tx, {
+    featureSetRef: featureSet.featureSetRef, assetRefs: assets.map((a) => a.assetRef), fromUs, toUs, commitNumber, limit: MAX_WINDOWS,
+  })
+  const span = { fromUs: windows[0]?.startUs ?? fromUs, toUs: windows.at(-1)?.endUs ?? toUs }
+  return {
+    site: tx.site, featureSet, commitNumber, assets: assets.length,
+    windows: windows.map((window) => ({ ...window, asset: names.get(window.assetRef) as string })),
+    exclusions: await readExclusions(tx, assets, span, BEFORE_FAILURE_US),
+    failures: [...await readFailures(tx, assets, { fromUs: span.fromUs, toUs: span.toUs + 1 })],
+  }
+}
+
+/** Two sites may call their machines alike. */
+function namedBySite(given: SiteSlice): SiteSlice {
+  const named = <T extends { asset: string }>(each: T): T => ({ ...each, asset: `${given.site}/${each.asset}` })
+  return { ...given, windows: given.windows.map(named), exclusions: given.exclusions.map(named), failures: given.failures.map(named) }
+}
+
+/** In the order of a dataset; the newest of them. */
+function newest(windows: readonly NamedWindow[]): NamedWindow[] {
+  return [...windows].sort((a, b) => a.endUs - b.endUs || (a.asset < b.asset ? -1 : a.asset > b.asset ? 1 : 0)).slice(-MAX_WINDOWS)
+}
+
+function toRows(windows: readonly NamedWindow[], features: readonly string[], find: ReturnType<typeof createExclusionFinder>): DatasetRows {
   const width = features.length
-  const asset = windows.map((w) => names.get(w.assetRef) as string)
+  const asset = windows.map((w) => w.asset)
   const excluded = windows.map((w, i) => find(asset[i] as string, w.startUs, w.endUs))
   const values = new Float64Array(windows.length * width)
   windows.forEach((w, i) => {

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { slugSchema } from '../../registry/domain/contract/primitives.ts'
 import { microsToIso } from '../../registry/domain/contract/time.ts'
 import { checkDrift, checkDriftInput } from '../../registry/services/check-drift.ts'
+import { copyModelVersion, copyModelVersionInput } from '../../registry/services/copy-model-version.ts'
 import { createRelease, createReleaseInput } from '../../registry/services/create-release.ts'
 import { getDataset, listDatasets } from '../../registry/services/read/datasets.ts'
 import { getDriftReport, listDriftReports } from '../../registry/services/read/drift.ts'
@@ -55,6 +56,8 @@ const model = {
   metrics: jsonObject,
   reason: z.string(),
   run: z.string(),
+  copiedFrom: z.object({ site: z.string(), name: z.string(), version: z.number().int(), by: z.string() }).nullable()
+    .describe('The version at another site that this is a copy of, and who took it over'),
   createdBy: z.string(),
   createdAt: z.string(),
   releases: z.array(z.string()).describe('Releases that bind it'),
@@ -63,6 +66,9 @@ const modelSchema = z.object(model).meta({ id: 'ModelVersion' })
 const modelDetailSchema = z
   .object({ ...model, artifactKey: z.string(), calibration: jsonObject, runtime: jsonObject, card: z.string().describe('Markdown') })
   .meta({ id: 'ModelVersionDetail' })
+const registeredSchema = z.object({ name: z.string(), version: z.number().int(), family: z.string(), digest: z.string(), made: z.boolean(), createdAt: z.string() })
+const registered = ({ name, version, family, digest, made, createdUs }: Awaited<ReturnType<typeof registerModelVersion>>) =>
+  ({ name, version, family, digest, made, createdAt: microsToIso(createdUs) })
 
 const releaseSchema = z
   .object({
@@ -153,11 +159,17 @@ export const modelEndpoints = [
   endpoint({
     ...writing, operationId: 'registerModelVersion', path: '/v1/models', right: 'model.write', status: 201,
     summary: 'Register a version whose artifact is in the object store', body: registerModelVersionInput.omit({ site: true }).extend({ metrics: jsonFields, runtime: jsonFields }).strict(),
-    answer: z.object({ name: z.string(), version: z.number().int(), family: z.string(), digest: z.string(), made: z.boolean(), createdAt: z.string() }),
-    handle: async ({ ctx, actor, site, body }) => {
-      const { name, version, family, digest, made, createdUs } = await registerModelVersion(ctx, actor, { site, ...body })
-      return { name, version, family, digest, made, createdAt: microsToIso(createdUs) }
-    },
+    answer: registeredSchema,
+    handle: async ({ ctx, actor, site, body }) => registered(await registerModelVersion(ctx, actor, { site, ...body })),
+  }),
+  endpoint({
+    ...writing, operationId: 'copyModelVersion', path: '/v1/models/copies', right: 'model.write', status: 201,
+    summary: 'Take a model version over from another site',
+    description: 'With its feature set and calibration: the same artifact, so the same windows get the same scores. Nothing is in force by that: bind it with a policy '
+      + 'of this site into a release, and ask for its promotion. Needs `read` at the other site. Repeating it gives the copy that is there.',
+    body: copyModelVersionInput.omit({ site: true }).strict(),
+    answer: registeredSchema,
+    handle: async ({ ctx, actor, site, body }) => registered(await copyModelVersion(ctx, actor, { site, ...body })),
   }),
   endpoint({
     ...reading, operationId: 'getModel', path: '/v1/models/{name}/versions/{version}', summary: 'One version with card, calibration and runtime',

@@ -33,11 +33,14 @@ export const datasetManifestSchema = z.object({
   site: z.string(),
   family: z.string(),
   featureSet: z.object({ name: z.string(), version: z.int(), digest: sha256Schema }),
+  /** Of one site by their ids, of several as `site/asset`. */
   assets: z.array(z.string()),
   /** Event time [from, to), and the newest commit number that could be seen. */
   fromUs: z.int(),
   toUs: z.int(),
   commitNumber: z.int(),
+  /** Where windows of several sites went in: each as of its own commit number, the dataset's own site first. */
+  sites: z.array(z.object({ site: z.string(), commitNumber: z.int() })).optional(),
   rowCount: z.int(),
   /** Rows by part, without the excluded ones, which are counted by reason. */
   parts: z.record(z.enum(parts), z.int()),
@@ -55,7 +58,7 @@ export const datasetManifestSchema = z.object({
 })
 export type DatasetManifest = z.infer<typeof datasetManifestSchema>
 
-export type DatasetFacts = Pick<DatasetManifest, 'site' | 'family' | 'featureSet' | 'assets' | 'fromUs' | 'toUs' | 'commitNumber' | 'labelVersion' | 'failures'>
+export type DatasetFacts = Pick<DatasetManifest, 'site' | 'family' | 'featureSet' | 'assets' | 'fromUs' | 'toUs' | 'commitNumber' | 'sites' | 'labelVersion' | 'failures'>
 
 /**
  * Stores rows as Parquet, the drift reference of their training part, and the manifest, all under their digests: the

@@ -7,7 +7,7 @@ import { recordAudit } from '../store/audit.ts'
 import { getFamily } from '../store/families.ts'
 import { findFeatureSet, insertFeatureSet, type StoredFeatureSet } from '../store/feature-sets.ts'
 import { reopenWindows } from '../store/reopen-windows.ts'
-import { inSite } from '../store/transaction.ts'
+import { inSite, type Tx } from '../store/transaction.ts'
 import type { ServiceContext } from './context.ts'
 
 export const registerFeatureSetInput = z.object({ site: slugSchema, family: slugSchema, definition: featureSetSchema })
@@ -21,25 +21,28 @@ export async function registerFeatureSet(
   ctx: ServiceContext, actor: Actor, input: RegisterFeatureSetInput,
 ): Promise<StoredFeatureSet & { made: boolean }> {
   demand(actor, 'feature-set.write', input.site)
-  const { definition, family } = input
+  return inSite(ctx.pool, input.site, (tx) => publishFeatureSet(tx, actor, input))
+}
+
+/** The same inside a transaction that does more (a model copied from another site brings its feature set). */
+export async function publishFeatureSet(
+  tx: Tx, actor: Actor, { site, family, definition }: RegisterFeatureSetInput,
+): Promise<StoredFeatureSet & { made: boolean }> {
+  await getFamily(tx, site, family)
   const digest = featureSetDigest(definition)
-  const label = `${definition.name} v${definition.version}`
-  return inSite(ctx.pool, input.site, async (tx) => {
-    await getFamily(tx, input.site, family)
-    const made = await insertFeatureSet(tx, { family, digest, definition, createdBy: actor.id })
-    const stored = await findFeatureSet(tx, definition.name, definition.version)
-    if (stored === undefined || stored.digest !== digest || stored.family !== family) {
-      refuse('already_exists', `feature set ${label} is published with another definition or for another family; raise its version`, {
-        name: definition.name, version: definition.version, published: stored?.digest, given: digest,
-      })
-    }
-    if (made) {
-      const reopened = await reopenWindows(tx, input.site, family)
-      await recordAudit(tx, {
-        actor, verb: 'register-feature-set', subject: `feature-set/${definition.name}/${definition.version}`,
-        detail: { family, digest, features: definition.features.length, reopenedBatches: reopened },
-      })
-    }
-    return { ...stored, made }
-  })
+  const made = await insertFeatureSet(tx, { family, digest, definition, createdBy: actor.id })
+  const stored = await findFeatureSet(tx, definition.name, definition.version)
+  if (stored === undefined || stored.digest !== digest || stored.family !== family) {
+    refuse('already_exists', `feature set ${definition.name} v${definition.version} is published with another definition or for another family; raise its version`, {
+      name: definition.name, version: definition.version, published: stored?.digest, given: digest,
+    })
+  }
+  if (made) {
+    const reopened = await reopenWindows(tx, site, family)
+    await recordAudit(tx, {
+      actor, verb: 'register-feature-set', subject: `feature-set/${definition.name}/${definition.version}`,
+      detail: { family, digest, features: definition.features.length, reopenedBatches: reopened },
+    })
+  }
+  return { ...stored, made }
 }

@@ -7,7 +7,7 @@ import { recordAudit } from '../store/audit.ts'
 import { findDataset } from '../store/datasets.ts'
 import { appendLedger } from '../store/ledger.ts'
 import { findModelVersionOfRun, insertModelVersion, lockRun, type StoredModelVersion } from '../store/model-versions.ts'
-import { inSite } from '../store/transaction.ts'
+import { inSite, type Tx } from '../store/transaction.ts'
 import type { ServiceContext } from './context.ts'
 
 const plainJson = z.record(z.string(), z.json())
@@ -54,11 +54,19 @@ export async function registerModelVersion(
     if (dataset === undefined || dataset.family !== input.family) {
       refuse('not_found', `family ${input.family} at site ${site} has no dataset ${datasetId}; take a snapshot first`, { dataset: datasetId })
     }
-    const stored = await insertModelVersion(tx, { ...draft, datasetId, featureSetRef: dataset.featureSetRef, createdBy: actor.id })
-    const subject = `model/${stored.name}/${stored.version}`
-    const facts = { kind: stored.kind, digest: stored.digest, dataset: datasetId, datasetDigest: dataset.digest, reason: stored.reason, run: stored.runId }
-    await recordAudit(tx, { actor, verb: 'register-model-version', subject, detail: facts })
-    await appendLedger(tx, { kind: 'model.registered', subject, actor, body: { family: stored.family, ...facts } })
+    const stored = await insertModelVersion(tx, { ...draft, datasetId, featureSetRef: dataset.featureSetRef, createdBy: actor.id, copiedFrom: null })
+    await recordRegistration(tx, actor, 'register-model-version', stored, dataset.digest)
     return { ...stored, made: true }
   })
+}
+
+/** What audit and ledger keep of a new version, however it came to the site. */
+export async function recordRegistration(tx: Tx, actor: Actor, verb: string, model: StoredModelVersion, datasetDigest: string): Promise<void> {
+  const subject = `model/${model.name}/${model.version}`
+  const facts = {
+    kind: model.kind, digest: model.digest, dataset: model.datasetId, datasetDigest, reason: model.reason, run: model.runId,
+    ...model.copiedFrom && { copiedFrom: { ...model.copiedFrom } },
+  }
+  await recordAudit(tx, { actor, verb, subject, detail: facts })
+  await appendLedger(tx, { kind: 'model.registered', subject, actor, body: { family: model.family, ...facts } })
 }

@@ -33,6 +33,19 @@ export async function findFeatureSet(tx: Tx, name: string, version: number): Pro
   return rows.map(fromRow)[0]
 }
 
+export async function findFeatureSetByRef(tx: Tx, featureSetRef: number): Promise<StoredFeatureSet | undefined> {
+  const { rows } = await tx.query<Row>(`select ${COLUMNS} from feature_set where site_id = $1 and feature_set_ref = $2`, [tx.site, featureSetRef])
+  return rows.map(fromRow)[0]
+}
+
+/** A family's set with this digest: the same definition that another site has. */
+export async function findFeatureSetByDigest(tx: Tx, family: string, digest: string): Promise<StoredFeatureSet | undefined> {
+  const { rows } = await tx.query<Row>(
+    `select ${COLUMNS} from feature_set where site_id = $1 and family_id = $2 and digest = $3 order by feature_set_ref desc limit 1`, [tx.site, family, digest],
+  )
+  return rows.map(fromRow)[0]
+}
+
 /** The set by which a family's windows are measured now: the one registered last. */
 export async function currentFeatureSet(tx: Tx, family: string): Promise<StoredFeatureSet | undefined> {
   const { rows } = await tx.query<Row>(

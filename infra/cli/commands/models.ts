@@ -23,15 +23,28 @@ export async function runOperation({ api, print, site }: CommandContext, request
 export function addModelCommands(program: Command, open: Open): void {
   program.command('train <family>').description('train and register new model versions for a family')
     .option('--from <instant>', 'first event time used (RFC 3339)', instant).option('--to <instant>', 'end of event time used', instant)
-    .option('--promote', 'ask for promotion of the chosen release afterwards')
-    .action(async (family: string, options: { from?: string; to?: string; promote?: boolean }, command: Command) => {
+    .option('--with-site <site...>', 'learn from this site\'s machines of the family too').option('--promote', 'ask for promotion of the chosen release afterwards')
+    .action(async (family: string, options: { from?: string; to?: string; withSite?: string[]; promote?: boolean }, command: Command) => {
       const context = await open(command)
       const operation = await runOperation(context, { kind: 'retrain-model', family, reason: 'requested on the command line', promote: options.promote === true,
-        ...(options.from === undefined ? {} : { from: options.from }), ...(options.to === undefined ? {} : { to: options.to }) })
+        ...(options.from === undefined ? {} : { from: options.from }), ...(options.to === undefined ? {} : { to: options.to }), ...(options.withSite === undefined ? {} : { sites: options.withSite }) })
       const { chosen, release, gate } = operation.result as { chosen: string; release: string | null; gate: string | null }
       context.print.line(`Trained. ${chosen} was chosen${release === null ? '; the family has no policy yet, so there is no release' : ` and bound into ${release}`}.`)
       if (gate !== null) context.print.line(`It waits for approval: twinward gates show ${gate}`)
       context.print.document(operation)
+    })
+
+  program.command('copy-model <model>').description('take a model version over from another site: SITE/NAME@VERSION')
+    .option('--family <family>', 'whose machines it is to judge here (default: the family of the same id)')
+    .action(async (model: string, options: { family?: string }, command: Command) => {
+      const from = /^(?<site>[^/]+)\/(?<name>[^@]+)@(?<version>\d{1,9})$/.exec(model)?.groups
+      if (from === undefined) throw new CliError('usage', `${model} names no version of another site; write SITE/NAME@VERSION, for example hamburg/pumps-pca@1`)
+      const { api, print, site } = await open(command)
+      const copy = await api.post<{ name: string; version: number; family: string; made: boolean }>('/v1/models/copies', {
+        from: { site: from['site'], name: from['name'], version: Number(from['version']) }, ...(options.family !== undefined && { family: options.family }),
+      }, { site })
+      print.line(`${copy.name}@${copy.version} ${copy.made ? 'is registered' : 'was registered before'} for family ${copy.family}; bind it with a policy into a release (POST /v1/releases) and ask for its promotion.`)
+      print.document(copy)
     })
 
   program.command('drift <family>').description('compare recent features with the reference the champion was trained on')

@@ -1,7 +1,7 @@
 import { demand, type Actor } from '../../domain/access/rights.ts'
 import { microsToIso } from '../../domain/contract/time.ts'
 import { refuse } from '../../domain/errors.ts'
-import { MODEL_VERSION_COLUMNS, modelVersionFromRow, type ModelVersionRow } from '../../store/model-versions.ts'
+import { MODEL_VERSION_COLUMNS, modelVersionFromRow, type ModelOrigin, type ModelVersionRow } from '../../store/model-versions.ts'
 import { inSite } from '../../store/transaction.ts'
 import type { ServiceContext } from '../context.ts'
 import { decodeCursor, toPage, type Page, type PageInput } from './page.ts'
@@ -19,6 +19,8 @@ export interface ModelVersionView {
   readonly metrics: Record<string, unknown>
   readonly reason: string
   readonly run: string
+  /** The version at another site that this is a copy of, and who took it over. */
+  readonly copiedFrom: ModelOrigin | null
   readonly createdBy: string
   readonly createdAt: string
   /** Releases that bind it. */
@@ -72,7 +74,7 @@ function viewOf(site: string, row: Row): ModelVersionView {
   return {
     site, family: model.family, name: model.name, version: model.version, kind: model.kind, digest: model.digest, dataset: model.datasetId,
     featureSet: { name: row.set_name, version: row.set_version, digest: row.set_digest },
-    metrics: model.metrics, reason: model.reason, run: model.runId, createdBy: model.createdBy, createdAt: microsToIso(model.createdUs),
+    metrics: model.metrics, reason: model.reason, run: model.runId, copiedFrom: model.copiedFrom, createdBy: model.createdBy, createdAt: microsToIso(model.createdUs),
     releases: row.releases,
   }
 }
