@@ -1,6 +1,6 @@
 import { platformActor, type Actor } from '../domain/access/rights.ts'
 import { principalOf, type Gate } from '../domain/gates/gate.ts'
-import { assignmentByRequest, currentAssignment, findRelease, formerAssignment, switchAssignment, type Seat } from '../store/assignments.ts'
+import { assignmentByRequest, currentAssignment, findRelease, standingFormer, switchAssignment, type Seat } from '../store/assignments.ts'
 import type { GateRow, ReleaseGate } from '../store/gates.ts'
 import { appendLedger } from '../store/ledger.ts'
 import { announce } from '../store/outbox.ts'
@@ -41,14 +41,18 @@ export async function effectOf(tx: Tx, row: Pick<GateRow, 'site' | 'gateId'>): P
 
 export interface TakenBack { readonly rolledBack: { readonly assignment: string; readonly release: string } | null; readonly note: string }
 
-/** Puts back what the gate replaced, unless it is not in force any more or replaced nothing; says which. */
+/**
+ * Puts back what was in force before what the gate let in, passing over what other reviews rejected; unless another release is
+ * in force by now, or there was none before. Says which.
+ */
 export async function takeBack(tx: Tx, { row, seat }: { row: ReleaseGate; seat: Seat }, by: { actor: Actor; reason: string; nowUs: number }): Promise<TakenBack> {
   const current = await currentAssignment(tx, seat)
-  if (current === null || current.assignmentId !== await effectOf(tx, row)) {
+  // Also where a roll back put it in force once more: what the review rejects is that it judges at all.
+  if (current?.letInBy?.gate !== row.gateId) {
     return { rolledBack: null, note: `nothing is rolled back: ${current?.release ?? 'nothing'} is ${row.role} by now, by another decision` }
   }
-  const former = await formerAssignment(tx, seat)
-  if (former === null || former.releaseRef === current.releaseRef) {
+  const former = await standingFormer(tx, seat, current)
+  if (former === null) {
     return { rolledBack: null, note: `${current.release} goes on judging: nothing was ${row.role} before it, so there is nothing to go back to; ask for another release to be put in force` }
   }
   const { assignmentId } = await assignFormer(tx, { seat, current, former, actor: by.actor, reason: by.reason, requestId: `${requestIdOf(row)}:review`, nowUs: by.nowUs })

@@ -26,7 +26,7 @@ export interface RolledBack { readonly assignment: string; readonly release: str
 /**
  * Assigns the former champion again, at once and without a gate: it was approved before. Rolling back a roll back puts
  * the newer release in force again. Refuses (`not_found`) an unknown family and (`conflict`) when there is
- * nothing to go back to.
+ * nothing to go back to, or only what was let in by an emergency whose review rejected it.
  */
 export async function rollBack(ctx: ServiceContext, actor: Actor, input: RollBackInput): Promise<RolledBack> {
   demand(actor, 'release.roll-back', input.site)
@@ -48,6 +48,13 @@ export async function rollBack(ctx: ServiceContext, actor: Actor, input: RollBac
         : `${input.to} was never champion of ${family}; ask for its promotion instead`, { family })
     }
     if (former.releaseRef === current.releaseRef) refuse('conflict', `${current.release} is champion already`, { release: current.release })
+    const { letInBy } = former
+    if (letInBy?.review === 'rejected') {
+      refuse('conflict', `${former.release} was let in by an emergency approval, and its review rejected that (${letInBy.because ?? 'without a reason'}; gate ${letInBy.gate}): `
+        + 'a roll back does not put it in force again. Name a release that was champion before it (to), or ask for its promotion (POST /v1/gates), which the normal approvers decide', {
+        release: former.release, gate: letInBy.gate,
+      })
+    }
     const { assignmentId, atUs, body } = await assignFormer(tx, { seat, current, former, actor, reason: input.reason, requestId, nowUs: ctx.nowUs() })
     await recordAudit(tx, { actor, verb: 'roll-back', subject: `family/${family}`, detail: body })
     return { assignment: assignmentId, release: former.release, replaced: current.release, since: microsToIso(atUs), repeated: false }

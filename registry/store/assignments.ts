@@ -1,3 +1,4 @@
+import type { ReviewState } from '../domain/gates/gate.ts'
 import { timestampToUs, toUs, usToTimestamp } from './sql-time.ts'
 import type { Tx } from './transaction.ts'
 
@@ -12,13 +13,29 @@ export interface Assignment {
   readonly releaseRef: number
   readonly release: string
   readonly fromUs: number
+  /** The gate that let the release into the seat, and what its review says where it was an emergency; null: no gate ever did. */
+  readonly letInBy: { readonly gate: string; readonly review: ReviewState | null; readonly because: string | null } | null
 }
 
-interface Row { assignment_id: string; release_ref: number; release_id: string; from_us: string }
+/**
+ * SQL for a lateral join: the gate that let the release of the assignment `a` into its seat. Its own, or, where a roll back put
+ * the release there again, that of the newest earlier assignment which had one.
+ */
+export const lettingGate = `(
+  select a.gate_id where a.gate_id is not null
+  union all
+  (select e.gate_id from assignment e
+   where a.gate_id is null and e.gate_id is not null and e.release_ref = a.release_ref and e.site_id = a.site_id and e.family_id = a.family_id
+     and e.role = a.role and e.scope_kind = a.scope_kind and e.scope_id = a.scope_id and e.holds_from < a.holds_from
+   order by e.holds_from desc limit 1))`
+
+interface Row { assignment_id: string; release_ref: number; release_id: string; from_us: string; let_in_by: string | null; review_state: ReviewState | null; review_because: string | null }
 const toAssignment = (row: Row): Assignment => ({
   assignmentId: row.assignment_id, releaseRef: row.release_ref, release: row.release_id, fromUs: toUs(row.from_us),
+  letInBy: row.let_in_by === null ? null : { gate: row.let_in_by, review: row.review_state, because: row.review_because },
 })
-const columns = `a.assignment_id, a.release_ref, r.release_id, ${timestampToUs('lower(a.valid)')} as from_us`
+const columns = `a.assignment_id, a.release_ref, r.release_id, ${timestampToUs('lower(a.valid)')} as from_us, g.gate_id as let_in_by, g.review_state, g.review_because`
+const from = `assignment a join release r using (release_ref) left join lateral ${lettingGate} through on true left join gate g on g.gate_id = through.gate_id`
 const ofSeat = 'a.site_id = $1 and a.family_id = $2 and a.role = $3 and a.scope_kind = $4 and a.scope_id = $5'
 const seatValues = (seat: Seat): unknown[] => [seat.site, seat.family, seat.role, seat.scope.kind, seat.scope.id]
 
@@ -33,18 +50,22 @@ export async function lockSeat(tx: Tx, seat: Seat): Promise<void> {
 /** What fills the seat now, or null. */
 export async function currentAssignment(tx: Tx, seat: Seat): Promise<Assignment | null> {
   const { rows } = await tx.query<Row>(
-    `select ${columns} from assignment a join release r using (release_ref) where ${ofSeat} and upper_inf(a.valid)`, seatValues(seat),
+    `select ${columns} from ${from} where ${ofSeat} and upper_inf(a.valid)`, seatValues(seat),
   )
   return rows[0] ? toAssignment(rows[0]) : null
 }
 
 /** What filled the seat just before the present assignment, or the latest time that a given release did. */
-export async function formerAssignment(tx: Tx, seat: Seat, release?: string): Promise<Assignment | null> {
+export const formerAssignment = (tx: Tx, seat: Seat, release?: string): Promise<Assignment | null> =>
+  newestFormer(tx, seat, '($6::text is null or r.release_id = $6)', release ?? null)
+
+/** The newest other release that filled the seat and was not overturned: no review rejected that it was let in. */
+export const standingFormer = (tx: Tx, seat: Seat, than: { releaseRef: number }): Promise<Assignment | null> =>
+  newestFormer(tx, seat, "a.release_ref <> $6 and g.review_state is distinct from 'rejected'", than.releaseRef)
+
+async function newestFormer(tx: Tx, seat: Seat, which: string, value: unknown): Promise<Assignment | null> {
   const { rows } = await tx.query<Row>(
-    `select ${columns} from assignment a join release r using (release_ref)
-     where ${ofSeat} and not upper_inf(a.valid) and ($6::text is null or r.release_id = $6)
-     order by upper(a.valid) desc limit 1`,
-    [...seatValues(seat), release ?? null],
+    `select ${columns} from ${from} where ${ofSeat} and not upper_inf(a.valid) and ${which} order by upper(a.valid) desc limit 1`, [...seatValues(seat), value],
   )
   return rows[0] ? toAssignment(rows[0]) : null
 }
@@ -84,7 +105,7 @@ export async function switchAssignment(tx: Tx, next: Switch): Promise<{ assignme
 /** The assignment a request made, if it did already. */
 export async function assignmentByRequest(tx: Tx, site: string, requestId: string): Promise<(Assignment & { family: string }) | null> {
   const { rows } = await tx.query<Row & { family_id: string }>(
-    `select ${columns}, a.family_id from assignment a join release r using (release_ref) where a.site_id = $1 and a.request_id = $2`, [site, requestId],
+    `select ${columns}, a.family_id from ${from} where a.site_id = $1 and a.request_id = $2`, [site, requestId],
   )
   return rows[0] ? { ...toAssignment(rows[0]), family: rows[0].family_id } : null
 }

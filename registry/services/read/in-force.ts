@@ -1,5 +1,6 @@
 import { demand, type Actor } from '../../domain/access/rights.ts'
 import { refuse } from '../../domain/errors.ts'
+import { lettingGate } from '../../store/assignments.ts'
 import { getFamily } from '../../store/families.ts'
 import { usToTimestamp } from '../../store/sql-time.ts'
 import { inSite, type Tx } from '../../store/transaction.ts'
@@ -115,30 +116,23 @@ interface Row {
 /** Assignments of a family whose time holds the instant, each with the gate that let its release in. */
 async function inForceRows(tx: Tx, site: string, family: string, atUs: number): Promise<Row[]> {
   const { rows } = await tx.query<Row>(
-    `select s.assignment_id, s.family_id, s.role, s.scope_kind, s.scope_id, ${fromUsOf('s.valid')} as from_us, ${toUsOf('s.valid')} as to_us,
+    `select a.assignment_id, a.family_id, a.role, a.scope_kind, a.scope_id, ${fromUsOf('a.valid')} as from_us, ${toUsOf('a.valid')} as to_us,
             r.release_id, r.digest as release_digest, m.name as model_name, m.version as model_version, m.digest as model_digest,
             f.name as set_name, f.version as set_version, f.digest as set_digest, p.version as policy_version, p.digest as policy_digest,
-            s.assigned_by, s.reason, s.gate_id is not null as own_gate, g.gate_id, g.requested_by, g.evidence_digest, g.evidence_commit, d.approvers
-     from assignment s
+            a.assigned_by, a.reason, a.gate_id is not null as own_gate, g.gate_id, g.requested_by, g.evidence_digest, g.evidence_commit, d.approvers
+     from assignment a
      join release r using (release_ref)
      join model_version m on m.model_version_ref = r.model_version_ref
      join feature_set f on f.feature_set_ref = r.feature_set_ref
      join policy p on p.policy_ref = r.policy_ref
-     left join lateral (
-       select s.gate_id where s.gate_id is not null
-       union all
-       (select e.gate_id from assignment e
-        where s.gate_id is null and e.gate_id is not null and e.release_ref = s.release_ref and e.site_id = s.site_id and e.family_id = s.family_id
-          and e.role = s.role and e.scope_kind = s.scope_kind and e.scope_id = s.scope_id and e.holds_from < s.holds_from
-        order by e.holds_from desc limit 1)
-     ) through on true
+     left join lateral ${lettingGate} through on true
      left join gate g on g.gate_id = through.gate_id
      left join lateral (
        select jsonb_agg(jsonb_build_object('actor', actor_id, 'onBehalfOf', on_behalf_of, 'roles', actor_roles, 'stage', stage, 'at', decided_at) order by decided_at) as approvers
        from gate_decision where gate_id = g.gate_id and verdict = 'approve' and evidence_digest = g.evidence_digest
      ) d on true
-     where s.site_id = $1 and s.family_id = $2 and s.holds_from <= ${usToTimestamp('$3')} and s.holds_to > ${usToTimestamp('$3')}
-     order by case s.role when 'champion' then 1 when 'challenger' then 2 else 3 end, lower(s.valid) desc, s.assignment_id`,
+     where a.site_id = $1 and a.family_id = $2 and a.holds_from <= ${usToTimestamp('$3')} and a.holds_to > ${usToTimestamp('$3')}
+     order by case a.role when 'champion' then 1 when 'challenger' then 2 else 3 end, lower(a.valid) desc, a.assignment_id`,
     [site, family, atUs],
   )
   return rows
