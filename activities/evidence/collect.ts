@@ -10,11 +10,11 @@ import { linkChanges } from '../../registry/services/stored-slice.ts'
 import { goodFractions } from '../../registry/store/evidence.ts'
 import type { ReleaseDefinition } from '../../registry/store/judging-definitions.ts'
 import type { Pool } from '../../registry/store/pool.ts'
-import { inSite } from '../../registry/store/transaction.ts'
+import { inSite, type Tx } from '../../registry/store/transaction.ts'
 import type { ModelCache } from '../models/load-model.ts'
 import { computeSeries } from './compute-series.ts'
 import { readGateSlice, type GateSlice, type Side } from './gate-slice.ts'
-import { replayCheck } from './replay-check.ts'
+import { replayCheck, replaySample } from './replay-check.ts'
 
 export interface EvidenceDeps extends Pick<ReplayDeps, 'scorer' | 'nowUs'> { readonly pool: Pool; readonly models: ModelCache }
 
@@ -30,26 +30,34 @@ export function createEvidenceCollector(deps: EvidenceDeps): (gate: { site: stri
 export async function collectEvidence(
   deps: EvidenceDeps, { site, gateId }: { site: string; gateId: string }, progress: () => void = () => undefined,
 ): Promise<CollectedEvidence> {
-  const slice = await inSite(deps.pool, site, (tx) => readGateSlice(tx, gateId))
-  progress()
-  const judged = await judge(deps, slice, progress)
-  const { gate, drift, labels, failures, champion } = slice
+  // One look at the store for all of it: what commits meanwhile, is labelled or packed, is not seen by a part of the figures.
+  const { sample, commitNumber, body } = await inSite(deps.pool, site, async (tx) => {
+    const slice = await readGateSlice(tx, gateId)
+    progress()
+    return frozen(tx, slice, await judge(deps, slice, progress))
+  }, { snapshot: true })
+  // A replay that fails is written down, so these have transactions of their own.
+  return { commitNumber, body: { ...body, replay: await replayCheck(deps, site, sample, progress) } }
+}
+
+/** What the approvers see, but for the replays of `sample`. */
+async function frozen(tx: Tx, slice: GateSlice, judged: Judged): Promise<CollectedEvidence & { sample: string[] }> {
+  const { gate, drift, labels, failures, champion, commitNumber } = slice
   const series = judged.candidate.series
   const replayed = champion?.release ?? slice.candidate.release
   return {
-    commitNumber: slice.commitNumber,
+    commitNumber, sample: await replaySample(tx, replayed.model.modelVersionRef, slice.assets, judged.champion?.series ?? series),
     body: {
       kind: gate.kind, family: gate.family, role: gate.role, scope: gate.scope,
       slice: { ...spanOf(slice, series), assets: slice.assets.map((a) => a.assetId), recordedFailures: failures.length },
       scores: judged.stored ? 'stored' : 'computed',
-      coverage: await coverage(deps, site, slice, series),
+      coverage: await coverage(tx, slice, series),
       judgedAgainst: { failures: failures.length, labels: labels.length, digest: canonicalDigest({ failures, labels }) },
       candidate: { ...describe(slice.candidate), backTest: summarise(judged.candidate.run, series) },
       champion: champion && judged.champion && { ...describe(champion), backTest: summarise(judged.champion.run, judged.champion.series) },
-      comparison: await compare(deps, site, slice, judged),
+      comparison: await compare(tx, slice, judged),
       changes: champion ? changesOf(slice.candidate.release, champion.release) : null,
       drift: drift && { report: drift.report, verdict: drift.verdict, release: drift.release, at: microsToIso(drift.atUs), drifted: drift.drifted },
-      replay: await replayCheck(deps, site, replayed.model.modelVersionRef, slice.assets, judged.champion?.series ?? series, progress),
     },
   }
 }
@@ -73,13 +81,13 @@ async function judge(deps: EvidenceDeps, slice: GateSlice, progress: () => void)
   return { stored: false, candidate: await computed(slice.candidate), champion: champion && await computed(champion) }
 }
 
-async function compare(deps: EvidenceDeps, site: string, slice: GateSlice, { candidate, champion }: Judged) {
+async function compare(tx: Tx, slice: GateSlice, { candidate, champion }: Judged) {
   if (slice.champion === null || champion === null) return null
   const models = { before: slice.champion.release.model.modelVersionRef, after: slice.candidate.release.model.modelVersionRef }
   const comparison = compareRuns(champion.run, candidate.run, {
     span: slice, owners: new Map(slice.assets.map(({ assetId, owner }) => [assetId, owner])), labels: slice.labels, costs: slice.costs, listed: LISTED,
   })
-  return inSite(deps.pool, site, (tx) => linkChanges(tx, comparison, slice.assets, models))
+  return linkChanges(tx, comparison, slice.assets, models)
 }
 
 /** Nulls where nothing was measured yet. */
@@ -88,13 +96,13 @@ function spanOf({ fromUs, toUs }: GateSlice, series: readonly AssetSeries[]): { 
 }
 
 /** How much of the slice was measured at all: windows there are, of those that the time has room for. */
-async function coverage(deps: EvidenceDeps, site: string, { candidate, assets, fromUs, toUs, commitNumber }: GateSlice, series: readonly AssetSeries[]) {
+async function coverage(tx: Tx, { candidate, assets, fromUs, toUs, commitNumber }: GateSlice, series: readonly AssetSeries[]) {
   const windows = series.reduce((sum, { columns }) => sum + columns.endUs.length, 0)
   const withData = new Set(series.map(({ asset }) => asset))
   const possible = assets.length * (Math.floor((toUs - fromUs) / candidate.set.set.hopUs) + 1)
-  const good = await inSite(deps.pool, site, (tx) => goodFractions(tx, {
+  const good = await goodFractions(tx, {
     featureSetRef: candidate.release.featureSetRef, assetRefs: assets.map(({ assetRef }) => assetRef), fromUs, toUs, commitNumber,
-  }))
+  })
   return {
     windows, windowsPossible: windows === 0 ? null : possible,
     assetsWithData: withData.size, assetsWithout: assets.filter(({ assetId }) => !withData.has(assetId)).map(({ assetId }) => assetId),

@@ -3,7 +3,7 @@ import { platformActor } from '../../registry/domain/access/rights.ts'
 import { checkReplay, type ReplayDeps } from '../../registry/services/replay-score.ts'
 import type { SliceAsset } from '../../registry/store/judged-slice.ts'
 import { linksAt } from '../../registry/store/score-links.ts'
-import { inSite } from '../../registry/store/transaction.ts'
+import type { Tx } from '../../registry/store/transaction.ts'
 
 /** Enough to meet what is wrong with a model, a runtime or a month of readings; each takes milliseconds. */
 const SAMPLED = 20
@@ -19,16 +19,17 @@ export interface ReplayCheck {
   readonly firstFailure: { readonly score: string; readonly difference: unknown } | null
 }
 
-/**
- * Replays stored scores of a slice, spread evenly over its machines and time, and counts what came of it. Null where the
- * slice has no stored score. A failed one is an incident, announced as such.
- */
-export async function replayCheck(
-  deps: Pick<ReplayDeps, 'pool' | 'nowUs' | 'scorer'>, site: string, modelVersionRef: number, assets: readonly SliceAsset[], series: readonly AssetSeries[], progress: () => void,
-): Promise<ReplayCheck | null> {
+/** Stored scores of a slice to be replayed, spread evenly over its machines and time. */
+export async function replaySample(tx: Tx, modelVersionRef: number, assets: readonly SliceAsset[], series: readonly AssetSeries[]): Promise<string[]> {
   const refs = new Map(assets.map(({ assetId, assetRef }) => [assetId, assetRef]))
   const places = evenly(series, SAMPLED).map(({ asset, endUs }) => ({ assetRef: refs.get(asset) ?? 0, endUs }))
-  const scores = (await inSite(deps.pool, site, (tx) => linksAt(tx, modelVersionRef, places))).flatMap(({ score }) => (score === null ? [] : [score]))
+  return (await linksAt(tx, modelVersionRef, places)).flatMap(({ score }) => (score === null ? [] : [score]))
+}
+
+/** Replays scores and counts what came of it; null where there are none. A failed one is an incident, announced as such. */
+export async function replayCheck(
+  deps: Pick<ReplayDeps, 'pool' | 'nowUs' | 'scorer'>, site: string, scores: readonly string[], progress: () => void,
+): Promise<ReplayCheck | null> {
   if (scores.length === 0) return null
   const counts = { exact: 0, equivalent: 0, expired: 0, failed: 0 }
   let firstFailure: ReplayCheck['firstFailure'] = null

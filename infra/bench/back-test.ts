@@ -40,7 +40,7 @@ async function timed<T>(work: () => T | Promise<T>): Promise<{ ms: number; resul
 async function backTestAll(pool: Pool): Promise<{ windows: number; gained: number; series: AssetSeries[] }> {
   const all = { windows: 0, gained: 0, series: [] as AssetSeries[] }
   for (const family of plantFamilies) {
-    const judged = await inSite(pool, plantSite, (tx) => readJudgedFamily(tx, { site: plantSite, family, days: 3650 }))
+    const judged = await inSite(pool, plantSite, (tx) => readJudgedFamily(tx, { site: plantSite, family, days: 3650 }), { snapshot: true })
     const { series, failures, release: { policy } } = judged
     const [before, after] = [policy, stricter(policy)].map((one) => runBackTest({ series, policy: one, failures })) as [ReturnType<typeof runBackTest>, ReturnType<typeof runBackTest>]
     all.gained += compareRuns(before, after, { ...judged.context, listed: 300 }).alerts.gained
@@ -113,7 +113,7 @@ async function measure(database: { url: string; migrationUrl: string }): Promise
     const previews: number[] = []
     for (let round = 0; round < ROUNDS; round++) previews.push((await timed(() => previewPolicy({ pool }, actor, { site: plantSite, family, days: 90, definition: policy }))).ms)
     const suggestion = await timed(async () => {
-      const judged = await inSite(pool, plantSite, (tx) => readJudgedFamily(tx, { site: plantSite, family, days: 90 }))
+      const judged = await inSite(pool, plantSite, (tx) => readJudgedFamily(tx, { site: plantSite, family, days: 90 }), { snapshot: true })
       const rule = judged.release.policy.rules[0]
       if (rule === undefined) throw new Error('the policy has no rule')
       return tradeOff({ series: judged.series, policy: withLevels(judged.release.policy, rule.id, rule), rule, failures: judged.failures, span: judged.context.span, leadHours: null })

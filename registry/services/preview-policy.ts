@@ -45,7 +45,7 @@ export async function previewPolicy(ctx: Pick<ServiceContext, 'pool'>, actor: Ac
       before: { version: release.policy.version, rules: release.policy.rules },
       comparison: await linkChanges(tx, comparison, judged.assets, { before: model, after: model }),
     }
-  })
+  }, { snapshot: true })
 }
 
 export const sliceView = ({ context: { span }, assets, series }: JudgedFamily): SliceView => ({

@@ -52,7 +52,7 @@ export async function suggestPolicy(ctx: ServiceContext, actor: Actor, input: Su
     refuse('invalid', 'say what is wanted: either alertsPerDay, the most alerts a day, or leadHours, the hours a failure is to be announced before')
   }
   const { judged, newest } = await inSite(ctx.pool, input.site, async (tx) => (
-    { judged: await readJudgedFamily(tx, input), newest: await newestPolicy(tx, input.family) }))
+    { judged: await readJudgedFamily(tx, input), newest: await newestPolicy(tx, input.family) }), { snapshot: true })
   const { release: { policy, releaseId }, series, failures, context: { span } } = judged
   const rule = ruleSought(policy, input.rule)
   const points = tradeOff({ series, policy, rule, failures, span, leadHours: leadHours ?? null })

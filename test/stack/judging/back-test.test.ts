@@ -13,10 +13,13 @@ import { createRelease } from '../../../registry/services/create-release.ts'
 import { openGateWith } from '../../../registry/services/open-gate.ts'
 import { proposePolicy } from '../../../registry/services/propose-policy.ts'
 import { requestPromotion } from '../../../registry/services/request-promotion.ts'
+import { previewPolicy } from '../../../registry/services/preview-policy.ts'
 import type { LinkedComparison } from '../../../registry/services/stored-slice.ts'
+import type { Pool } from '../../../registry/store/pool.ts'
 import { newestScoreEnd, readScoreSeries } from '../../../registry/store/score-series.ts'
 import { usToTimestamp } from '../../../registry/store/sql-time.ts'
 import { inSite } from '../../../registry/store/transaction.ts'
+import { interruptedPool } from '../../helpers/interrupted-pool.ts'
 import { admin, createJudgingSite, S, series, T0, testPolicy, type JudgingSite } from '../../helpers/judging.ts'
 
 interface Body {
@@ -116,6 +119,29 @@ describe('the back-test of a policy change', () => {
     assert.equal(canonicalDigest(one), canonicalDigest(two))
     const opened = await openGateWith(plant.ctx, { site: plant.site, gate }, await collectEvidence(deps, { site: plant.site, gateId: gate }))
     assert.equal(opened.state, 'open')
+  })
+
+  it('is of one moment: what is labelled, recorded or packed while it is computed changes no figure', async () => {
+    const meanwhile = async () => {
+      await plant.asOwner(`insert into label (site_id, asset_ref, during, value, source_kind, source_id, state)
+        select site_id, asset_ref, tstzrange(${usToTimestamp('$1')}, ${usToTimestamp('$2')}), 'normal', 'import', 'y', 'accepted' from asset where asset_id = 'pump-1'`, [T0 + 300 * S, T0 + 340 * S])
+      await plant.asOwner(`insert into maintenance_event (site_id, asset_ref, kind, during, recorded_by)
+        select site_id, asset_ref, 'failure', tstzrange(${usToTimestamp('$1')}, ${usToTimestamp('$1')}, '[]'), 'meanwhile' from asset where asset_id = 'pump-2'`, [T0 + 255 * S])
+      await chunkScores(plant.ctx, { site: plant.site })
+    }
+    const undo = () => plant.asOwner("delete from label; delete from maintenance_event where recorded_by = 'meanwhile'; delete from score_chunk; delete from score_chunked")
+    const of = (pool: Pool) => ({
+      evidence: async () => (await collectEvidence({ ...deps, pool }, { site: plant.site, gateId: gate })).body,
+      preview: () => previewPolicy({ pool }, admin, { site: plant.site, family: plant.family, definition: policySchema.parse({ ...testPolicy, version: 9 }) }),
+    })
+    for (const kind of ['evidence', 'preview'] as const) {
+      const undisturbed: unknown = await of(plant.pool)[kind]()
+      let happened = false
+      const disturbed: unknown = await of(interruptedPool(plant.pool, /last_commit/, async () => { await meanwhile(); happened = true }))[kind]()
+      await undo()
+      assert.ok(happened)
+      assert.deepEqual(disturbed, undisturbed, kind)
+    }
   })
 
   it('sees nothing that was committed after its commit number, and of each window what was scored first', async () => {
