@@ -5,7 +5,10 @@ import type { GateRules } from './rules.ts'
 export const gateStates = ['open', 'approved', 'rejected', 'expired', 'withdrawn', 'voided'] as const
 export type GateState = (typeof gateStates)[number]
 
-/** Whoever decides: a person, or a person for another who delegated to them; the roles are those of whom the decision is. */
+/**
+ * Whoever decides: a person, or a person for another who delegated to them. The roles are those of whom the decision is, as
+ * looked up for this decision; none where that person may not decide at gates at all.
+ */
 export interface Voice {
   readonly by: string
   readonly onBehalfOf?: string | null
@@ -89,6 +92,9 @@ export const principalOf = ({ by, onBehalfOf }: Pick<Voice, 'by' | 'onBehalfOf'>
 export const isMaker = (gate: Pick<Gate, 'requestedBy' | 'authors'>, person: string): boolean =>
   person === gate.requestedBy || gate.authors.includes(person)
 
-/** Holds a role that the rules ask for, or was named as one whose approval is wanted. */
+/** Holds a role that the rules ask for, or was named as one whose approval is wanted and may still decide at gates. */
 export const mayDecide = (gate: Pick<Gate, 'rules' | 'reviewers'>, voice: Voice): boolean =>
-  voice.roles.some((role) => gate.rules.roles.includes(role)) || gate.reviewers.some(({ id, required }) => required && id === principalOf(voice))
+  voice.roles.some((role) => gate.rules.roles.includes(role)) || (voice.roles.length > 0 && isWanted(gate, principalOf(voice)))
+
+/** Named as a reviewer whose approval is required. */
+export const isWanted = (gate: Pick<Gate, 'reviewers'>, person: string): boolean => gate.reviewers.some(({ id, required }) => required && id === person)

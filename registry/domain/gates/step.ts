@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../errors.ts'
-import { isMaker, mayDecide, peopleIn, type Gate, type GateState, type Review, type Voice } from './gate.ts'
+import { isMaker, isWanted, mayDecide, peopleIn, principalOf, type Gate, type GateState, type Review, type Voice } from './gate.ts'
 import { countingApprovals, missingForApproval } from './quorum.ts'
 
 export type GateAction =
@@ -187,7 +187,11 @@ function stranger(gate: Gate, voice: Voice): GateResult | undefined {
     return refused(gate, 'separation_of_duties', `${maker} ${part} this proposal and so cannot decide on it; ${cure}`)
   }
   if (!mayDecide(gate, voice)) {
-    return refused(gate, 'forbidden', `deciding here takes one of the roles ${gate.rules.roles.join(', ')}, which ${voice.onBehalfOf ?? voice.by} does not hold`)
+    const whose = principalOf(voice)
+    if (isWanted(gate, whose)) {
+      return refused(gate, 'forbidden', `the approval of ${whose} is wanted here, but none of their roles decides at gates any more; ask an admin for one that does, or the requester for a new proposal`)
+    }
+    return refused(gate, 'forbidden', `deciding here takes one of the roles ${gate.rules.roles.join(', ')}, which ${whose} does not hold`)
   }
   return undefined
 }

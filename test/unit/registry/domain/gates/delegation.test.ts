@@ -38,6 +38,21 @@ describe('whose decision it is', () => {
   })
 })
 
+describe('a reviewer whose approval is wanted', () => {
+  const named = stepGate(gate, { kind: 'add-reviewer', by: 'req', roles: [], reviewer: 'max', required: true }, 10).gate
+  const decide = (actor: ReturnType<typeof who>) => {
+    const chosen = chooseVoice(named, actor, [], null)
+    return chosen.ok ? stepGate(named, { kind: 'approve', ...chosen.voice, evidenceDigest: 'e1' }, 20) : chosen
+  }
+
+  it('decides with any role that decides at gates, and no more once that is lost', () => {
+    assert.ok(decide({ id: 'max', roles: ['ml-engineer'], mayDecide: true }).ok)
+    const lost = decide({ id: 'max', roles: ['operator'], mayDecide: false })
+    assert.ok(!lost.ok && lost.code === 'forbidden')
+    assert.match(lost.message, /max is wanted here, but none of their roles decides/)
+  })
+})
+
 describe('a decision for another', () => {
   const forOther = (by: string, onBehalfOf: string) => ({ kind: 'approve' as const, by, onBehalfOf, roles: ['reliability-engineer' as const], evidenceDigest: 'e1' })
 
