@@ -81,7 +81,7 @@ const gateDetailSchema = z
     })),
     reviewers: z.array(z.object({ actor: z.string(), required: z.boolean(), addedBy: z.string(), at: z.string() })),
     thread: z.array(z.object({ kind: z.enum(['comment', 'changes-asked', 'answer']), by: z.string(), onBehalfOf: z.string().nullable(), text: z.string(), at: z.string() })),
-    deciding: z.object({ onBehalfOf: z.string().nullable() }).nullable().describe('Whom the reader would decide for; null: they cannot decide here'),
+    deciding: z.array(z.string()).describe('In whose names the reader could decide here, their own first; of several others one must be named (onBehalfOf). Empty: they cannot'),
     mayDeclareEmergency: z.boolean(),
   })
   .meta({ id: 'GateDetail' })

@@ -140,8 +140,8 @@ export interface GateDetail extends GateRow {
   decisions: { actor: string; onBehalfOf: string | null; stage: 'decision' | 'emergency' | 'review'; verdict: 'approve' | 'reject'; comment: string; at: string }[]
   reviewers: { actor: string; required: boolean; addedBy: string; at: string }[]
   thread: { kind: 'comment' | 'changes-asked' | 'answer'; by: string; onBehalfOf: string | null; text: string; at: string }[]
-  /** Whom the reader would decide for; null: they cannot decide here. */
-  deciding: { onBehalfOf: string | null } | null
+  /** In whose names the reader could decide here, their own first. */
+  deciding: string[]
   mayDeclareEmergency: boolean
   evidenceAge: { frozenAt: string; days: number; commitsBehind: number | null } | null
 }

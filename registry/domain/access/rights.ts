@@ -44,6 +44,9 @@ const RIGHTS = {
 
 export type Right = keyof typeof RIGHTS
 
+/** The roles that a right is granted to. */
+export const rolesWith = (right: Right): readonly Role[] => RIGHTS[right]
+
 export function may(actor: Actor, right: Right, site: string): boolean {
   const granted: readonly Role[] = RIGHTS[right]
   return (actor.sites === '*' || actor.sites.includes(site)) && actor.roles.some((role) => granted.includes(role))

@@ -7,6 +7,13 @@ export interface Standing { readonly id: string; readonly roles: readonly Role[]
 
 export type VoiceResult = { readonly ok: true; readonly voice: Voice } | { readonly ok: false; readonly code: ErrorCode; readonly message: string }
 
+const rolesToDecide = ({ roles, mayDecide: may }: Standing): readonly Role[] => (may ? roles : [])
+const ownVoice = (actor: Standing): Voice => ({ by: actor.id, onBehalfOf: null, roles: rolesToDecide(actor) })
+const voiceFor = (actor: Standing, other: Standing): Voice => ({ by: actor.id, onBehalfOf: other.id, roles: rolesToDecide(other) })
+
+/** Every voice that somebody has: their own first, then that of each who delegated to them. */
+export const voicesOf = (actor: Standing, delegators: readonly Standing[]): Voice[] => [ownVoice(actor), ...delegators.map((other) => voiceFor(actor, other))]
+
 /**
  * Whose decision it is. Somebody who may decide decides for themselves; else for the one person who delegated to them and
  * may. A delegation carries only what the delegator may do in their own right, so delegations make no chains.
@@ -17,8 +24,8 @@ export type VoiceResult = { readonly ok: true; readonly voice: Voice } | { reado
 export function chooseVoice(
   gate: Pick<Gate, 'rules' | 'reviewers' | 'requestedBy' | 'authors'>, actor: Standing, delegators: readonly Standing[], onBehalfOf: string | null,
 ): VoiceResult {
-  const own: Voice = { by: actor.id, onBehalfOf: null, roles: actor.mayDecide ? actor.roles : [] }
-  const ofOther = (other: Standing): Voice => ({ by: actor.id, onBehalfOf: other.id, roles: other.mayDecide ? other.roles : [] })
+  const own = ownVoice(actor)
+  const ofOther = (other: Standing) => voiceFor(actor, other)
   if (onBehalfOf === actor.id) return { ok: true, voice: own }
   if (onBehalfOf !== null) {
     const other = delegators.find(({ id }) => id === onBehalfOf)

@@ -1,9 +1,9 @@
-import { demand, may, type Actor, type Role } from '../../domain/access/rights.ts'
+import { demand, may, rolesWith, type Actor, type Role } from '../../domain/access/rights.ts'
 import { microsToIso } from '../../domain/contract/time.ts'
 import { refuse } from '../../domain/errors.ts'
-import { chooseVoice } from '../../domain/gates/delegation.ts'
-import { isMaker, mayDecide, peopleIn, type GateState, type ReviewState } from '../../domain/gates/gate.ts'
+import type { GateState, ReviewState } from '../../domain/gates/gate.ts'
 import { countingApprovals, missingForApproval, rulesText, wantedText, type Missing } from '../../domain/gates/quorum.ts'
+import { canDeclare, decidingFor } from '../../domain/gates/standing.ts'
 import type { GateKind } from '../../domain/governance/family.ts'
 import { runsAt } from '../../store/delegations.ts'
 import { partsOf, toMachine, type DecisionStage, type GateParts, type MessageKind } from '../../store/gate-parts.ts'
@@ -54,7 +54,7 @@ export interface GateView {
     readonly by: string; readonly reason: string; readonly at: string
     readonly review: { readonly state: ReviewState; readonly due: string; readonly overdue: boolean; readonly endedAt: string | null; readonly because: string | null }
   } | null
-  /** The reader could decide it, or review it: has a role it asks for or stands in for who has, made no part of it, has not decided. */
+  /** The reader could decide it, or review it, in their own name or in that of somebody who delegated to them. */
   readonly waitingForMe: boolean
 }
 
@@ -72,8 +72,8 @@ export interface GateDetail extends GateView {
   }[]
   readonly reviewers: readonly { readonly actor: string; readonly required: boolean; readonly addedBy: string; readonly at: string }[]
   readonly thread: readonly (Said & { readonly kind: MessageKind })[]
-  /** Whom the reader decides for here; null: for themselves. Undefined where they cannot. */
-  readonly deciding: { readonly onBehalfOf: string | null } | null
+  /** In whose names the reader could decide here, their own first. */
+  readonly deciding: readonly string[]
   readonly mayDeclareEmergency: boolean
 }
 
@@ -96,16 +96,21 @@ const WITH = `with delegating as (select distinct d.site_id, d.family_id, p.acto
   cross join lateral (select a.actor_id, a.roles, a.disabled_at from actor a where a.actor_id = d.delegator_id and a.site_id in (d.site_id, '_fleet')
     order by a.site_id = d.site_id desc limit 1) as p
   where d.delegate_id = $1 and ${runsAt('$2')} and p.disabled_at is null)`
-/** The same that `waitingForMe` says of a gate, so that a page of what waits is a page. */
-const WAITS = `(g.state = 'open' or g.review_state = 'due') and g.requested_by <> $1 and not $1 = any(g.authors)
-  and not exists (select 1 from gate_decision d where d.gate_id = g.gate_id and $1 in (d.actor_id, d.on_behalf_of))
-  and (exists (select 1 from jsonb_array_elements_text(g.rules->'roles') as asked(name) where asked.name = any($3::text[]))
-    or exists (select 1 from gate_reviewer v where v.gate_id = g.gate_id and v.required and v.actor_id = $1)
+/** SQL: one of a person's roles decides at gates, and either the gate asks for one they have or their own approval is wanted. */
+const entitled = (roles: string, person: string) => `${roles} && $3::text[]
+  and (exists (select 1 from jsonb_array_elements_text(g.rules->'roles') as asked(name) where asked.name = any(${roles}))
+    or exists (select 1 from gate_reviewer v where v.gate_id = g.gate_id and v.required and v.actor_id = ${person}))`
+/** SQL: a person made no part of what is proposed, and has not decided, nor anybody for them. */
+const impartial = (person: string) => `g.requested_by <> ${person} and not ${person} = any(g.authors)
+  and not exists (select 1 from gate_decision d where d.gate_id = g.gate_id and ${person} in (d.actor_id, d.on_behalf_of))`
+/**
+ * The same that `waitingForMe` says of a gate by the machine, so that a page of what waits is a page; a test holds the two
+ * together. $3 are the roles that decide at gates, $4 the reader's, $5 whether they take part in gates at all.
+ */
+const WAITS = `$5::boolean and ((g.state = 'open' and g.expires_at > ${usToTimestamp('$2')}) or g.review_state = 'due') and ${impartial('$1')}
+  and ((${entitled('$4::text[]', '$1')})
     or exists (select 1 from delegating p where p.site_id = g.site_id and (p.family_id is null or p.family_id = g.family_id)
-      and p.actor_id <> g.requested_by and not p.actor_id = any(g.authors)
-      and not exists (select 1 from gate_decision d where d.gate_id = g.gate_id and p.actor_id in (d.actor_id, d.on_behalf_of))
-      and (exists (select 1 from jsonb_array_elements_text(g.rules->'roles') as asked(name) where asked.name = any(p.roles))
-        or exists (select 1 from gate_reviewer v where v.gate_id = g.gate_id and v.required and v.actor_id = p.actor_id))))`
+      and ${impartial('p.actor_id')} and ${entitled('p.roles', 'p.actor_id')}))`
 
 export interface GatesInput extends PageInput {
   readonly site: string
@@ -124,12 +129,13 @@ export async function listGates(ctx: ServiceContext, actor: Actor, input: GatesI
   const [beforeUs, beforeId] = decodeCursor(input.cursor, ['number', 'string'])
   const rows = await inSite(ctx.pool, input.site, async (tx) => (await tx.query<Row>(
     `${WITH} select ${COLUMNS} ${FROM}
-     where ${ofSite(tx, 'g.site_id')} and ($4::text is null or g.state = $4) and ($5::text is null or g.family_id = $5)
-       and (not $6::boolean or (${WAITS})) and ($7::text is null or g.review_state = $7)
-       and (not $11::boolean or g.state in ('collecting', 'open') or g.review_state = 'due')
-       and ($8::bigint is null or (g.requested_at, g.gate_id) < (${usToTimestamp('$8')}, $9::uuid))
-     order by g.requested_at desc, g.gate_id desc limit $10`,
-    [actor.id, nowUs, actor.roles, input.state ?? null, input.family ?? null, input.waitingForMe ?? false, input.review ?? null, beforeUs, beforeId, input.limit + 1, input.unsettled ?? false],
+     where ${ofSite(tx, 'g.site_id')} and ($6::text is null or g.state = $6) and ($7::text is null or g.family_id = $7)
+       and (not $8::boolean or (${WAITS})) and ($9::text is null or g.review_state = $9)
+       and (not $10::boolean or g.state in ('collecting', 'open') or g.review_state = 'due')
+       and ($11::bigint is null or (g.requested_at, g.gate_id) < (${usToTimestamp('$11')}, $12::uuid))
+     order by g.requested_at desc, g.gate_id desc limit $13`,
+    [actor.id, nowUs, rolesWith('gate.decide'), actor.roles, may(actor, 'gate.take-part', input.site), input.state ?? null, input.family ?? null, input.waitingForMe ?? false,
+      input.review ?? null, input.unsettled ?? false, beforeUs, beforeId, input.limit + 1],
   )).rows)
   return toPage(rows, input.limit, (row) => viewOf(row, actor, nowUs), (row) => [Number(row.requested_us), row.gate_id])
 }
@@ -140,19 +146,15 @@ export async function getGate(ctx: ServiceContext, actor: Actor, input: { site: 
   const nowUs = ctx.nowUs()
   const [row, age] = await inSite(ctx.pool, input.site, async (tx) => [await readRow(tx, actor, input.gate, nowUs), await evidenceAge(tx, input.gate, nowUs)] as const)
   if (row === undefined) return refuse('not_found', `there is no gate ${input.gate}; GET /v1/gates lists them`, { gate: input.gate })
-  const { machine, voice } = standingOf(row, actor)
+  const { machine, me, deciding } = standingOf(row, actor, nowUs)
   const { decisions, messages, reviewers } = row.parts
-  const view = viewOf(row, actor, nowUs)
-  const { emergency } = machine.rules
   return {
-    ...view, workflowId: row.workflow_id, evidence: row.evidence ?? null,
+    ...viewOf(row, actor, nowUs), workflowId: row.workflow_id, evidence: row.evidence ?? null,
     evidenceCommit: row.evidence_commit === null ? null : Number(row.evidence_commit), evidenceAge: age, rules: machine.rules, asks: rulesText(machine),
     decisions: decisions.map(({ by, onBehalfOf, roles, stage, verdict, comment, atUs }) => ({ actor: by, onBehalfOf, roles, stage, verdict, comment, at: microsToIso(atUs) })),
     reviewers: reviewers.map(({ id, required, addedBy, atUs }) => ({ actor: id, required, addedBy, at: microsToIso(atUs) })),
     thread: messages.map(({ kind, by, onBehalfOf, text, atUs }) => ({ kind, by, onBehalfOf, text, at: microsToIso(atUs) })),
-    deciding: view.waitingForMe ? { onBehalfOf: voice?.onBehalfOf ?? null } : null,
-    mayDeclareEmergency: row.state === 'open' && emergency !== null && !isMaker(machine, actor.id) && machine.questions.length === 0
-      && may(actor, 'gate.decide', row.site_id) && emergency.roles.some((role) => actor.roles.includes(role)),
+    deciding, mayDeclareEmergency: row.state === 'open' && may(actor, 'gate.take-part', row.site_id) && canDeclare(machine, me, nowUs),
   }
 }
 
@@ -162,17 +164,18 @@ async function readRow(tx: Tx, actor: Actor, gate: string, nowUs: number): Promi
   return rows[0]
 }
 
-/** The gate as the machine sees it, and as whom the reader could decide there. */
-function standingOf(row: Row, actor: Actor) {
+/** The gate as the machine sees it, and in whose names the reader could decide there. */
+function standingOf(row: Row, actor: Actor, nowUs: number) {
   const machine = toMachine(toGateRow(row), row.parts, row.owner_id === null ? [] : [row.owner_id])
-  const standing = (id: string, roles: readonly Role[]) => ({ id, roles, mayDecide: may({ id, roles, sites: [row.site_id] }, 'gate.decide', row.site_id) })
-  const chosen = chooseVoice(machine, { ...standing(actor.id, actor.roles), mayDecide: may(actor, 'gate.decide', row.site_id) },
-    row.delegators.map(({ id, roles }) => standing(id, roles)), null)
-  return { machine, voice: chosen.ok ? chosen.voice : undefined }
+  const decides = (who: Actor) => ({ id: who.id, roles: who.roles, mayDecide: may(who, 'gate.decide', row.site_id) })
+  const me = decides(actor)
+  const delegators = row.delegators.map(({ id, roles }) => decides({ id, roles, sites: [row.site_id] }))
+  const deciding = row.state === 'collecting' || !may(actor, 'gate.take-part', row.site_id) ? [] : decidingFor(machine, me, delegators, nowUs)
+  return { machine, me, deciding }
 }
 
 function viewOf(row: Row, actor: Actor, nowUs: number): GateView {
-  const { machine, voice } = standingOf(row, actor)
+  const { machine, deciding } = standingOf(row, actor, nowUs)
   const { emergency, review, questions } = machine
   const undecided = row.state === 'open' || review?.state === 'due'
   return {
@@ -193,7 +196,6 @@ function viewOf(row: Row, actor: Actor, nowUs: number): GateView {
         endedAt: review.endedUs === undefined ? null : microsToIso(review.endedUs), because: review.because ?? null,
       },
     } : null,
-    waitingForMe: undecided && voice !== undefined && mayDecide(machine, voice) && !peopleIn(voice).some((person) => isMaker(machine, person)
-      || row.parts.decisions.some((decision) => peopleIn(decision).includes(person))),
+    waitingForMe: deciding.length > 0,
   }
 }

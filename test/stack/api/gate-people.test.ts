@@ -8,7 +8,7 @@ import { useStack } from '../../helpers/stack.ts'
 
 interface Gate {
   id: string; state: string; evidenceDigest: string | null; wanted: string; waitingForMe: boolean; approvals: number; changesAsked: { by: string }[]
-  escalatedTo: string[]; emergency: { by: string; review: { state: string; overdue: boolean } } | null; deciding: { onBehalfOf: string | null } | null; mayDeclareEmergency: boolean
+  escalatedTo: string[]; emergency: { by: string; review: { state: string; overdue: boolean } } | null; deciding: string[]; mayDeclareEmergency: boolean
   decisions: { actor: string; onBehalfOf: string | null; stage: string; verdict: string }[]; thread: { kind: string; by: string; text: string }[]; reviewers: { actor: string; required: boolean }[]
 }
 type Person = 'mia' | 'max' | 'rita' | 'ron' | 'otto' | 'vera'
@@ -215,7 +215,7 @@ describe('people at gates over HTTP', () => {
     const own = await give('mia', { to: 'otto' })
     const waiting = await api.call<{ items: Gate[] }>(keys.otto, 'GET', '/v1/gates?waitingForMe=true')
     assert.deepEqual(waiting.body.items.map(({ id }) => id), [gate.id])
-    assert.deepEqual((await look('otto', gate)).deciding, { onBehalfOf: 'rita' })
+    assert.deepEqual((await look('otto', gate)).deciding, ['rita'])
     assert.deepEqual(code(await approve('otto', gate, { onBehalfOf: 'mia' })), [403, 'separation_of_duties'], 'in the name of who asked for it nobody decides')
     assert.deepEqual(code(await approve('otto', gate, { onBehalfOf: 'ron' })), [403, 'forbidden'])
 

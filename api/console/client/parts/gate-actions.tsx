@@ -8,16 +8,18 @@ interface Verb { label: string; verb: string; body: (text: string) => unknown; n
 /** The buttons that the reader has at this gate, and why not where there are none. */
 export function GateActions({ gate, me, onDone }: { gate: GateDetail; me: Me; onDone: () => void }) {
   const evidenceDigest = gate.evidenceDigest
-  const onBehalfOf = gate.deciding?.onBehalfOf ?? null
+  const [named, setNamed] = useState<string>()
+  const [first] = gate.deciding
+  const onBehalfOf = named !== undefined && gate.deciding.includes(named) ? named : first
   const requester = gate.requestedBy === me.id
   const asked = gate.changesAsked.length > 0
   const verbs: Verb[] = []
-  if (gate.state === 'open' && gate.deciding !== null) {
+  if (gate.state === 'open' && onBehalfOf !== undefined) {
     if (!asked) verbs.push({ label: 'Approve', verb: 'approve', body: (comment) => ({ evidenceDigest, comment, onBehalfOf }), look: 'primary' })
     verbs.push({ label: 'Ask for changes', verb: 'ask-changes', body: (comment) => ({ comment, onBehalfOf }), needsText: true })
     verbs.push({ label: 'Reject', verb: 'reject', body: (comment) => ({ evidenceDigest, comment, onBehalfOf }), needsText: true, look: 'danger' })
   }
-  if (gate.emergency?.review.state === 'due' && gate.deciding !== null) {
+  if (gate.emergency?.review.state === 'due' && onBehalfOf !== undefined) {
     verbs.push({ label: 'Confirm', verb: 'review', body: (comment) => ({ verdict: 'confirm', evidenceDigest, comment, onBehalfOf }), look: 'primary' })
     verbs.push({ label: 'Reject and roll back', verb: 'review', body: (comment) => ({ verdict: 'reject', evidenceDigest, comment, onBehalfOf }), needsText: true, look: 'danger' })
   }
@@ -26,8 +28,10 @@ export function GateActions({ gate, me, onDone }: { gate: GateDetail; me: Me; on
   return (
     <>
       {gate.changesAsked.map(({ by, text, at }) => <p key={at} class="notice" role="status"><strong>{by} asks for changes:</strong> {text} Nothing is approved until {requester ? 'you answer' : `${gate.requestedBy} answers`}.</p>)}
-      {gate.deciding === null && gate.state === 'open' && !requester && <p class="soft">{whyNot(gate, me)}</p>}
-      {onBehalfOf !== null && <p class="soft">You decide for <strong>{onBehalfOf}</strong>, who delegated to you.</p>}
+      {onBehalfOf === undefined && gate.state === 'open' && !requester && <p class="soft">{whyNot(gate, me)}</p>}
+      {gate.deciding.length > 1
+        ? <label>You decide for <select value={onBehalfOf} onChange={(event) => setNamed(event.currentTarget.value)}>{gate.deciding.map((id) => <option key={id} value={id}>{id === me.id ? 'yourself' : id}</option>)}</select></label>
+        : onBehalfOf !== undefined && onBehalfOf !== me.id && <p class="soft">You decide for <strong>{onBehalfOf}</strong>, who delegated to you.</p>}
       {verbs.length > 0 && <Act gate={gate} verbs={verbs} onDone={onDone} />}
       {gate.mayDeclareEmergency && <Emergency gate={gate} onDone={onDone} />}
     </>
@@ -53,7 +57,7 @@ function Act({ gate, verbs, onDone }: { gate: GateDetail; verbs: Verb[]; onDone:
           <button key={label} type="button" class={look} disabled={busy || (needsText && silent)} title={needsText && silent ? 'Say in the comment why' : undefined}
             onClick={() => send(verb, body(text.trim()), () => setText(''))}>{label}</button>
         ))}
-        {gate.deciding !== null && <span class="soft">binds to evidence <span class="mono">{shortDigest(gate.evidenceDigest)}</span></span>}
+        {gate.deciding.length > 0 && <span class="soft">binds to evidence <span class="mono">{shortDigest(gate.evidenceDigest)}</span></span>}
       </div>
     </>
   )
