@@ -19,7 +19,7 @@ describe('what an emergency let in, and its review rejected', () => {
   })
   after(async () => { await plant?.end() })
 
-  async function letIn(): Promise<{ release: string; reject(): ReturnType<typeof reviewGate> }> {
+  async function letIn(): Promise<{ release: string; reject: () => ReturnType<typeof reviewGate> }> {
     const { site, ctx, people } = plant
     const { release } = await plant.release()
     const { gate } = await requestPromotion(ctx, people.mia, { site, release, role: 'champion', reason: 'better' })
