@@ -9,6 +9,7 @@ import path from 'node:path'
 import { loadConfig } from '../infra/config.ts'
 import { startStack, type Stack } from '../infra/dev/stack.ts'
 import { root } from '../infra/setup/paths.mjs'
+import { quickVariable } from './helpers/effort.ts'
 import { testStackVariable, toTestStack } from './helpers/test-stack.ts'
 import { exitCode, summaryLine, tally, type TestOutcome } from './runner/outcome.ts'
 import { abortSteps, runStep, testArgs, type FileResult } from './runner/test-process.ts'
@@ -19,6 +20,9 @@ const fileLimitMs = 15 * minute
 const sideBySide = Number(process.env['TWINWARD_TEST_CONCURRENCY'] ?? '2')
 /** These start whole platforms and kill them: alone, so that none starves another. */
 const alone = ['test/stack/e2e/', 'test/stack/faults/', 'test/stack/infra/npm-start'].map((prefix) => path.normalize(prefix))
+
+/** A sixth of its time would go into moving young objects out of a small nursery. */
+const roomy = ['--max-semi-space-size=128']
 
 const [scope = 'all', ...words] = process.argv.slice(2)
 if (scope !== 'all' && scope !== 'verify') fail(`unknown scope "${scope}"; known: all, verify`)
@@ -50,7 +54,7 @@ async function runFast() {
 }
 
 async function checkSources() {
-  finish(await runStep({ title: 'types and lint', kind: 'check', args: ['test/runner/check-sources.mjs'], timeoutMs: 10 * minute }))
+  finish(await runStep({ title: 'types and lint', kind: 'check', args: [...roomy, 'test/runner/check-sources.mjs'], timeoutMs: 10 * minute }))
 }
 
 async function runUnit() {
@@ -59,6 +63,7 @@ async function runUnit() {
     kind: 'tests',
     args: testArgs('test/runner/import-all.ts', ...unitFiles),
     timeoutMs: 10 * minute,
+    env: { [quickVariable]: scope === 'verify' ? '1' : '0' },
     onOutcome: (outcome) => { if (outcome.result === 'failed') print(line('unit', outcome)) },
   }))
 }

@@ -8,6 +8,7 @@ import type { DurableBuffer } from '../../../../edge/buffer/buffer.ts'
 import { openLmdbBuffer } from '../../../../edge/buffer/lmdb-buffer.ts'
 import { openLmdbFile } from '../../../../edge/buffer/lmdb-file.ts'
 import type { DamageLoss } from '../../../../edge/buffer/salvage.ts'
+import { effort } from '../../../helpers/effort.ts'
 
 const ENTRIES = 400
 const QUEUED = 10
@@ -83,5 +84,5 @@ test('bytes changed anywhere: it opens, gives nothing that was not written, and 
     } finally {
       await buffer.close()
     }
-  }), { numRuns: 60, seed: Number(process.env['TWINWARD_TEST_SEED'] ?? '20265') })
+  }), { numRuns: effort(60), seed: Number(process.env['TWINWARD_TEST_SEED'] ?? '20265') })
 })

@@ -6,10 +6,11 @@ import { newCounters } from '../../../../../edge/connectors/modbus/counters.ts'
 import type { Answer, ReadRequest } from '../../../../../edge/connectors/modbus/pdu.ts'
 import { openRtuClient } from '../../../../../edge/connectors/modbus/rtu-client.ts'
 import { openTcpClient } from '../../../../../edge/connectors/modbus/tcp-client.ts'
+import { effort } from '../../../../helpers/effort.ts'
 import { mbapFrame, memoryLine, rtuFrame, slowCrc } from '../../../../helpers/modbus.ts'
 
 const FRAMES = 100
-const RUNS = 500
+const RUNS = effort(500)
 const BYTES_A_FRAME = 8
 const never = new AbortController().signal
 const request: ReadRequest = { unit: 1, table: 'holding', start: 0, count: 4 }
