@@ -1,5 +1,5 @@
 import type { Lane, Mode } from '../domain/contract/batch.ts'
-import { float8ArrayParameter } from './binary-array.ts'
+import { float8ArrayParameter, int4ArrayParameter, int8ArrayParameter, textArrayParameter } from './binary-array.ts'
 import { timestampToUs, toUs, usToTimestamp } from './sql-time.ts'
 import type { Tx } from './transaction.ts'
 
@@ -43,9 +43,10 @@ export async function insertFeatureWindows(tx: Tx, site: string, windows: readon
        as u(asset_ref, start_us, end_us, revision, lane, mode, commit_number, source_us, ingest_us, good_fraction, trace_id, n)
      returning asset_ref, ${timestampToUs('window_end')} as end_us, window_id`,
     [site, first.featureSetRef, float8ArrayParameter(flat), width,
-      windows.map((w) => w.assetRef), windows.map((w) => w.startUs), windows.map((w) => w.endUs), windows.map((w) => w.revision),
-      windows.map((w) => w.lane), windows.map((w) => w.mode), windows.map((w) => w.commitNumber), windows.map((w) => w.sourceUs),
-      windows.map((w) => w.ingestUs), windows.map((w) => w.goodFraction), windows.map((w) => w.traceId)],
+      int4ArrayParameter(windows.map((w) => w.assetRef)), int8ArrayParameter(windows.map((w) => w.startUs)), int8ArrayParameter(windows.map((w) => w.endUs)),
+      int4ArrayParameter(windows.map((w) => w.revision)), textArrayParameter(windows.map((w) => w.lane)), textArrayParameter(windows.map((w) => w.mode)),
+      int8ArrayParameter(windows.map((w) => w.commitNumber)), int8ArrayParameter(windows.map((w) => w.sourceUs)), int8ArrayParameter(windows.map((w) => w.ingestUs)),
+      windows.map((w) => w.goodFraction), textArrayParameter(windows.map((w) => w.traceId))],
   )
   const ids = new Map(rows.map((row) => [`${row.asset_ref} ${row.end_us}`, row.window_id]))
   return windows.map((w) => ids.get(`${w.assetRef} ${w.endUs}`) as string)

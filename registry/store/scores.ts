@@ -1,5 +1,6 @@
 import type { Lane } from '../domain/contract/batch.ts'
 import type { ReleaseRole } from './releases-in-force.ts'
+import { int4ArrayParameter, int8ArrayParameter, jsonbArrayParameter, nullableFloat8ArrayParameter, textArrayParameter } from './binary-array.ts'
 import { timestampToUs, toUs, usToTimestamp } from './sql-time.ts'
 import type { Tx } from './transaction.ts'
 
@@ -39,11 +40,12 @@ export async function insertScores(tx: Tx, site: string, scores: readonly Score[
                  $11::jsonb[], $12::jsonb[], $13::jsonb[], $14::text[], $15::boolean[])
        as u(asset_ref, window_id, end_us, revision, lane, release_ref, role, score, confidence, contributions, fold_before, decision, runtime_digest, suppressed)
      returning score_id, window_id, release_ref`,
-    [site, scores.map((s) => s.assetRef), scores.map((s) => s.windowId), scores.map((s) => s.windowEndUs), scores.map((s) => s.revision),
-      scores.map((s) => s.lane), scores.map((s) => s.releaseRef), scores.map((s) => s.role),
-      scores.map((s) => finiteOrNull(s.score)), scores.map((s) => finiteOrNull(s.confidence)),
-      scores.map((s) => json(s.contributions)), scores.map((s) => json(s.foldBefore)), scores.map((s) => json(s.decision)),
-      scores.map((s) => s.runtimeDigest), scores.map((s) => s.suppressed)],
+    [site, int4ArrayParameter(scores.map((s) => s.assetRef)), int8ArrayParameter(scores.map((s) => s.windowId)), int8ArrayParameter(scores.map((s) => s.windowEndUs)),
+      int4ArrayParameter(scores.map((s) => s.revision)), textArrayParameter(scores.map((s) => s.lane)), int4ArrayParameter(scores.map((s) => s.releaseRef)),
+      textArrayParameter(scores.map((s) => s.role)), nullableFloat8ArrayParameter(scores.map((s) => finiteOrNull(s.score))),
+      nullableFloat8ArrayParameter(scores.map((s) => finiteOrNull(s.confidence))), jsonbArrayParameter(scores.map((s) => json(s.contributions))),
+      jsonbArrayParameter(scores.map((s) => json(s.foldBefore))), jsonbArrayParameter(scores.map((s) => json(s.decision))),
+      textArrayParameter(scores.map((s) => s.runtimeDigest)), scores.map((s) => s.suppressed)],
   )
   const ids = new Map(rows.map((row) => [`${row.window_id} ${row.release_ref}`, row.score_id]))
   return scores.map((s) => ids.get(`${s.windowId} ${s.releaseRef}`) as string)
