@@ -31,7 +31,7 @@ const routes: { pattern: RegExp; page: (params: string[], around: Around) => JSX
   { pattern: /^\/gates$/, page: (_params, { url, me }) => <GatesPage url={url} me={me} /> },
   { pattern: /^\/gates\/([^/]+)$/, page: ([id = ''], { me }) => <GatePage key={id} id={id} me={me} /> },
   { pattern: /^\/delegations$/, page: (_params, { me }) => <DelegationsPage me={me} /> },
-  { pattern: /^\/policies\/([^/]+)\/([^/]+)$/, page: ([site = '', family = '']) => <PolicyPage key={`${site}/${family}`} site={site} family={family} /> },
+  { pattern: /^\/policies\/([^/]+)\/([^/]+)$/, page: ([site = '', family = ''], { me }) => <PolicyPage key={`${site}/${family}`} site={site} family={family} me={me} /> },
   { pattern: /^\/alerts$/, page: (_params, { url, me }) => <AlertsPage url={url} me={me} /> },
   { pattern: /^\/alerts\/([^/]+)$/, page: ([id = '']) => <AlertPage key={id} id={id} /> },
   { pattern: /^\/ledger$/, page: (_params, { me }) => <LedgerPage me={me} /> },

@@ -9,7 +9,7 @@ export interface Page<T> { items: T[]; nextCursor: string | null }
 /** GET /v1/twins/{asset}/trend */
 export interface Trend extends Page<TrendPoint> { bucketUs: number }
 
-export interface Me { id: string; name?: string; roles: string[]; sites: string[] | '*' }
+export interface Me { id: string; name?: string; roles: string[]; rights: string[]; sites: string[] | '*' }
 
 export type Severity = 'low' | 'medium' | 'high' | 'urgent'
 

@@ -43,6 +43,10 @@ const RIGHTS = {
 } as const satisfies Record<string, readonly Role[]>
 
 export type Right = keyof typeof RIGHTS
+export const rights = Object.keys(RIGHTS) as readonly Right[]
+
+/** What these roles may do at the sites they cover. */
+export const rightsOf = (held: readonly Role[]): Right[] => rights.filter((right) => held.some((role) => (RIGHTS[right] as readonly Role[]).includes(role)))
 
 /** The roles that a right is granted to. */
 export const rolesWith = (right: Right): readonly Role[] => RIGHTS[right]

@@ -13,7 +13,7 @@ async function signIn(app: App, key: string = keys.viewer): Promise<{ response: 
 
 test('a key opens the API; none, a wrong one and a wrong scheme do not', async () => {
   const { app } = makeApp()
-  assert.deepEqual(await (await app.request('/v1/me', { headers: bearer(keys.viewer) })).json(), { id: 'vera', roles: ['viewer'], sites: ['hamburg'] })
+  assert.deepEqual(await (await app.request('/v1/me', { headers: bearer(keys.viewer) })).json(), { id: 'vera', roles: ['viewer'], rights: ['read'], sites: ['hamburg'] })
   for (const headers of [{}, bearer('tw_wrong'), { authorization: `Basic ${keys.viewer}` }, { authorization: 'Bearer' }, { cookie: 'twinward_session=a.b' }]) {
     const response = await app.request('/v1/me', { headers })
     assert.equal(response.status, 401)

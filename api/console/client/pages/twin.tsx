@@ -28,7 +28,7 @@ export function TwinPage({ site, asset, url }: { site: string; asset: string; ur
         <div class="trail"><a href="/">Fleet</a> › {t.site} › {t.line}</div>
         <h1>{t.name}</h1>
         {t.severity ? <Badge kind={t.severity}>{t.severity}</Badge> : t.health !== null && <Badge kind="good">no open alert</Badge>}
-        <span class="soft">{t.family} · criticality {t.criticality}{t.release && <> · judged by <span class="mono">{t.release}</span></>}{t.scoredAt && <> · scored through <When at={t.scoredAt} ago /></>}</span>
+        <span class="soft">{t.release ? <a href={`/policies/${encodeURIComponent(t.site)}/${encodeURIComponent(t.family)}`} title="Its policy, and what other levels would change">{t.family}</a> : t.family} · criticality {t.criticality}{t.release && <> · judged by <span class="mono">{t.release}</span></>}{t.scoredAt && <> · scored through <When at={t.scoredAt} ago /></>}</span>
       </div>
       <Notice error={twin.error ?? history.error} at={twin.at} />
       {unanswered && <p class="call" data-level={unanswered.severity}><a class="button" href={`/alerts/${unanswered.id}`}>Answer {unanswered.rule}</a><span>{unanswered.recommendedAction}</span></p>}

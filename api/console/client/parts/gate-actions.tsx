@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks'
-import { post } from '../api.ts'
 import type { GateDetail, Me } from '../types.ts'
+import { Failure, useSend } from '../use-send.tsx'
 import { shortDigest } from './bits.tsx'
 
 interface Verb { label: string; verb: string; body: (text: string) => unknown; needsText?: true; look?: 'primary' | 'danger' }
@@ -46,16 +46,16 @@ function whyNot(gate: GateDetail, me: Me): string {
 
 function Act({ gate, verbs, onDone }: { gate: GateDetail; verbs: Verb[]; onDone: () => void }) {
   const [text, setText] = useState('')
-  const { busy, failure, send } = useSend(gate, onDone)
+  const sending = useSend({ site: gate.site })
   const silent = text.trim() === ''
   return (
     <>
-      {failure && <p class="notice" role="alert">{failure}</p>}
+      <Failure of={sending} />
       <label>Comment<textarea rows={2} value={text} onInput={(event) => setText(event.currentTarget.value)} placeholder="Why" /></label>
       <div class="actions">
         {verbs.map(({ label, verb, body, needsText, look }) => (
-          <button key={label} type="button" class={look} disabled={busy || (needsText && silent)} title={needsText && silent ? 'Say in the comment why' : undefined}
-            onClick={() => send(verb, body(text.trim()), () => setText(''))}>{label}</button>
+          <button key={label} type="button" class={look} disabled={sending.busy || (needsText && silent)} title={needsText && silent ? 'Say in the comment why' : undefined}
+            onClick={() => sending.send(`/v1/gates/${gate.id}/${verb}`, body(text.trim()), () => { setText(''); onDone() })}>{label}</button>
         ))}
         {gate.deciding.length > 0 && <span class="soft">binds to evidence <span class="mono">{shortDigest(gate.evidenceDigest)}</span></span>}
       </div>
@@ -66,24 +66,13 @@ function Act({ gate, verbs, onDone }: { gate: GateDetail; verbs: Verb[]; onDone:
 /** Behind a fold: alone, loud, and never by a slip. */
 function Emergency({ gate, onDone }: { gate: GateDetail; onDone: () => void }) {
   const [reason, setReason] = useState('')
-  const { busy, failure, send } = useSend(gate, onDone)
+  const sending = useSend({ site: gate.site })
   return (
     <details class="alone"><summary>Emergency: approve alone</summary>
       <p>It is in force at once. Everybody is told, with your reason; the normal approvers review it afterwards, and a rejection rolls it back.</p>
-      {failure && <p class="notice" role="alert">{failure}</p>}
+      <Failure of={sending} />
       <label>What the emergency is<textarea rows={2} value={reason} onInput={(event) => setReason(event.currentTarget.value)} placeholder="At least ten characters" /></label>
-      <div class="actions"><button type="button" class="danger" disabled={busy || reason.trim().length < 10} onClick={() => send('approve-in-emergency', { evidenceDigest: gate.evidenceDigest, reason: reason.trim() }, () => setReason(''))}>Declare the emergency and approve</button></div>
+      <div class="actions"><button type="button" class="danger" disabled={sending.busy || reason.trim().length < 10} onClick={() => sending.send(`/v1/gates/${gate.id}/approve-in-emergency`, { evidenceDigest: gate.evidenceDigest, reason: reason.trim() }, () => { setReason(''); onDone() })}>Declare the emergency and approve</button></div>
     </details>
   )
-}
-
-function useSend(gate: GateDetail, onDone: () => void) {
-  const [failure, setFailure] = useState('')
-  const [busy, setBusy] = useState(false)
-  const send = (verb: string, body: unknown, done: () => void) => {
-    setBusy(true)
-    setFailure('')
-    post(`/v1/gates/${gate.id}/${verb}`, body, { site: gate.site }).then(() => { done(); onDone() }, (cause: unknown) => setFailure((cause as Error).message)).finally(() => setBusy(false))
-  }
-  return { busy, failure, send }
 }

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks'
-import { post } from '../api.ts'
 import type { GateDetail, Me } from '../types.ts'
+import { Failure, useSend } from '../use-send.tsx'
 import { Badge, When } from './bits.tsx'
 
 const SAID = { comment: 'said', 'changes-asked': 'asked for changes', answer: 'answered' } as const
@@ -14,7 +14,6 @@ export function GateThread({ gate, me, onDone }: { gate: GateDetail; me: Me; onD
     ...gate.reviewers.map(({ actor, required, addedBy, at }) => ({ at, by: addedBy, onBehalfOf: null, text: '', badge: '', what: `named ${actor} as a reviewer${required ? ' whose approval is required' : ''}` })),
     ...gate.thread.map(({ kind, by, onBehalfOf, text, at }) => ({ at, by, onBehalfOf, text, badge: kind === 'changes-asked' ? 'medium' : '', what: SAID[kind] })),
   ].sort((a, b) => a.at.localeCompare(b.at))
-  const takesPart = me.roles.some((role) => ['operator', 'ml-engineer', 'reliability-engineer', 'admin'].includes(role))
   return (
     <>
       {entries.length === 0 && <p class="soft">Nobody has decided or said anything yet.</p>}
@@ -24,7 +23,7 @@ export function GateThread({ gate, me, onDone }: { gate: GateDetail; me: Me; onD
           {entry.text && <p>{entry.text}</p>}
         </li>
       ))}</ol>
-      {takesPart && <Say gate={gate} onDone={onDone} />}
+      {me.rights.includes('gate.take-part') && <Say gate={gate} onDone={onDone} />}
     </>
   )
 }
@@ -39,24 +38,21 @@ function Say({ gate, onDone }: { gate: GateDetail; onDone: () => void }) {
   const [comment, setComment] = useState('')
   const [reviewer, setReviewer] = useState('')
   const [required, setRequired] = useState(false)
-  const [failure, setFailure] = useState('')
-  const send = (verb: string, body: unknown, done: () => void) => {
-    setFailure('')
-    post(`/v1/gates/${gate.id}/${verb}`, body, { site: gate.site }).then(() => { done(); onDone() }, (cause: unknown) => setFailure((cause as Error).message))
-  }
+  const sending = useSend({ site: gate.site })
+  const send = (verb: string, body: unknown, done: () => void) => sending.send(`/v1/gates/${gate.id}/${verb}`, body, () => { done(); onDone() })
   return (
     <>
-      {failure && <p class="notice" role="alert">{failure}</p>}
+      <Failure of={sending} />
       <form class="say" onSubmit={(event) => { event.preventDefault(); send('comments', { comment }, () => setComment('')) }}>
         <label>Add to the thread<textarea rows={2} value={comment} onInput={(event) => setComment(event.currentTarget.value)} /></label>
-        <div class="actions"><button type="submit" disabled={comment.trim() === ''}>Comment</button></div>
+        <div class="actions"><button type="submit" disabled={sending.busy || comment.trim() === ''}>Comment</button></div>
       </form>
       {gate.state === 'open' && (
         <details><summary>Add a reviewer</summary>
           <form class="say" onSubmit={(event) => { event.preventDefault(); send('reviewers', { reviewer: reviewer.trim(), required }, () => { setReviewer(''); setRequired(false) }) }}>
             <label>Actor<input value={reviewer} onInput={(event) => setReviewer(event.currentTarget.value)} placeholder="e.g. rita" /></label>
             <label class="check"><input type="checkbox" checked={required} onChange={(event) => setRequired(event.currentTarget.checked)} /> Their approval is required</label>
-            <div class="actions"><button type="submit" disabled={reviewer.trim() === ''}>Add</button></div>
+            <div class="actions"><button type="submit" disabled={sending.busy || reviewer.trim() === ''}>Add</button></div>
           </form>
         </details>
       )}

@@ -1,7 +1,6 @@
-import { useState } from 'preact/hooks'
-import { post } from '../api.ts'
 import { go } from '../router.ts'
 import type { GateDetail } from '../types.ts'
+import { Failure, useSend } from '../use-send.tsx'
 import { counted } from './bits.tsx'
 
 /** New data does not void evidence, but whoever decides should know how much they do not see. */
@@ -13,17 +12,12 @@ export function ageText(age: GateDetail['evidenceAge']): string {
 
 /** The gate that takes this one's place is where its reader goes on. */
 export function RecomputeEvidence({ gate }: { gate: GateDetail }) {
-  const [failure, setFailure] = useState('')
-  const [busy, setBusy] = useState(false)
-  const recompute = () => {
-    setBusy(true)
-    setFailure('')
-    post<{ gate: string }>(`/v1/gates/${gate.id}/recompute`, {}, { site: gate.site }).then((next) => { go(`/gates/${next.gate}`) }, (cause: unknown) => { setFailure((cause as Error).message); setBusy(false) })
-  }
+  const sending = useSend({ site: gate.site })
   return (
     <>
-      {failure && <p class="notice" role="alert">{failure}</p>}
-      <p class="under"><button type="button" disabled={busy} onClick={recompute}>Recompute evidence</button> <span class="soft">{gate.approvals > 0 && `voids ${counted(gate.approvals, 'approval')} and `}goes on at a new gate · <a href={`/policies/${encodeURIComponent(gate.site)}/${encodeURIComponent(gate.family)}`}>try other levels</a></span></p>
+      <Failure of={sending} />
+      <p class="under"><button type="button" disabled={sending.busy}
+        onClick={() => sending.send<{ gate: string }>(`/v1/gates/${gate.id}/recompute`, {}, (next) => go(`/gates/${next.gate}`))}>Recompute evidence</button> <span class="soft">{gate.approvals > 0 && `voids ${counted(gate.approvals, 'approval')} and `}goes on at a new gate · <a href={`/policies/${encodeURIComponent(gate.site)}/${encodeURIComponent(gate.family)}`}>try other levels</a></span></p>
     </>
   )
 }

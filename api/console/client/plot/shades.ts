@@ -4,7 +4,7 @@ import type { GapEntry } from '../types.ts'
 export interface Shade { from: number; to: number; label: string }
 
 const CAUSES: Readonly<Record<string, string>> = {
-  wan: 'no connection', source_silent: 'machine silent', buffer_full: 'buffer full', quarantined: 'set aside', clock: 'clock doubtful', damaged: 'buffer damaged', disk: 'disk takes nothing',
+  wan: 'no connection', source_silent: 'machine silent', buffer_full: 'buffer full', quarantined: 'set aside', clock: 'clock doubtful', damaged: 'buffer damaged', disk: 'disk takes nothing', gateway_off: 'gateway not running',
 }
 /** A newer gateway may know causes that this console does not. */
 export const causeText = (cause: string): string => CAUSES[cause] ?? cause.replaceAll('_', ' ')

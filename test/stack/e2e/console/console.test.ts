@@ -1,109 +1,35 @@
 import assert from 'node:assert/strict'
-import { mkdir } from 'node:fs/promises'
-import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { connectAsync } from 'mqtt'
 import type { Page } from 'playwright-core'
-import { waitFor } from '../../../infra/demo/wait.ts'
-import { topics } from '../../../registry/domain/contract/batch.ts'
-import { gatewayReportExample, type Gap, type GatewayReport } from '../../../registry/domain/contract/gateway-report.ts'
-import { appoint, foundFamily, makePeople, millBatch, millFamily, millPlant, millPolicy, openGate, trainMill, type People } from '../../helpers/mill.ts'
-import { findChromium, openBrowser, type TestBrowser } from '../../helpers/browser.ts'
-import { settled, startTestPlatform, type TestPlatform } from '../../helpers/platform.ts'
-import { connectRawGateway } from '../../helpers/raw-gateway.ts'
+import { findChromium, openBrowser } from '../../../helpers/browser.ts'
+import { millFamily, millPolicy, openGate } from '../../../helpers/mill.ts'
+import { isPainted, shaded } from './pixels.ts'
+import { deadlines, setStage, site, type Stage } from './stage.ts'
 
 const executable = findChromium()
 /** On a developer's machine a missing browser is told; where everything must be shown it is a failure. */
 const skip = executable === undefined && process.env['CI'] !== 'true' ? 'no Chromium found: install one (Debian: apt-get install chromium)' : false
-const site = 'works'
-const startUs = Math.floor(Date.now() / 60_000 - 60) * 60_000_000
-const deadlines = { acknowledgeWithinSeconds: 3600, escalateAfterSeconds: 7200 }
-/** Where screenshots go, when somebody wants to look at them. */
-const shots = process.env['TWINWARD_SCREENSHOTS']
 
 describe('the console in a browser', { skip }, () => {
-  let on: TestPlatform
-  let browser: TestBrowser
+  let stage: Stage | undefined
+  let on: Stage['on']
   let page: Page
-  let people: People
-  let keys: Record<keyof People, string>
+  let people: Stage['people']
+  let keys: Stage['keys']
   let gate = ''
   /** Approved alone, in an emergency; and a change of the rules. */
   let hasty = ''
   let rules = ''
   let alert = ''
-  const complaints: string[] = []
-
-  const visit = async (address: string, heading: string | RegExp) => {
-    await page.goto(new URL(address, on.platform.url).href)
-    await page.getByRole('heading', { level: 1, name: heading }).waitFor()
-    await page.waitForLoadState('networkidle')
-  }
-  const picture = async (name: string) => {
-    if (shots === undefined) return
-    await mkdir(shots, { recursive: true })
-    await page.screenshot({ path: path.join(shots, `${name}.png`), fullPage: true })
-  }
-  const signIn = async (key: string) => {
-    await page.goto(on.platform.url)
-    await page.getByLabel('API key').fill(key)
-    await page.getByRole('button', { name: 'Sign in' }).click()
-  }
-  const signOut = async () => {
-    await page.getByRole('button', { name: 'Sign out' }).click()
-    await page.getByLabel('API key').waitFor()
-  }
-  /** Parts of tables and lists that stick out of the frame they stand in. */
-  const cutOff = () => page.evaluate(() => [...document.querySelectorAll('main table, main td, main th, main dl, main .badge')]
-    .filter((part) => part.getBoundingClientRect().right > (part.closest('.panel, .card, .now, main')?.getBoundingClientRect().right ?? innerWidth) + 1)
-    .map((part) => part.textContent.slice(0, 80)))
-  /** A page that does not fit scrolls sideways. */
-  const overflow = () => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+  let complaints: string[]
+  let { visit, signIn, signOut, picture, cutOff, overflow } = {} as Stage
 
   before(async () => {
     assert.ok(executable, 'no Chromium found, and CI=true asks for one: install it (Debian: apt-get install chromium)')
-    on = await startTestPlatform()
-    await on.admin.post('/v1/assets/import', millPlant(site, ['mill-1', 'mill-2']))
-    ;({ keys, ...people } = await makePeople(on.admin, site))
-    await foundFamily(people, on.admin, site, deadlines)
-    const lanes = [{ gateway: 'gw-1', asset: 'mill-1', worn: 7 }, { gateway: 'gw-2', asset: 'mill-2', worn: 0 }]
-    const deliver = async (sequence: number, fromS: number, toS: number, isWorn: boolean) => {
-      for (const { gateway, asset, worn } of lanes) {
-        const connection = await connectRawGateway(on.platform.connections.mqtt, site, gateway)
-        await connection.send(millBatch(site, sequence, startUs, fromS, toS, { gateway, assets: [asset], worn: isWorn ? worn : 0 }))
-        await connection.close()
-      }
-      await settled(on, site, sequence * lanes.length)
-    }
-    await deliver(1, 0, 1200, false)
-    const { release, gate: first } = await trainMill(people, site)
-    await appoint(people, site, first)
-    const { model } = await people.mia.get<{ model: { name: string; version: number } }>(`/v1/releases/${release}`, { site })
-    await people.mia.post('/v1/policies', { family: millFamily, definition: millPolicy(2, deadlines) }, { site })
-    const { id } = await people.mia.post<{ id: string }>('/v1/releases', { model: { name: model.name, version: model.version }, policyVersion: 2 }, { site })
-    gate = (await people.mia.post<{ gate: string }>('/v1/gates', { release: id, reason: 'Second thoughts on the threshold' }, { site })).gate
-    await openGate(people.rita, site, gate)
-    await deliver(2, 1200, 1800, true)
-    const second = (s: number) => startUs + s * 1_000_000
-    await reportGaps(on, site, 'gw-1', [
-      { id: 'g-1', revision: 2, cause: 'source_silent', tag: 'mill-1/vibration', source: 'plc-7', fromUs: second(1300), toUs: second(1500), lost: null, detail: 'no answer from 10.0.0.7:502' },
-      { id: 'g-2', revision: 1, cause: 'buffer_full', tag: 'mill-1/temperature', source: 'plc-7', fromUs: second(700), toUs: second(760), lost: 60, detail: null },
-      { id: 'g-3', revision: 2, cause: 'wan', tag: null, source: null, fromUs: second(200), toUs: second(500), lost: 0, detail: null },
-      { id: 'g-4', revision: 1, cause: 'clock', tag: null, source: null, fromUs: second(1700), toUs: null, lost: null, detail: 'the system clock jumped by 3600.0 s' },
-    ])
-    alert = await waitFor('the alert', async () => (await on.sql<{ alert_id: string }>('select alert_id from alert'))[0]?.alert_id)
-    browser = await openBrowser(executable)
-    page = browser.context.pages()[0] ?? await browser.context.newPage()
-    page.setDefaultTimeout(20_000)
-    // The answer "nobody is signed in" is how the console learns to ask for a key.
-    page.on('console', (message) => { if (['error', 'warning'].includes(message.type()) && !message.text().includes('401')) complaints.push(`${page.url()}: ${message.text()} ${message.location().url}`) })
-    page.on('pageerror', (error) => { complaints.push(`${page.url()}: ${error.message}`) })
-    page.on('response', (response) => { if (response.status() >= 500 || (response.status() >= 400 && response.status() !== 401)) complaints.push(`${page.url()}: ${response.status()} for ${response.url()}`) })
+    stage = await setStage(executable)
+    ;({ on, page, people, keys, gate, alert, complaints, visit, signIn, signOut, picture, cutOff, overflow } = stage)
   })
-  after(async () => {
-    await (browser as TestBrowser | undefined)?.close()
-    await (on as TestPlatform | undefined)?.stop()
-  })
+  after(() => stage?.close())
 
   it('asks for a key, and says when it is none', async () => {
     await signIn('tw_nonsense')
@@ -116,7 +42,7 @@ describe('the console in a browser', { skip }, () => {
     await page.getByRole('heading', { level: 1, name: 'Fleet' }).waitFor()
     const kept = await page.evaluate(() => JSON.stringify([location.href, { ...localStorage }, { ...sessionStorage }, document.cookie, document.documentElement.outerHTML]))
     assert.ok(!kept.includes(keys.rita))
-    const cookies = await browser.context.cookies()
+    const cookies = await page.context().cookies()
     assert.ok(cookies.length > 0)
     for (const cookie of cookies) {
       assert.ok(cookie.httpOnly)
@@ -238,6 +164,16 @@ describe('the console in a browser', { skip }, () => {
     assert.deepEqual(row, { state: 'acknowledged', acknowledged_by: 'omar' })
   })
 
+  it('leads from a machine to the policy that judges it, and lets nobody try levels who may not', async () => {
+    await visit(`/twins/${site}/mill-1`, 'mill-1')
+    await page.getByRole('link', { name: millFamily }).click()
+    await page.getByRole('heading', { level: 1, name: `Policy of ${millFamily}` }).waitFor()
+    await page.getByRole('heading', { name: 'Levels in force' }).waitFor()
+    assert.equal(await page.getByLabel('Raises at').isDisabled(), true)
+    assert.equal(await page.getByRole('button', { name: 'Try on stored scores' }).count(), 0)
+    await picture('policy-read-only')
+  })
+
   it('shows a gate with its evidence and takes the approval by a click', async () => {
     await signOut()
     await signIn(keys.rita)
@@ -270,9 +206,11 @@ describe('the console in a browser', { skip }, () => {
     await picture('gate-changes-asked')
     await people.mia.post(`/v1/gates/${hasty}/answer`, { comment: 'There is one shift at night.' }, { site })
     await page.getByLabel('Add to the thread').fill('The shift lead knows.')
-    await page.getByRole('button', { name: 'Comment', exact: true }).click()
+    await page.getByRole('button', { name: 'Comment', exact: true }).dblclick()
     await page.locator('.thread').getByText('The shift lead knows.').waitFor()
     await page.locator('.thread').getByText('There is one shift at night.').waitFor()
+    const said = await people.mia.get<{ thread: { text: string }[] }>(`/v1/gates/${hasty}`, { site })
+    assert.equal(said.thread.filter(({ text }) => text === 'The shift lead knows.').length, 1, 'a second click of one moment sends nothing')
     await page.getByText('Emergency: approve alone').click()
     await page.getByLabel('What the emergency is').fill('The shift is called out all night.')
     await picture('gate-emergency')
@@ -366,36 +304,3 @@ describe('the console in a browser', { skip }, () => {
 
   it('had nothing to complain about', () => { assert.deepEqual(complaints, []) })
 })
-
-/** Whether anything was drawn: more than one colour among its pixels. */
-function isPainted(canvas: ReturnType<Page['locator']>): Promise<boolean> {
-  return canvas.evaluate((element) => {
-    const drawn = element as HTMLCanvasElement
-    const pixels = drawn.getContext('2d')?.getImageData(0, 0, drawn.width, drawn.height).data ?? new Uint8ClampedArray()
-    return new Set(new Uint32Array(pixels.buffer)).size > 2
-  })
-}
-
-/** Tells the platform of gaps, as a gateway does, and waits until it has them. */
-async function reportGaps(on: TestPlatform, site: string, gateway: string, gaps: readonly Gap[]): Promise<void> {
-  const { url, username = '', password = '' } = on.platform.connections.mqtt
-  const client = await connectAsync(url, { username, password })
-  const report: GatewayReport = { ...gatewayReportExample, site, gateway, sentUs: Date.now() * 1000, gaps: [...gaps], mappings: [], commands: [] }
-  await client.publishAsync(topics.report(site, gateway), JSON.stringify(report), { qos: 1 })
-  await waitFor('the gaps', async () => (await on.sql('select 1 from gap')).length === gaps.length || undefined)
-  await client.endAsync()
-}
-
-/** Whether a plot over [0, 1800) s is shaded at 353, 731, 1403 and 1753 s: looked at just below its top, where no line and no name is. */
-async function shaded(canvas: ReturnType<Page['locator']>): Promise<boolean[]> {
-  const [paper, ...colours] = await canvas.evaluate((element, seconds) => {
-    const drawn = element as HTMLCanvasElement
-    const over = drawn.parentElement?.querySelector('.u-over') as HTMLElement
-    const scale = drawn.width / drawn.clientWidth
-    // Chromium complains of canvases that are read again and again; a copy may be.
-    const copy = Object.assign(document.createElement('canvas'), { width: drawn.width, height: drawn.height }).getContext('2d', { willReadFrequently: true })
-    copy?.drawImage(drawn, 0, 0)
-    return seconds.map((second) => [...(copy?.getImageData((over.offsetLeft + over.clientWidth * (second / 1800)) * scale, (over.offsetTop + 2) * scale, 1, 1).data ?? [])].join())
-  }, [617, 353, 731, 1403, 1753])
-  return colours.map((colour) => colour !== paper)
-}
