@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { slugSchema } from '../../registry/domain/contract/primitives.ts'
+import { reviewStates } from '../../registry/domain/gates/gate.ts'
 import { assetInForce, familyInForce } from '../../registry/services/read/in-force.ts'
 import { endpoint } from '../endpoint.ts'
 import { pageOf, whole } from '../pagination.ts'
@@ -28,6 +29,9 @@ const inForce = {
       actor: z.string(), onBehalfOf: z.string().nullable(), roles: z.array(z.string()), at: z.string(),
       stage: z.enum(['decision', 'emergency', 'review']).describe('emergency: alone, for a declared reason; review: confirmed that afterwards'),
     })),
+    emergency: z.object({
+      by: z.string(), reason: z.string(), review: z.enum(reviewStates), due: z.string().describe('When its review is due, or was'),
+    }).nullable().describe('Let in by one person alone, for a declared reason; null: approved by the rules'),
     evidenceDigest: z.string().nullable(),
     evidenceCommit: z.number().int().nullable().describe('Commit number the evidence was frozen at'),
   }).nullable().describe('Who allowed it, on what evidence; null: assigned without any gate'),

@@ -4,9 +4,10 @@ import { CliError } from '../errors.ts'
 import { instant } from '../options.ts'
 
 interface Versioned { name: string; version: number }
+interface Emergency { by: string; reason: string; review: string; due: string }
 interface InForce {
   scope: string; role: string; release: { id: string }; model: Versioned; featureSet: Versioned; policy: { version: number }; from: string; reason: string
-  approval: { gate: string; ofThisAssignment: boolean; approvers: { actor: string; stage: string }[]; evidenceDigest: string | null } | null
+  approval: { gate: string; ofThisAssignment: boolean; approvers: { actor: string; stage: string }[]; evidenceDigest: string | null; emergency: Emergency | null } | null
   because?: string; overrules?: { scope: string; release: string }[]
 }
 
@@ -22,6 +23,9 @@ export function addInForceCommand(program: Command, open: Open): void {
       for (const { role, release, because, overrules = [] } of answer.items) {
         if (because !== undefined) print.line(`${role} ${release.id}: ${because}${overrules.length > 0 ? `, over ${overrules.map((wider) => `${wider.release} (${wider.scope})`).join(', ')}` : ''}`)
       }
+      for (const { role, release, approval } of answer.items) {
+        if (approval?.emergency) print.line(`EMERGENCY: ${emergencyText(`${role} ${release.id}`, approval.emergency)}`)
+      }
       print.document(answer)
     })
 }
@@ -32,3 +36,5 @@ const rowOf = ({ release, model, featureSet, policy, approval, ...rest }: InForc
   evidence: approval?.evidenceDigest?.slice(0, 12) ?? null,
 })
 const nameOf = ({ name, version }: Versioned): string => `${name}@${version}`
+const emergencyText = (what: string, { by, reason, review, due }: Emergency): string =>
+  `${what} was let in by ${by} alone (${reason}); review ${review === 'due' ? `due by ${due}` : review}`

@@ -1,8 +1,10 @@
 import { demand, type Actor } from '../../domain/access/rights.ts'
+import { microsToIso } from '../../domain/contract/time.ts'
 import { refuse } from '../../domain/errors.ts'
+import type { ReviewState } from '../../domain/gates/gate.ts'
 import { lettingGate } from '../../store/assignments.ts'
 import { getFamily } from '../../store/families.ts'
-import { usToTimestamp } from '../../store/sql-time.ts'
+import { timestampToUs, usToTimestamp } from '../../store/sql-time.ts'
 import { inSite, type Tx } from '../../store/transaction.ts'
 import type { ServiceContext } from '../context.ts'
 import { fromUsOf, iso, isoOrNull, toUsOf } from './rows.ts'
@@ -38,6 +40,8 @@ export interface Approval {
   readonly approvers: readonly {
     readonly actor: string; readonly onBehalfOf: string | null; readonly roles: readonly string[]; readonly stage: 'decision' | 'emergency' | 'review'; readonly at: string
   }[]
+  /** Let in by one person alone: who, why, and what came of its review, which is due by then. Null: approved by the rules. */
+  readonly emergency: { readonly by: string; readonly reason: string; readonly review: ReviewState; readonly due: string } | null
   readonly evidenceDigest: string | null
   /** The commit number the evidence was frozen at. */
   readonly evidenceCommit: number | null
@@ -110,7 +114,7 @@ interface Row {
   release_id: string; release_digest: string; model_name: string; model_version: number; model_digest: string
   set_name: string; set_version: number; set_digest: string; policy_version: number; policy_digest: string; assigned_by: string; reason: string
   own_gate: boolean; gate_id: string | null; requested_by: string | null; evidence_digest: string | null; evidence_commit: string | null
-  approvers: Approval['approvers'] | null
+  review_state: ReviewState | null; review_due_us: string | null; approvers: (Omit<Approval['approvers'][number], 'at'> & { at_us: number; comment: string })[] | null
 }
 
 /** Assignments of a family whose time holds the instant, each with the gate that let its release in. */
@@ -119,7 +123,8 @@ async function inForceRows(tx: Tx, site: string, family: string, atUs: number): 
     `select a.assignment_id, a.family_id, a.role, a.scope_kind, a.scope_id, ${fromUsOf('a.valid')} as from_us, ${toUsOf('a.valid')} as to_us,
             r.release_id, r.digest as release_digest, m.name as model_name, m.version as model_version, m.digest as model_digest,
             f.name as set_name, f.version as set_version, f.digest as set_digest, p.version as policy_version, p.digest as policy_digest,
-            a.assigned_by, a.reason, a.gate_id is not null as own_gate, g.gate_id, g.requested_by, g.evidence_digest, g.evidence_commit, d.approvers
+            a.assigned_by, a.reason, a.gate_id is not null as own_gate, g.gate_id, g.requested_by, g.evidence_digest, g.evidence_commit, g.review_state,
+            ${timestampToUs('g.review_due_at')} as review_due_us, d.approvers
      from assignment a
      join release r using (release_ref)
      join model_version m on m.model_version_ref = r.model_version_ref
@@ -128,7 +133,8 @@ async function inForceRows(tx: Tx, site: string, family: string, atUs: number): 
      left join lateral ${lettingGate} through on true
      left join gate g on g.gate_id = through.gate_id
      left join lateral (
-       select jsonb_agg(jsonb_build_object('actor', actor_id, 'onBehalfOf', on_behalf_of, 'roles', actor_roles, 'stage', stage, 'at', decided_at) order by decided_at) as approvers
+       select jsonb_agg(jsonb_build_object('actor', actor_id, 'onBehalfOf', on_behalf_of, 'roles', actor_roles, 'stage', stage, 'comment', comment,
+                'at_us', ${timestampToUs('decided_at')}) order by gate_decision_id) as approvers
        from gate_decision where gate_id = g.gate_id and verdict = 'approve' and evidence_digest = g.evidence_digest
      ) d on true
      where a.site_id = $1 and a.family_id = $2 and a.holds_from <= ${usToTimestamp('$3')} and a.holds_to > ${usToTimestamp('$3')}
@@ -148,8 +154,14 @@ function viewOf(row: Row): InForce {
     assignedBy: row.assigned_by, reason: row.reason,
     approval: row.gate_id === null ? null : {
       gate: row.gate_id, ofThisAssignment: row.own_gate, requestedBy: row.requested_by ?? '',
-      approvers: (row.approvers ?? []).map(({ at, ...approver }) => ({ ...approver, at: new Date(at).toISOString() })),
+      approvers: (row.approvers ?? []).map(({ at_us, comment: _comment, ...approver }) => ({ ...approver, at: microsToIso(at_us) })),
+      emergency: emergencyOf(row),
       evidenceDigest: row.evidence_digest, evidenceCommit: row.evidence_commit === null ? null : Number(row.evidence_commit),
     },
   }
+}
+
+function emergencyOf({ approvers, review_state: review, review_due_us: dueUs }: Row): Approval['emergency'] {
+  const alone = approvers?.find(({ stage }) => stage === 'emergency')
+  return alone === undefined || review === null || dueUs === null ? null : { by: alone.actor, reason: alone.comment, review, due: iso(dueUs) }
 }

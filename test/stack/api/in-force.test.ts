@@ -2,13 +2,17 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { Keeper } from '../../../infra/keeper.ts'
 import type { WorkerProcess } from '../../../infra/worker.ts'
+import { microsToIso } from '../../../registry/domain/contract/time.ts'
 import { startTestApi, type TestApi } from '../../helpers/api.ts'
 import { createGovernanceSite, until, type GovernanceSite } from '../../helpers/governance.ts'
 import { useStack } from '../../helpers/stack.ts'
 
 interface InForce {
   role: string; scope: string; from: string; release: { id: string; digest: string }; model: { name: string; version: number }
-  approval: { gate: string; ofThisAssignment: boolean; approvers: { actor: string; roles: string[] }[]; evidenceDigest: string } | null
+  approval: {
+    gate: string; ofThisAssignment: boolean; approvers: { actor: string; roles: string[]; at: string }[]; evidenceDigest: string
+    emergency: { by: string; reason: string; review: string; due: string } | null
+  } | null
   because?: string; overrules?: { scope: string; release: string }[]
 }
 type List = { items: InForce[] }
@@ -18,13 +22,13 @@ describe('what is in force, over HTTP', () => {
   let worker: WorkerProcess
   let keeper: Keeper
   let api: TestApi
-  const keys = {} as Record<'mia' | 'rita' | 'vera', string>
+  const keys = {} as Record<'mia' | 'rita' | 'ron' | 'vera', string>
   before(async () => {
     plant = await createGovernanceSite(await useStack())
     worker = await plant.startWorker()
     keeper = await plant.startKeeper()
     api = await startTestApi(plant.connections)
-    for (const id of ['mia', 'rita', 'vera'] as const) keys[id] = await api.keyFor(plant.site, plant.people[id].roles, id)
+    for (const id of ['mia', 'rita', 'ron', 'vera'] as const) keys[id] = await api.keyFor(plant.site, plant.people[id].roles, id)
   })
   after(async () => {
     await api?.stop()
@@ -55,6 +59,10 @@ describe('what is in force, over HTTP', () => {
       [item.approval?.gate, item.approval?.ofThisAssignment, item.approval?.evidenceDigest, item.approval?.approvers.map(({ actor, roles }) => [actor, roles])],
       [first.gate, true, first.evidenceDigest, [['rita', ['reliability-engineer']]]])
 
+    assert.equal(item.approval?.emergency, null)
+    const [decided] = await plant.asOwner<{ us: string }>('select (extract(epoch from decided_at) * 1000000)::bigint as us from gate_decision where gate_id = $1', [first.gate])
+    assert.equal(item.approval?.approvers[0]?.at, microsToIso(Number(decided!.us)), 'to the microsecond')
+
     const special = await promote({ kind: 'asset', id: 'pump-1' })
     const [narrow, ...more] = await ofAsset('pump-1')
     assert.deepEqual([narrow?.release.id, narrow?.because, narrow?.overrules?.map(({ scope, release }) => [scope, release]), more],
@@ -77,6 +85,20 @@ describe('what is in force, over HTTP', () => {
     assert.notEqual(back?.release.id, newest?.release.id)
     assert.deepEqual([back?.approval?.ofThisAssignment, back?.approval?.approvers.map(({ actor }) => actor)], [false, ['rita']])
     assert.notEqual(back?.approval?.gate, newest?.approval?.gate)
+  })
+
+  it('says who let it in alone, why, and what came of the review', async () => {
+    await plant.govern({ 'promote-model': { emergency: { roles: ['reliability-engineer'], reviewWithinSeconds: 3600 } } })
+    const { release } = await plant.release()
+    const { gate } = (await api.call<{ gate: string }>(keys.mia, 'POST', '/v1/gates', { release, reason: 'better' })).body
+    const evidenceDigest = await plant.whenOpen(gate)
+    const declared = await api.call<{ review: { due: string } }>(keys.rita, 'POST', `/v1/gates/${gate}/approve-in-emergency`, { evidenceDigest, reason: 'The pumps run dry.' })
+    assert.equal(declared.status, 200, declared.text)
+    const emergency = async () => (await ofFamily()).find((item) => item.release.id === release)?.approval?.emergency
+    const { due } = declared.body.review
+    assert.deepEqual(await emergency(), { by: 'rita', reason: 'The pumps run dry.', review: 'due', due })
+    assert.equal((await api.call(keys.ron, 'POST', `/v1/gates/${gate}/review`, { verdict: 'confirm', evidenceDigest, comment: 'seen' })).status, 200)
+    assert.deepEqual(await emergency(), { by: 'rita', reason: 'The pumps run dry.', review: 'confirmed', due })
   })
 
   it('refuses an unknown family, an unknown asset, an asset before its time, and a malformed instant', async () => {
