@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { demand, type Actor } from '../domain/access/rights.ts'
 import { canonicalJson } from '../domain/canonical.ts'
 import { slugSchema } from '../domain/contract/primitives.ts'
-import { defaultGovernance, familyGovernanceSchema, gateKinds } from '../domain/governance/family.ts'
+import { defaultGovernance, familyGovernanceSchema, gateKinds, undecidingRole } from '../domain/governance/family.ts'
 import { refuse } from '../domain/errors.ts'
 import { findActor } from '../store/actors.ts'
 import { recordAudit } from '../store/audit.ts'
@@ -63,8 +63,10 @@ export async function createFamily(ctx: ServiceContext, actor: Actor, input: Cre
   })
 }
 
-/** Refuses (`unprocessable`) an owner nobody knows, and rules that ask for one where there is none. */
+/** Refuses (`unprocessable`) an owner nobody knows, and rules that ask for one where there is none, or for a role that decides nowhere. */
 export async function demandSound(tx: Tx, site: string, family: string, { owner, governance }: Pick<FamilyRow, 'owner' | 'governance'>): Promise<void> {
+  const undeciding = undecidingRole(governance)
+  if (undeciding !== null) refuse('unprocessable', undeciding.message, { kind: undeciding.kind, role: undeciding.role })
   if (owner !== null && !await findActor(tx, site, owner)) {
     refuse('unprocessable', `owner ${owner} is not known at site ${site}; make the actor first`, { owner })
   }

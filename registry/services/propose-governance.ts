@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
-import { demand, platformActor, type Actor } from '../domain/access/rights.ts'
+import { demand, may, platformActor, type Actor } from '../domain/access/rights.ts'
 import { canonicalDigest } from '../domain/canonical.ts'
 import { slugSchema } from '../domain/contract/primitives.ts'
 import { microsToIso } from '../domain/contract/time.ts'
@@ -91,7 +91,7 @@ export async function proposeGovernance(ctx: ServiceContext, actor: Actor, input
 
 /** For each kind of change, how many the proposed rules would ask for and how many there are: rules nobody can fulfil show here. */
 async function whoCould(tx: Tx, site: string, { owner, governance }: Pick<FamilyRow, 'owner' | 'governance'>): Promise<Record<string, unknown>> {
-  const people = await activeRoles(tx, site)
+  const people = (await activeRoles(tx, site)).filter((person) => may({ ...person, sites: [site] }, 'gate.decide', site))
   return Object.fromEntries(gateKinds.map((kind) => {
     const { requiredApprovals, roles, ownerMustApprove } = governance[kind]
     const able = people.filter((person) => person.roles.some((role) => roles.includes(role)))

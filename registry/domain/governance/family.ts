@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { rolesWith, type Role } from '../access/rights.ts'
 import { alertCostsSchema } from '../evaluation/alert-cost.ts'
 import { approvalFields, contradiction, spanSeconds } from '../gates/rules.ts'
 
@@ -40,6 +41,24 @@ export const defaultGovernance: FamilyGovernance = familyGovernanceSchema.parse(
 export type ReleaseGateKind = 'promote-model' | 'approve-policy'
 export type GateKind = ReleaseGateKind | 'change-governance'
 export const gateKinds = ['promote-model', 'approve-policy', 'change-governance'] as const satisfies readonly GateKind[]
+
+/**
+ * A role that the rules ask for although none of its holders may decide at a gate, and how to put that right; null when there
+ * is none. Not a part of the schema: what was put in force before stays readable.
+ */
+export function undecidingRole(governance: Pick<FamilyGovernance, GateKind>): { kind: GateKind; role: Role; message: string } | null {
+  const able = rolesWith('gate.decide')
+  for (const kind of gateKinds) {
+    const { roles, emergency } = governance[kind]
+    for (const [field, asked] of [['roles', roles], ['emergency.roles', emergency?.roles ?? []]] as const) {
+      const role = asked.find((one) => !able.includes(one))
+      if (role !== undefined) {
+        return { kind, role, message: `${kind}.${field} asks for ${role}, and that role decides at no gate: name ${able.join(', ')}, or give whoever should decide one of these roles too` }
+      }
+    }
+  }
+  return null
+}
 
 /** What becomes of gates that are open when other rules come into force: they keep theirs, or have to be asked for anew. */
 export const openGatesSchema = z.enum(['keep', 'void'])

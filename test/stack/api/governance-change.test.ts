@@ -42,6 +42,9 @@ describe('who must approve is itself changed through a gate', () => {
 
   it('founding sets version 1; whoever changes it directly is told how it is done', async () => {
     assert.deepEqual(await versions(), [], 'a family that an import made has the defaults, which nobody chose')
+    const nobodys = await found({ owner: 'rita', governance: { 'promote-model': { roles: ['operator'] } } })
+    assert.deepEqual(code(nobodys), [422, 'unprocessable'])
+    assert.match(nobodys.body.detail, /promote-model\.roles asks for operator.*decides at no gate: name ml-engineer, reliability-engineer, admin/)
     const first = await found({ owner: 'rita', governance: { 'promote-model': { requiredApprovals: 1 } } })
     assert.deepEqual([first.status, first.body.governanceVersion], [200, 1], first.text)
     assert.deepEqual((await versions()).map(({ version, state, owner }) => [version, state, owner]), [[1, 'in-force', 'rita']])
@@ -60,6 +63,8 @@ describe('who must approve is itself changed through a gate', () => {
     assert.deepEqual(code(await propose('rita', { owner: 'rita' })), [409, 'conflict'])
     assert.deepEqual(code(await propose('rita', { owner: 'nobody' })), [422, 'unprocessable'])
     assert.deepEqual(code(await propose('rita', { governance: { 'promote-model': { perRole: { 'ml-engineer': 1 } } } })), [400, 'invalid'])
+    assert.deepEqual(code(await propose('rita', { governance: { 'approve-policy': { roles: ['reliability-engineer', 'integrator'] } } })), [422, 'unprocessable'])
+    assert.deepEqual(code(await propose('rita', { governance: { 'approve-policy': { emergency: { roles: ['operator'] } } } })), [422, 'unprocessable'])
     assert.deepEqual(code(await call('rita', 'POST', governance('pumpz'), { reason: 'x', owner: 'ron' })), [404, 'not_found'])
 
     const two = { 'promote-model': { requiredApprovals: 2 }, 'change-governance': { requiredApprovals: 2, roles: ['reliability-engineer', 'admin'] } }
