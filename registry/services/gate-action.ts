@@ -25,11 +25,11 @@ export const ownersOf = (family: { readonly owner: string | null }): string[] =>
 /** The seat before the gate, as everybody does who switches: two approvals at once must not wait for each other in a ring. */
 export async function holdGate(tx: Tx, gateId: string): Promise<HeldGate> {
   const seen = await readGate(tx, gateId)
-  if (seen.kind === 'change-governance') await lockFamily(tx, seen.site, seen.family)
-  else await lockSeat(tx, seatOf(seen))
+  const locked = seen.kind === 'change-governance' ? await lockFamily(tx, seen.site, seen.family) : null
+  if (seen.kind !== 'change-governance') await lockSeat(tx, seatOf(seen))
   const row = await lockGate(tx, gateId)
   const parts = await readParts(tx, gateId)
-  const family = await getFamily(tx, row.site, row.family)
+  const family = locked ?? await getFamily(tx, row.site, row.family)
   const rest = { parts, family, machine: toMachine(row, parts, ownersOf(family)) }
   return row.kind === 'change-governance' ? { row, seat: null, ...rest } : { row, seat: seatOf(row), ...rest }
 }

@@ -1,7 +1,6 @@
 import { platformActor } from '../domain/access/rights.ts'
 import { canonicalDigest } from '../domain/canonical.ts'
 import { findRelease } from '../store/assignments.ts'
-import { stampEvidence } from '../store/evidence.ts'
 import { lockGate, openGateRow, releaseGate } from '../store/gates.ts'
 import { appendLedger } from '../store/ledger.ts'
 import { announce } from '../store/outbox.ts'
@@ -28,15 +27,15 @@ export async function openGateWith(
     const release = await findRelease(tx, row.site, { releaseRef: row.releaseRef })
     const body = { ...evidence.body, gate: row.gateId, release: release?.release ?? null, releaseDigest: release?.digest ?? null, commitNumber: evidence.commitNumber }
     const digest = canonicalDigest(body)
-    await openGateRow(tx, row.gateId, { body, digest, commitNumber: evidence.commitNumber })
-    await stampEvidence(tx, row.gateId, ctx.nowUs())
+    const nowUs = ctx.nowUs()
+    await openGateRow(tx, row.gateId, { body, digest, commitNumber: evidence.commitNumber, nowUs })
     const facts = {
       gate: row.gateId, kind: row.kind, family: row.family, role: row.role, scope: row.scope, release: release?.release ?? null,
       releaseDigest: release?.digest ?? null, evidenceDigest: digest, commitNumber: evidence.commitNumber, rules: row.rules,
       requestedBy: row.requestedBy, authors: [...row.authors],
     }
     await appendLedger(tx, { kind: 'gate.opened', subject: `gate/${row.gateId}`, actor: platformActor('gates'), body: facts })
-    await announce(tx, { id: `gate/${row.gateId}/opened`, type: 'gate.opened', atUs: ctx.nowUs(), data: { ...facts, reason: row.reason } })
+    await announce(tx, { id: `gate/${row.gateId}/opened`, type: 'gate.opened', atUs: nowUs, data: { ...facts, reason: row.reason } })
     return { state: 'open', evidenceDigest: digest }
   })
 }

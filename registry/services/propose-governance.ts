@@ -10,7 +10,6 @@ import { differencesOf } from '../domain/governance/difference.ts'
 import { familyGovernanceSchema, gateKinds, openGatesSchema } from '../domain/governance/family.ts'
 import { activeRoles } from '../store/actors.ts'
 import { recordAudit } from '../store/audit.ts'
-import { stampEvidence } from '../store/evidence.ts'
 import { getFamily, lockFamily, type FamilyRow } from '../store/families.ts'
 import { insertGate, openGateRow } from '../store/gates.ts'
 import { governanceDigest, insertGovernanceVersion, nextGovernanceVersion, type GovernanceVersion } from '../store/governance-versions.ts'
@@ -76,8 +75,7 @@ export async function proposeGovernance(ctx: ServiceContext, actor: Actor, input
       proposed: { owner, governance }, canApprove: await whoCould(tx, site, { owner, governance }),
     }
     const evidenceDigest = canonicalDigest(body)
-    await openGateRow(tx, gateId, { body, digest: evidenceDigest, commitNumber })
-    await stampEvidence(tx, gateId, nowUs)
+    await openGateRow(tx, gateId, { body, digest: evidenceDigest, commitNumber, nowUs })
     await startGate(tx, site, { gateId, kind, expiresAtUs: rules.expiresAtUs })
     const facts = { gate: gateId, kind, family, version, digest: proposal.digest, replaces: present.governanceVersion, openGates, changes, evidenceDigest, reason }
     await recordAudit(tx, { actor, verb: 'propose-governance', subject: `gate/${gateId}`, detail: facts })

@@ -61,8 +61,3 @@ export async function goodFractions(
   )
   return rows[0]?.good ?? null
 }
-
-/** When a gate's evidence was frozen, in wall time. */
-export async function stampEvidence(tx: Tx, gateId: string, nowUs: number): Promise<void> {
-  await tx.query(`update gate set evidence_at = ${usToTimestamp('$2')} where gate_id = $1`, [gateId, nowUs])
-}

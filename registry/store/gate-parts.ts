@@ -45,7 +45,7 @@ export async function readParts(tx: Tx, gateId: string): Promise<GateParts> {
 }
 
 /** The pure machine's view of a gate; one that still collects its evidence is open to it. */
-export function toMachine(row: Omit<GateRow, 'evidence'>, { decisions, messages, reviewers }: GateParts, owners: readonly string[]): Gate {
+export function toMachine(row: GateRow, { decisions, messages, reviewers }: GateParts, owners: readonly string[]): Gate {
   const rejection = decisions.find(({ stage, verdict }) => stage === 'decision' && verdict === 'reject')
   const alone = decisions.find(({ stage }) => stage === 'emergency')
   const answers = messages.filter(({ kind }) => kind === 'answer')

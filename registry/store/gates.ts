@@ -32,7 +32,6 @@ interface GateBase {
   readonly scope: Scope
   readonly rules: GateRules
   readonly state: GateState | 'collecting'
-  readonly evidence: unknown
   readonly evidenceDigest: string | null
   readonly evidenceCommit: number | null
   readonly reason: string
@@ -89,12 +88,11 @@ export const gateColumns = `g.gate_id, g.site_id, g.family_id, g.kind, g.release
   ${timestampToUs('g.expires_at')} as expires_us, ${timestampToUs('g.closed_at')} as closed_us, g.closed_because,
   g.review_state, ${timestampToUs('g.review_due_at')} as review_due_us, ${timestampToUs('g.review_ended_at')} as review_ended_us, g.review_because,
   g.escalation_level, g.overdue_level, g.governance_version, g.replaces_governance_version`
-const columns = `${gateColumns}, g.evidence`
 
 export interface GateColumns {
   gate_id: string; site_id: string; family_id: string; kind: GateKind; release_ref: number | null; role: AssignmentRole | null
   governance_version: number | null; replaces_governance_version: number | null; scope_kind: Scope['kind']; scope_id: string; replaces_release_ref: number | null; rules: unknown; state: GateRow['state']
-  evidence?: unknown; evidence_digest: string | null; evidence_commit: string | null; reason: string; requested_by: string
+  evidence_digest: string | null; evidence_commit: string | null; reason: string; requested_by: string
   authors: string[]; requested_us: string; expires_us: string; closed_us: string | null; closed_because: string | null
   review_state: ReviewState | null; review_due_us: string | null; review_ended_us: string | null; review_because: string | null
   escalation_level: number; overdue_level: number
@@ -110,7 +108,7 @@ export function toGateRow(row: GateColumns): GateRow {
 
 const baseOf = (row: GateColumns): GateBase => ({
   gateId: row.gate_id, site: row.site_id, family: row.family_id, scope: { kind: row.scope_kind, id: row.scope_id }, rules: gateRulesSchema.parse(row.rules),
-  state: row.state, evidence: row.evidence, evidenceDigest: row.evidence_digest,
+  state: row.state, evidenceDigest: row.evidence_digest,
   evidenceCommit: row.evidence_commit === null ? null : Number(row.evidence_commit),
   reason: row.reason, requestedBy: row.requested_by, authors: row.authors, requestedAtUs: toUs(row.requested_us), expiresAtUs: toUs(row.expires_us),
   closedUs: toUsOrNull(row.closed_us), closedBecause: row.closed_because,
@@ -122,7 +120,7 @@ const baseOf = (row: GateColumns): GateBase => ({
 
 /** The gate as it is, without a lock. Refuses (`not_found`). */
 export async function readGate(tx: Tx, gateId: string): Promise<GateRow> {
-  const { rows } = await tx.query<GateColumns>(`select ${columns} from gate g where g.gate_id = $1`, [gateId])
+  const { rows } = await tx.query<GateColumns>(`select ${gateColumns} from gate g where g.gate_id = $1`, [gateId])
   return rows[0] ? toGateRow(rows[0]) : noGate(tx, gateId)
 }
 
@@ -139,7 +137,7 @@ export async function everAsked(tx: Tx, site: string, family: string): Promise<b
 /** Other gates of a family that wait; for when its rules change under them. */
 export async function otherGatesOf(tx: Tx, gate: { site: string; family: string; gateId: string }): Promise<GateRow[]> {
   const { rows } = await tx.query<GateColumns>(
-    `select ${columns} from gate g where g.site_id = $1 and g.family_id = $2 and g.gate_id <> $3 and g.state in ('collecting', 'open') order by g.gate_id for update`,
+    `select ${gateColumns} from gate g where g.site_id = $1 and g.family_id = $2 and g.gate_id <> $3 and g.state in ('collecting', 'open') order by g.gate_id for update`,
     [gate.site, gate.family, gate.gateId])
   return rows.map(toGateRow)
 }
@@ -150,7 +148,7 @@ function noGate(tx: Tx, gateId: string): never {
 
 /** The gate, locked until the transaction ends: two decisions are taken one after the other. Refuses (`not_found`). */
 export async function lockGate(tx: Tx, gateId: string): Promise<GateRow> {
-  const { rows } = await tx.query<GateColumns>(`select ${columns} from gate g where g.gate_id = $1 for update`, [gateId])
+  const { rows } = await tx.query<GateColumns>(`select ${gateColumns} from gate g where g.gate_id = $1 for update`, [gateId])
   return rows[0] ? toGateRow(rows[0]) : noGate(tx, gateId)
 }
 
@@ -181,10 +179,10 @@ export async function noteTold(tx: Tx, gateId: string, told: { escalation?: numb
 }
 
 /** Freezes the evidence: from here on approvals bind to its digest. */
-export async function openGateRow(tx: Tx, gateId: string, evidence: { body: unknown; digest: string; commitNumber: number }): Promise<void> {
+export async function openGateRow(tx: Tx, gateId: string, evidence: { body: unknown; digest: string; commitNumber: number; nowUs: number }): Promise<void> {
   await tx.query(
-    "update gate set state = 'open', evidence = $2, evidence_digest = $3, evidence_commit = $4 where gate_id = $1 and state = 'collecting'",
-    [gateId, JSON.stringify(evidence.body), evidence.digest, evidence.commitNumber],
+    `update gate set state = 'open', evidence = $2, evidence_digest = $3, evidence_commit = $4, evidence_at = ${usToTimestamp('$5')} where gate_id = $1 and state = 'collecting'`,
+    [gateId, JSON.stringify(evidence.body), evidence.digest, evidence.commitNumber, evidence.nowUs],
   )
 }
 

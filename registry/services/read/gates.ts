@@ -79,6 +79,8 @@ export interface GateDetail extends GateView {
 
 interface Row extends GateColumns {
   release_id: string | null; replaces_id: string | null; owner_id: string | null; workflow_id: string; parts: GateParts
+  /** Of one gate alone: a page needs none. */
+  evidence?: unknown
   /** Those who delegated to the reader for the gate's family, as they stand now. */
   delegators: { id: string; roles: Role[] }[]
 }
