@@ -37,7 +37,7 @@ export async function collectEvidence(
     return frozen(tx, slice, await judge(deps, slice, progress))
   }, { snapshot: true })
   // A replay that fails is written down, so these have transactions of their own.
-  return { commitNumber, body: { ...body, replay: await replayCheck(deps, site, sample, progress) } }
+  return { commitNumber, body: { ...body, replay: await replayCheck(deps, { site, gateId }, sample, progress) } }
 }
 
 /** What the approvers see, but for the replays of `sample`. */

@@ -26,15 +26,15 @@ export async function replaySample(tx: Tx, modelVersionRef: number, assets: read
   return (await linksAt(tx, modelVersionRef, places)).flatMap(({ score }) => (score === null ? [] : [score]))
 }
 
-/** Replays scores and counts what came of it; null where there are none. A failed one is an incident, announced as such. */
+/** Replays scores and counts what came of it; null where there are none. A failed one is an incident, announced as such once a gate. */
 export async function replayCheck(
-  deps: Pick<ReplayDeps, 'pool' | 'nowUs' | 'scorer'>, site: string, scores: readonly string[], progress: () => void,
+  deps: Pick<ReplayDeps, 'pool' | 'nowUs' | 'scorer'>, { site, gateId }: { site: string; gateId: string }, scores: readonly string[], progress: () => void,
 ): Promise<ReplayCheck | null> {
   if (scores.length === 0) return null
   const counts = { exact: 0, equivalent: 0, expired: 0, failed: 0 }
   let firstFailure: ReplayCheck['firstFailure'] = null
   for (const scoreId of scores) {
-    const replay = await checkReplay(deps, platformActor('evidence'), { site, scoreId })
+    const replay = await checkReplay(deps, platformActor('evidence'), { site, scoreId }, `gate/${gateId}`)
     counts[replay.class]++
     if (replay.class === 'failed') firstFailure ??= { score: scoreId, difference: replay.firstDifference }
     progress()

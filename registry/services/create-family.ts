@@ -2,10 +2,13 @@ import { z } from 'zod'
 import { demand, type Actor } from '../domain/access/rights.ts'
 import { canonicalJson } from '../domain/canonical.ts'
 import { slugSchema } from '../domain/contract/primitives.ts'
+import { differencesOf } from '../domain/governance/difference.ts'
 import { defaultGovernance, familyGovernanceSchema, gateKinds, undecidingRole } from '../domain/governance/family.ts'
 import { refuse } from '../domain/errors.ts'
 import { findActor } from '../store/actors.ts'
 import { recordAudit } from '../store/audit.ts'
+import { appendLedger } from '../store/ledger.ts'
+import { announce } from '../store/outbox.ts'
 import { lockFamily, putFamily, type FamilyRow } from '../store/families.ts'
 import { everAsked } from '../store/gates.ts'
 import { governanceDigest, insertGovernanceVersion, type GovernanceVersion } from '../store/governance-versions.ts'
@@ -58,9 +61,17 @@ export async function createFamily(ctx: ServiceContext, actor: Actor, input: Cre
       await insertGovernanceVersion(tx, site, version)
       await tellGovernance(tx, site, actor, version, { replaces: null, gate: null }, nowUs)
     }
+    if (present !== null && canonicalJson([name, drift]) !== canonicalJson([present.name, present.drift])) await tellChanged(ctx, tx, site, actor, present, family)
     if (outcome !== 'unchanged') await recordAudit(tx, { actor, verb: 'create-family', subject: `family/${id}`, detail: { ...family, outcome } })
     return { ...family, made: outcome === 'made' }
   })
+}
+
+/** Name and drift thresholds are nobody's to approve, yet drift may start a training: who changed them is told and kept. */
+async function tellChanged(ctx: Pick<ServiceContext, 'nowUs'>, tx: Tx, site: string, actor: Actor, before: FamilyRow, { id, name, drift }: FamilyRow): Promise<void> {
+  const body = { family: id, name, drift, changes: differencesOf({ name: before.name, drift: before.drift }, { name, drift }) }
+  const entry = await appendLedger(tx, { site, kind: 'family.changed', subject: `family/${id}`, actor, body })
+  await announce(tx, { site, id: `family/${id}/changed/${entry}`, type: 'family.changed', atUs: ctx.nowUs(), data: { ...body, by: actor.id } })
 }
 
 /** Refuses (`unprocessable`) an owner nobody knows, and rules that ask for one where there is none, or for a role that decides nowhere. */

@@ -1,4 +1,5 @@
 import type { Actor } from '../domain/access/rights.ts'
+import type { EventType } from '../domain/contract/bus-event.ts'
 import { recordAudit } from '../store/audit.ts'
 import type { GateRow } from '../store/gates.ts'
 import { appendLedger, type LedgerKind } from '../store/ledger.ts'
@@ -9,7 +10,7 @@ export interface GateNote {
   /** The verb, as audit knows it. */
   readonly verb: string
   /** What ledger and events call it. */
-  readonly kind: Extract<LedgerKind, `gate.${string}`>
+  readonly kind: LedgerKind & EventType & `gate.${string}`
   /** Unique within the gate: telling it twice tells it once. */
   readonly key: string
   readonly body: Record<string, unknown>

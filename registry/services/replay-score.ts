@@ -13,7 +13,7 @@ import { recordAudit } from '../store/audit.ts'
 import { announce } from '../store/outbox.ts'
 import { readReplayRecord, type ReplayRecord } from '../store/replay-records.ts'
 import type { Decision } from '../domain/policy/decide.ts'
-import { inSite } from '../store/transaction.ts'
+import { inSite, type Tx } from '../store/transaction.ts'
 import type { ServiceContext } from './context.ts'
 
 export const replayScoreInput = z.object({ site: slugSchema, scoreId: z.string().regex(/^\d{1,18}$/, 'a score id is a number') })
@@ -51,19 +51,33 @@ const DEFAULT_TOLERANCE: Tolerance = { relative: 1e-3, absolute: 1e-9 }
  * audited and announced as `replay.failed`. Refuses (`not_found`) an unknown score.
  */
 export async function replayScore(ctx: ReplayDeps, actor: Actor, input: ReplayScoreInput): Promise<Replay> {
-  const replayed = await replayStored(ctx, actor, input)
-  await note(ctx, actor, input, replayed)
-  return replayed.replay
+  const { replay, about } = await replayStored(ctx, actor, input)
+  await inSite(ctx.pool, input.site, async (tx) => {
+    await audit(tx, actor, input, about)
+    if (replay.class === 'failed') await tellFailure(tx, actor, input, about, `${ctx.nowUs()}`, ctx.nowUs())
+  })
+  return replay
 }
 
-/** The same for a sample taken to look whether replays hold: only one that fails is audited, and is an incident too. */
-export async function checkReplay(ctx: Pick<ReplayDeps, 'pool' | 'nowUs' | 'scorer'>, actor: Actor, input: ReplayScoreInput): Promise<Replay> {
-  const replayed = await replayStored(ctx, actor, input)
-  if (replayed.replay.class === 'failed') await note(ctx, actor, input, replayed)
-  return replayed.replay
+/**
+ * The same for a sample taken to look whether replays hold: only one that fails is audited, and is an incident too; once for
+ * each occasion, however often it is looked at.
+ *
+ * @param occasion what the sample was taken for, e.g. `gate/<id>`
+ */
+export async function checkReplay(ctx: Pick<ReplayDeps, 'pool' | 'nowUs' | 'scorer'>, actor: Actor, input: ReplayScoreInput, occasion: string): Promise<Replay> {
+  const { replay, about } = await replayStored(ctx, actor, input)
+  if (replay.class === 'failed') {
+    await inSite(ctx.pool, input.site, async (tx) => {
+      if (await tellFailure(tx, actor, input, about, occasion, ctx.nowUs())) await audit(tx, actor, input, { ...about, occasion })
+    })
+  }
+  return replay
 }
 
-interface Replayed { readonly replay: Replay; readonly release: string; readonly windowEndUs: number }
+interface Replayed { readonly replay: Replay; readonly about: About }
+/** What audit and event say of a replay. */
+interface About extends Pick<Replay, 'class' | 'comparison' | 'firstDifference' | 'gone' | 'runtime'> { readonly release: string; readonly windowEndUs: number }
 
 async function replayStored(ctx: Pick<ReplayDeps, 'pool' | 'scorer'>, actor: Actor, { site, scoreId }: ReplayScoreInput): Promise<Replayed> {
   demand(actor, 'score.replay', site)
@@ -71,21 +85,17 @@ async function replayStored(ctx: Pick<ReplayDeps, 'pool' | 'scorer'>, actor: Act
   if (record === undefined || record.score.site !== site) {
     return refuse('not_found', `site ${site} has no score ${scoreId}; GET /v1/scores lists those of an asset`, { score: scoreId })
   }
-  return { replay: await replayRecord(ctx, record), release: record.release.releaseId, windowEndUs: record.window.endUs }
+  const replay = await replayRecord(ctx, record)
+  const { class: outcome, comparison, firstDifference, gone, runtime } = replay
+  return { replay, about: { class: outcome, comparison, firstDifference, gone, runtime, release: record.release.releaseId, windowEndUs: record.window.endUs } }
 }
 
-async function note(ctx: Pick<ReplayDeps, 'pool' | 'nowUs'>, actor: Actor, { site, scoreId }: ReplayScoreInput, { replay, release, windowEndUs }: Replayed): Promise<void> {
-  await inSite(ctx.pool, site, async (tx) => {
-    const facts = { class: replay.class, comparison: replay.comparison, firstDifference: replay.firstDifference, gone: replay.gone, runtime: replay.runtime }
-    await recordAudit(tx, { actor, verb: 'replay-score', subject: `score/${scoreId}`, detail: facts })
-    if (replay.class !== 'failed') return
-    const nowUs = ctx.nowUs()
-    await announce(tx, {
-      id: `replay/${scoreId}/${nowUs}`, type: 'replay.failed', atUs: nowUs,
-      data: { score: scoreId, release, windowEndUs, by: actor.id, ...facts },
-    })
-  })
-}
+const audit = (tx: Tx, actor: Actor, { scoreId }: ReplayScoreInput, about: About & { readonly occasion?: string }): Promise<void> =>
+  recordAudit(tx, { actor, verb: 'replay-score', subject: `score/${scoreId}`, detail: { ...about } })
+
+/** Says whether it is told for the first time. */
+const tellFailure = (tx: Tx, actor: Actor, { scoreId }: ReplayScoreInput, about: About, occasion: string, nowUs: number): Promise<boolean> =>
+  announce(tx, { id: `replay/${scoreId}/${occasion}`, type: 'replay.failed', atUs: nowUs, data: { score: scoreId, by: actor.id, ...about } })
 
 async function replayRecord(ctx: Pick<ReplayDeps, 'scorer'>, record: ReplayRecord): Promise<Replay> {
   const { score, window, featureSet: { set, digest }, release } = record

@@ -1,11 +1,8 @@
+import type { AlertEventKind } from '../domain/contract/bus-event.ts'
 import { announce } from './outbox.ts'
 import { usToTimestamp } from './sql-time.ts'
 import type { Tx } from './transaction.ts'
 import { signalWorkflow } from './workflow-calls.ts'
-
-export type AlertEventKind =
-  | 'raised' | 'raised-again' | 'returned-to-normal' | 'acknowledged' | 'overdue' | 'escalated' | 'shelved' | 'unshelved'
-  | 'work-order-created' | 'feedback-given' | 'closed'
 
 export interface AlertEvent {
   readonly site: string

@@ -8,7 +8,7 @@ export type LedgerKind =
   | 'gate.opened' | 'gate.decided' | 'gate.closed' | 'gate.emergency-approved' | 'gate.reviewed' | 'gate.review-overdue' | 'gate.escalated'
   | 'gate.changes-asked' | 'gate.answered' | 'gate.commented' | 'gate.reviewer-added' | 'delegation.made' | 'delegation.revoked'
   | 'assignment.switched' | 'assignment.rolled-back'
-  | 'family.governance-changed' | 'governance.proposed' | 'policy.proposed' | 'model.registered' | 'release.made'
+  | 'family.changed' | 'family.governance-changed' | 'governance.proposed' | 'policy.proposed' | 'model.registered' | 'release.made'
   | 'actor.changed' | 'api-key.issued' | 'api-key.revoked'
 
 export interface LedgerDraft {

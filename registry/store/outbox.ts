@@ -1,4 +1,4 @@
-import type { BusEvent } from '../domain/contract/bus-event.ts'
+import type { BusEvent, EventType } from '../domain/contract/bus-event.ts'
 import { microsToIso } from '../domain/contract/time.ts'
 import type { Tx } from './transaction.ts'
 import { writingSite } from './writing-site.ts'
@@ -24,23 +24,24 @@ export type OutboxMessage =
 export interface WorkflowStart { readonly type: string; readonly taskQueue: string; readonly input: unknown }
 export interface WorkflowSignal { readonly signal: string; readonly args: readonly unknown[] }
 
-/** Adds a row to the outbox and wakes the relay at commit. A repeated dedupe key is left as it is. */
-export async function enqueue(tx: Tx, message: OutboxMessage): Promise<void> {
-  await tx.query(
+/** Adds a row to the outbox and wakes the relay at commit; says whether it did. A repeated dedupe key is left as it is. */
+export async function enqueue(tx: Tx, message: OutboxMessage): Promise<boolean> {
+  const { rowCount } = await tx.query(
     `insert into outbox (site_id, channel, kind, target, payload, dedupe_key) values ($1, $2, $3, $4, $5, $6)
      on conflict (site_id, channel, dedupe_key) do nothing`,
     [writingSite(tx, message.site), message.channel, message.kind, 'target' in message ? message.target : null,
       JSON.stringify(message.payload), message.dedupeKey ?? null],
   )
   await tx.query("select pg_notify('outbox', '')")
+  return rowCount === 1
 }
 
 /** What {@link announce} takes: the event without what the store fills in. */
 export interface Announcement {
   /** Unique within the site, e.g. `alert/<id>/raised`; announcing it twice announces it once. */
   readonly id: string
-  /** Dotted, e.g. `alert.raised`; webhooks subscribe to it, to `alert.*`, or to `*`. */
-  readonly type: string
+  /** Webhooks subscribe to it, to `alert.*`, or to `*`. */
+  readonly type: EventType
   readonly atUs: number
   readonly data: unknown
   readonly site?: string
@@ -48,12 +49,12 @@ export interface Announcement {
   readonly webhooks?: boolean
 }
 
-/** Puts an event on the bus and, for each webhook of the site that subscribed to its type, into that webhook's queue. */
-export async function announce(tx: Tx, event: Announcement): Promise<void> {
+/** Puts an event on the bus and, for each webhook of the site that subscribed to its type, into that webhook's queue. Says whether it is news. */
+export async function announce(tx: Tx, event: Announcement): Promise<boolean> {
   const site = writingSite(tx, event.site)
   const payload: BusEvent = { id: event.id, type: event.type, site, at: microsToIso(event.atUs), data: event.data }
-  await enqueue(tx, { channel: 'bus', kind: event.type, site, payload, dedupeKey: event.id })
-  if (event.webhooks === false) return
+  const news = await enqueue(tx, { channel: 'bus', kind: event.type, site, payload, dedupeKey: event.id })
+  if (event.webhooks === false) return news
   // site_id is compared, not left to row-level security: the fleet's rows are visible to every site, yet a simulation
   // may call nobody but its own receivers.
   await tx.query(
@@ -65,4 +66,5 @@ export async function announce(tx: Tx, event: Announcement): Promise<void> {
      on conflict (site_id, channel, dedupe_key) do nothing`,
     [site, event.type, JSON.stringify(payload), event.id],
   )
+  return news
 }

@@ -1,4 +1,4 @@
-import type { BusEvent } from '../domain/contract/bus-event.ts'
+import type { BusEvent, EventType } from '../domain/contract/bus-event.ts'
 import type { ScoredEvent } from '../domain/contract/scored-event.ts'
 import { OUTBOX_CHANNEL } from './outbox.ts'
 import type { Tx } from './transaction.ts'
@@ -19,9 +19,9 @@ export interface ClosingSummary {
 export async function enqueueScoredEvents(
   tx: Tx, site: string, at: string, events: readonly ScoredEvent[], summaries: readonly ClosingSummary[],
 ): Promise<void> {
-  const rows: { type: string; id: string; data: unknown }[] = [
-    ...events.map((event) => ({ type: 'window.scored', id: `score/${event.id}`, data: event })),
-    ...summaries.map((summary) => ({ type: 'windows.scored', id: `closing/${summary.firstWindow}`, data: summary })),
+  const rows: { type: EventType; id: string; data: unknown }[] = [
+    ...events.map((event) => ({ type: 'window.scored' as const, id: `score/${event.id}`, data: event })),
+    ...summaries.map((summary) => ({ type: 'windows.scored' as const, id: `closing/${summary.firstWindow}`, data: summary })),
   ]
   if (rows.length === 0) return
   await tx.query(

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
+import { eventTypes } from '../../registry/domain/contract/bus-event.ts'
 import { root } from '../../infra/setup/paths.mjs'
 
 const pages = readdirSync(path.join(root, 'docs')).filter((name) => name.endsWith('.md'))
@@ -29,4 +30,17 @@ test('decisions are numbered without gaps, and what refers to one means one that
   assert.deepEqual(numbers, numbers.map((_, i) => i + 1))
   const meant = pages.flatMap((page) => [...readFileSync(path.join(root, 'docs', page), 'utf8').matchAll(/\[decision (\d+)\]/g)].map(([, number]) => Number(number)))
   assert.deepEqual(meant.filter((number) => number > numbers.length), [])
+})
+
+test('docs/events.md names every event that leaves the platform, and no other', () => {
+  const page = readFileSync(path.join(root, 'docs/events.md'), 'utf8')
+  // The second cell of a row says when; the first lists types, those after the first of a group by their last part.
+  const named = [...page.matchAll(/^\| (`.*?) \|/gm)].flatMap(([, cell = '']) => {
+    let group = ''
+    return [...cell.matchAll(/`([a-z.-]+)`/g)].flatMap(([, name = '']) => {
+      if (!name.startsWith('.')) group = name.split('.')[0] as string
+      return name.includes('.') ? [name.startsWith('.') ? group + name : name] : []
+    })
+  })
+  assert.deepEqual([...named].sort(), [...eventTypes].sort())
 })

@@ -1,6 +1,21 @@
 import { z } from 'zod'
 import { instantSchema } from './primitives.ts'
 
+export const alertEventKinds = [
+  'raised', 'raised-again', 'returned-to-normal', 'acknowledged', 'overdue', 'escalated', 'shelved', 'unshelved', 'work-order-created', 'feedback-given', 'closed',
+] as const
+export type AlertEventKind = (typeof alertEventKinds)[number]
+
+/** Every type of event that leaves the platform; `docs/events.md` says when. */
+export const eventTypes = [
+  ...alertEventKinds.map((kind) => `alert.${kind}` as const),
+  'gate.requested', 'gate.opened', 'gate.reminder', 'gate.decided', 'gate.approved', 'gate.rejected', 'gate.expired', 'gate.withdrawn', 'gate.voided',
+  'gate.changes-asked', 'gate.answered', 'gate.commented', 'gate.reviewer-added', 'gate.escalated', 'gate.emergency-approved', 'gate.reviewed', 'gate.review-overdue',
+  'governance.changed', 'family.changed', 'delegation.made', 'delegation.revoked', 'assignment.switched', 'assignment.rolled-back', 'policy.proposed',
+  'window.scored', 'windows.scored', 'release.refused', 'replay.failed', 'drift.detected', 'retraining.ended', 'maintenance.recorded',
+] as const
+export type EventType = (typeof eventTypes)[number]
+
 /** An event on the bus and in a webhook's body. Small: ids and a few facts, never readings. */
 export const busEventSchema = z
   .strictObject({

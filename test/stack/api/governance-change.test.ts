@@ -55,6 +55,11 @@ describe('who must approve is itself changed through a gate', () => {
     }
     assert.equal((await found({ name: 'Cooling pumps' })).status, 200, 'a name is nobody’s to approve')
     assert.equal((await found({ name: 'Pumps', owner: 'rita' })).status, 200)
+    assert.equal((await found({ name: 'Pumps' })).status, 200, 'the same again changes nothing')
+    const told = await plant.asOwner<{ changes: object[]; by: string }>(
+      "select payload->'data'->'changes' as changes, payload->'data'->>'by' as by from outbox where channel = 'bus' and kind = 'family.changed' order by outbox_id")
+    assert.deepEqual(told, [['pumps', 'Pumps'], ['Pumps', 'Cooling pumps'], ['Cooling pumps', 'Pumps']].map(([from, to]) => ({ changes: [{ path: 'name', from, to }], by: 'rita' })))
+    assert.equal((await plant.asOwner("select from ledger_entry where kind = 'family.changed'")).length, 3)
     assert.equal((await versions()).length, 1)
   })
 

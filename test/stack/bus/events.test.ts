@@ -28,7 +28,7 @@ const ROWS: Record<string, (id: string) => [sql: string, value: string]> = {
   'window.scored': (id) => ['select 1 from score where score_id::text = $1', id.replace('score/', '')],
   'windows.scored': (id) => ['select 1 from feature_window where window_id::text = $1', id.replace('closing/', '')],
   'alert': (id) => ['select 1 from alert_event where alert_event_id::text = $1', id.replace('alert-event/', '')],
-  'test': (id) => ['select 1 from outbox where dedupe_key = $1', id],
+  'drift.detected': (id) => ['select 1 from outbox where dedupe_key = $1', id],
 }
 
 describe('events on the bus', () => {
@@ -136,19 +136,19 @@ describe('events on the bus', () => {
 
   it('brings nothing of a transaction that was rolled back, and what committed late', async () => {
     const say = (id: string, hold: () => Promise<void> = async () => undefined) => inSite(plant.pool, site, async (tx) => {
-      await announce(tx, { id, type: 'test.said', atUs: T0, data: {} })
+      await announce(tx, { id, type: 'drift.detected', atUs: T0, data: {} })
       await hold()
     })
     await assert.rejects(say('test/undone', () => Promise.reject(new Error('undone'))), /undone/)
     let commitNow: () => void = () => undefined
     const slow = say('test/slow', () => new Promise<void>((resolve) => { commitNow = resolve }))
     await say('test/quick')
-    await until('the quick one arrives', async () => idsOf('test.said').length > 0)
-    assert.deepEqual(idsOf('test.said'), ['test/quick'])
+    await until('the quick one arrives', async () => idsOf('drift.detected').length > 0)
+    assert.deepEqual(idsOf('drift.detected'), ['test/quick'])
     commitNow()
     await slow
     await arrived()
-    assert.deepEqual(idsOf('test.said'), ['test/quick', 'test/slow'])
+    assert.deepEqual(idsOf('drift.detected'), ['test/quick', 'test/slow'])
   })
 
   it('brings an event again, with the same id, when the keeper was killed before it could note the delivery', async () => {
@@ -157,8 +157,8 @@ describe('events on the bus', () => {
       create function hold_note() returns trigger language plpgsql as $$ begin perform pg_advisory_xact_lock_shared(4711); return new; end $$;
       create trigger hold_note before update on outbox for each row when (new.dispatched_at is not null) execute function hold_note()`)
     await rows.query('select pg_advisory_lock(4711)')
-    await inSite(plant.pool, site, (tx) => announce(tx, { id: 'test/again', type: 'test.said', atUs: T0, data: { value: 1 } }))
-    await until('the event arrives', async () => idsOf('test.said').includes('test/again'))
+    await inSite(plant.pool, site, (tx) => announce(tx, { id: 'test/again', type: 'drift.detected', atUs: T0, data: { value: 1 } }))
+    await until('the event arrives', async () => idsOf('drift.detected').includes('test/again'))
     await kill(keeper)
     await rows.query('select pg_advisory_unlock(4711)')
     await plant.asOwner('drop trigger hold_note on outbox')
@@ -167,7 +167,7 @@ describe('events on the bus', () => {
     // The dead keeper's lease lasts a minute; here it is over.
     await plant.asOwner("update outbox set next_attempt_at = now() where dispatched_at is null")
     keeper = await startKeeper()
-    await until('it arrives again', async () => idsOf('test.said').filter((id) => id === 'test/again').length === 2)
+    await until('it arrives again', async () => idsOf('drift.detected').filter((id) => id === 'test/again').length === 2)
     await arrived()
     const [first, second] = received.filter(({ event }) => event.id === 'test/again')
     assert.deepEqual(second!.event, first!.event)

@@ -3,6 +3,7 @@ import { after, before, describe, it } from 'node:test'
 import { pino } from 'pino'
 import { drainOnce, type ChannelRule } from '../../../infra/keeper/relay.ts'
 import { platformActor } from '../../../registry/domain/access/rights.ts'
+import type { EventType } from '../../../registry/domain/contract/bus-event.ts'
 import type { ServiceContext } from '../../../registry/services/context.ts'
 import { createSite } from '../../../registry/services/create-site.ts'
 import { createWebhook } from '../../../registry/services/create-webhook.ts'
@@ -32,7 +33,7 @@ describe('the outbox', () => {
     await database?.drop()
   })
 
-  const say = (id: string, type = 'alert.raised', site = 'hamburg', webhooks = true) =>
+  const say = (id: string, type: EventType = 'alert.raised', site = 'hamburg', webhooks = true) =>
     inSite(pool, site, (tx) => announce(tx, { id, type, atUs: Date.now() * 1000, data: { n: id }, webhooks }))
   const rule = (channel: ChannelRule['channel'], deliver: (message: QueuedMessage) => Promise<void>, more: Partial<ChannelRule> = {}): ChannelRule =>
     ({ channel, deliver, atOnce: 100, leaseSeconds: 60, maxAttempts: 3, longestWaitSeconds: 0, ...more })
@@ -46,7 +47,7 @@ describe('the outbox', () => {
     await say('e1')
     await say('e1')
     await say('e2', 'gate.opened')
-    await say('e3', 'model.registered')
+    await say('e3', 'policy.proposed')
     await say('e4', 'alert.raised', 'play')
     await say('e5', 'alert.raised', 'hamburg', false)
     const events = (await take('bus')).map((message) => (message.payload as { id: string }).id)
@@ -63,8 +64,8 @@ describe('the outbox', () => {
   })
 
   it('tries again what failed, leaves the rest, and gives up with the last error', async () => {
-    await say('good', 'x.y')
-    await say('bad', 'x.y')
+    await say('good', 'drift.detected')
+    await say('bad', 'drift.detected')
     let tries = 0
     const failing = rule('bus', async (message) => {
       if ((message.payload as { id: string }).id !== 'bad') return

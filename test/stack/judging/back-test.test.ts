@@ -144,6 +144,17 @@ describe('the back-test of a policy change', () => {
     }
   })
 
+  it('tells of a stored score that does not replay once a gate, however often the activity is tried', async () => {
+    await plant.asOwner("update score set score = score + 1 where asset_ref = (select asset_ref from asset where asset_id = 'pump-2')")
+    const failed = (await collect()).replay.failed
+    assert.ok(failed > 0)
+    assert.equal((await collect()).replay.failed, failed)
+    const [told] = await plant.asOwner<{ events: string; audits: string }>(
+      "select (select count(*) from outbox where kind = 'replay.failed') as events, (select count(*) from audit_entry where verb = 'replay-score') as audits")
+    assert.deepEqual(told, { events: `${failed}`, audits: `${failed}` })
+    await plant.asOwner("update score set score = score - 1 where asset_ref = (select asset_ref from asset where asset_id = 'pump-2')")
+  })
+
   it('sees nothing that was committed after its commit number, and of each window what was scored first', async () => {
     const query = async (commitNumber: number) => inSite(plant.pool, plant.site, async (tx) => readScoreSeries(tx, {
       assetRefs: (await tx.query<{ asset_ref: number }>('select asset_ref from asset order by asset_id')).rows.map((row) => row.asset_ref),
