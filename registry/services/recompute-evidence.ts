@@ -20,8 +20,8 @@ export type RecomputeEvidenceInput = z.infer<typeof recomputeEvidenceInput>
 
 /**
  * Has the evidence of an open gate computed anew. Approvals bind to the evidence they saw, so the gate is voided with
- * them, saying why, and another takes its place: the same change, rules, requester and authors, and the same end, so
- * that nothing waits longer for it. Refuses (`gate_closed`) a decided gate and (`stale_state`) one that collects.
+ * them, saying why, and another takes its place: the same change, rules, requester and authors, the same end, and as far
+ * escalated, so that nothing waits longer for it. Refuses (`gate_closed`) a decided gate and (`stale_state`) one that collects.
  */
 export async function recomputeEvidence(
   ctx: Pick<ServiceContext, 'pool' | 'nowUs'>, actor: Actor, { site, gate: gateId, reason }: RecomputeEvidenceInput,
@@ -39,7 +39,7 @@ export async function recomputeEvidence(
     await closeGate(tx, row, { state: 'voided', by: actor, because: `${reason}; gate ${next} asks for the same on new evidence`, nowUs })
     await insertGate(tx, {
       gateId: next, site, family, kind: row.kind, releaseRef: row.releaseRef, role, scope, replacesReleaseRef: row.replacesReleaseRef,
-      rules: row.rules, reason: row.reason, requestedBy: row.requestedBy, authors: row.authors, nowUs,
+      rules: row.rules, reason: row.reason, requestedBy: row.requestedBy, authors: row.authors, nowUs, goesOn: row,
     })
     // What was asked for is still asked for, and whose approval was required still is: neither is shaken off this way.
     await takeTalkAlong(tx, gateId, next)

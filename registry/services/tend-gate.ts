@@ -73,7 +73,7 @@ async function remind(tx: Tx, tended: Tended, nowUs: number): Promise<number | n
 /** Tells the next people, each step once; what passed while nobody was there to tell is told as one, to all of them. */
 async function escalate(tx: Tx, tended: Tended, nowUs: number): Promise<number | null> {
   const { row } = tended
-  const { level, nextUs } = escalationAt(row.rules.escalation, row.requestedAtUs, nowUs)
+  const { level, nextUs } = escalationAt(row.rules.escalation, row.waitsSinceUs, nowUs)
   if (level > row.escalationLevel) {
     await noteTold(tx, row.gateId, { escalation: level })
     const to = row.rules.escalation.slice(row.escalationLevel, level).map((step) => step.to)

@@ -38,6 +38,8 @@ interface GateBase {
   readonly requestedBy: string
   readonly authors: readonly string[]
   readonly requestedAtUs: number
+  /** Since when the change is waited for: earlier than the request where this gate takes the place of one with older evidence. */
+  readonly waitsSinceUs: number
   readonly expiresAtUs: number
   readonly closedUs: number | null
   readonly closedBecause: string | null
@@ -61,18 +63,21 @@ interface DraftBase {
   readonly requestedBy: string
   readonly authors: readonly string[]
   readonly nowUs: number
+  /** The gate whose place it takes: escalation goes on where it stood there. */
+  readonly goesOn?: Pick<GateBase, 'waitsSinceUs' | 'escalationLevel'>
 }
 
 /** Refuses (`conflict`) a second open gate for the same change. */
 export async function insertGate(tx: Tx, gate: GateDraft): Promise<void> {
   const { rowCount } = await tx.query(
     `insert into gate (gate_id, site_id, family_id, kind, release_ref, role, scope_kind, scope_id, replaces_release_ref, rules, reason,
-                       requested_by, author_id, authors, requested_at, expires_at, workflow_id, governance_version, replaces_governance_version)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, ${usToTimestamp('$15')}, ${usToTimestamp('$16')}, $17, $18, $19)
+                       requested_by, author_id, authors, requested_at, expires_at, workflow_id, governance_version, replaces_governance_version, waits_since, escalation_level)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, ${usToTimestamp('$15')}, ${usToTimestamp('$16')}, $17, $18, $19, ${usToTimestamp('$20')}, $21)
      on conflict do nothing`,
     [gate.gateId, gate.site, gate.family, gate.kind, ...(gate.kind === 'change-governance' ? [null, null] : [gate.releaseRef, gate.role]),
       gate.scope.kind, gate.scope.id, gate.kind === 'change-governance' ? null : gate.replacesReleaseRef, JSON.stringify(gate.rules), gate.reason, gate.requestedBy, gate.authors[0] ?? gate.requestedBy, gate.authors, gate.nowUs,
-      gate.rules.expiresAtUs, `gate/${gate.gateId}`, ...(gate.kind === 'change-governance' ? [gate.governanceVersion, gate.replacesVersion] : [null, null])],
+      gate.rules.expiresAtUs, `gate/${gate.gateId}`, ...(gate.kind === 'change-governance' ? [gate.governanceVersion, gate.replacesVersion] : [null, null]),
+      gate.goesOn?.waitsSinceUs ?? null, gate.goesOn?.escalationLevel ?? 0],
   )
   if (rowCount === 1) return
   const [sql, values] = gate.kind === 'change-governance'
@@ -85,7 +90,7 @@ export async function insertGate(tx: Tx, gate: GateDraft): Promise<void> {
 
 export const gateColumns = `g.gate_id, g.site_id, g.family_id, g.kind, g.release_ref, g.role, g.scope_kind, g.scope_id, g.replaces_release_ref, g.rules,
   g.state, g.evidence_digest, g.evidence_commit, g.reason, g.requested_by, g.authors, ${timestampToUs('g.requested_at')} as requested_us,
-  ${timestampToUs('g.expires_at')} as expires_us, ${timestampToUs('g.closed_at')} as closed_us, g.closed_because,
+  ${timestampToUs('coalesce(g.waits_since, g.requested_at)')} as waits_since_us, ${timestampToUs('g.expires_at')} as expires_us, ${timestampToUs('g.closed_at')} as closed_us, g.closed_because,
   g.review_state, ${timestampToUs('g.review_due_at')} as review_due_us, ${timestampToUs('g.review_ended_at')} as review_ended_us, g.review_because,
   g.escalation_level, g.overdue_level, g.governance_version, g.replaces_governance_version`
 
@@ -93,7 +98,7 @@ export interface GateColumns {
   gate_id: string; site_id: string; family_id: string; kind: GateKind; release_ref: number | null; role: AssignmentRole | null
   governance_version: number | null; replaces_governance_version: number | null; scope_kind: Scope['kind']; scope_id: string; replaces_release_ref: number | null; rules: unknown; state: GateRow['state']
   evidence_digest: string | null; evidence_commit: string | null; reason: string; requested_by: string
-  authors: string[]; requested_us: string; expires_us: string; closed_us: string | null; closed_because: string | null
+  authors: string[]; requested_us: string; waits_since_us: string; expires_us: string; closed_us: string | null; closed_because: string | null
   review_state: ReviewState | null; review_due_us: string | null; review_ended_us: string | null; review_because: string | null
   escalation_level: number; overdue_level: number
 }
@@ -110,7 +115,7 @@ const baseOf = (row: GateColumns): GateBase => ({
   gateId: row.gate_id, site: row.site_id, family: row.family_id, scope: { kind: row.scope_kind, id: row.scope_id }, rules: gateRulesSchema.parse(row.rules),
   state: row.state, evidenceDigest: row.evidence_digest,
   evidenceCommit: row.evidence_commit === null ? null : Number(row.evidence_commit),
-  reason: row.reason, requestedBy: row.requested_by, authors: row.authors, requestedAtUs: toUs(row.requested_us), expiresAtUs: toUs(row.expires_us),
+  reason: row.reason, requestedBy: row.requested_by, authors: row.authors, requestedAtUs: toUs(row.requested_us), waitsSinceUs: toUs(row.waits_since_us), expiresAtUs: toUs(row.expires_us),
   closedUs: toUsOrNull(row.closed_us), closedBecause: row.closed_because,
   review: row.review_state === null ? null : {
     state: row.review_state, dueUs: Number(row.review_due_us), endedUs: toUsOrNull(row.review_ended_us), because: row.review_because,

@@ -1,9 +1,9 @@
 /**
  * How far a waiting gate has been escalated by a wall time (the first step is 1; 0: not yet), and when the next step is
- * due. Counted from the request, so that whoever takes a gate over escalates at the same times.
+ * due. Counted from when the change was first asked for, so that whoever takes a gate over escalates at the same times.
  */
-export function escalationAt(steps: readonly { readonly afterSeconds: number }[], requestedUs: number, nowUs: number): { level: number; nextUs: number | null } {
-  const dueUs = steps.map((step) => requestedUs + step.afterSeconds * 1_000_000)
+export function escalationAt(steps: readonly { readonly afterSeconds: number }[], sinceUs: number, nowUs: number): { level: number; nextUs: number | null } {
+  const dueUs = steps.map((step) => sinceUs + step.afterSeconds * 1_000_000)
   const level = dueUs.filter((atUs) => atUs <= nowUs).length
   return { level, nextUs: dueUs[level] ?? null }
 }

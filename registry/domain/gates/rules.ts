@@ -7,7 +7,7 @@ const manyRoles = z.array(z.enum(roles)).min(1)
 
 export const escalationStepSchema = z
   .strictObject({
-    afterSeconds: spanSeconds.describe('Wall seconds since the request'),
+    afterSeconds: spanSeconds.describe('Wall seconds since the change was asked for; computing evidence anew does not start them again'),
     to: z.string().min(1).max(200).describe('Who is told next: a person, a shift, a channel'),
   })
   .meta({ id: 'GateEscalationStep' })
