@@ -1,8 +1,8 @@
 import type { ServiceContext } from '../registry/services/context.ts'
-import { decideGate, type GateDecided } from '../registry/services/decide-gate.ts'
-import { openGateWith } from '../registry/services/open-gate.ts'
-import { tendGate, type GateStanding } from '../registry/services/tend-gate.ts'
-import { voidGate } from '../registry/services/void-gate.ts'
+import { decideGate, type GateDecided } from '../registry/services/gates/decide-gate.ts'
+import { openGateWith } from '../registry/services/gates/open-gate.ts'
+import { tendGate, type GateStanding } from '../registry/services/gates/tend-gate.ts'
+import { voidGate } from '../registry/services/gates/void-gate.ts'
 import type { collectEvidence } from './evidence/collect.ts'
 
 export interface GateRef { readonly site: string; readonly gateId: string }

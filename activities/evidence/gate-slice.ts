@@ -1,6 +1,6 @@
 import type { AlertCosts } from '../../registry/domain/evaluation/alert-cost.ts'
 import type { LabelledSpan } from '../../registry/domain/evaluation/compare-runs.ts'
-import { readStoredSlice, type StoredSlice } from '../../registry/services/stored-slice.ts'
+import { readStoredSlice, type StoredSlice } from '../../registry/services/back-test/stored-slice.ts'
 import { modelFacts, newestDrift, newestWindowEnd, type ModelFacts } from '../../registry/store/evidence.ts'
 import { getFamily } from '../../registry/store/families.ts'
 import { readGate, releaseGate, type ReleaseGate } from '../../registry/store/gates.ts'

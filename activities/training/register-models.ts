@@ -1,7 +1,7 @@
 import { DomainError } from '../../registry/domain/errors.ts'
 import { createRelease } from '../../registry/services/create-release.ts'
 import { registerModelVersion } from '../../registry/services/register-model-version.ts'
-import { requestPromotionIn } from '../../registry/services/request-promotion.ts'
+import { requestPromotionIn } from '../../registry/services/gates/request-promotion.ts'
 import { lockOperationNotes } from '../../registry/store/operation-notes.ts'
 import { reportProgress } from '../../registry/store/operations.ts'
 import { inSite } from '../../registry/store/transaction.ts'

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { slugSchema } from '../../registry/domain/contract/primitives.ts'
 import { familyGovernanceSchema, openGatesSchema } from '../../registry/domain/governance/family.ts'
-import { proposeGovernance, proposeGovernanceInput } from '../../registry/services/propose-governance.ts'
+import { proposeGovernance, proposeGovernanceInput } from '../../registry/services/gates/propose-governance.ts'
 import { listGovernance } from '../../registry/services/read/governance.ts'
 import { endpoint } from '../endpoint.ts'
 import { pageOf, whole } from '../pagination.ts'

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { chunkScores } from '../../registry/services/chunk-scores.ts'
+import { chunkScores } from '../../registry/services/back-test/chunk-scores.ts'
 import { siteIds } from '../../registry/store/compaction.ts'
 import type { Pool } from '../../registry/store/pool.ts'
 import { ALL_SITES, inSite } from '../../registry/store/transaction.ts'

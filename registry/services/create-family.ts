@@ -15,7 +15,7 @@ import { governanceDigest, insertGovernanceVersion, type GovernanceVersion } fro
 import { siteKind } from '../store/sites.ts'
 import { inSite, type Tx } from '../store/transaction.ts'
 import type { ServiceContext } from './context.ts'
-import { tellGovernance } from './governance-effect.ts'
+import { tellGovernance } from './gates/governance-effect.ts'
 
 export const createFamilyInput = z.object({
   site: slugSchema,

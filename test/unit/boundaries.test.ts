@@ -75,6 +75,11 @@ test('every room imports only what the table allows', () => {
   assert.deepEqual(broken.map(({ from, to }) => `${from} → ${to}`), [])
 })
 
+test('gates know nothing of back-tests: what is suggested is asked for at a gate, not the other way round', () => {
+  const broken = imports.filter(({ from, to }) => from.startsWith('registry/services/gates/') && to.startsWith('registry/services/back-test/'))
+  assert.deepEqual(broken.map(({ from, to }) => `${from} → ${to}`), [])
+})
+
 test('workflows import activities as types only', () => {
   const broken = imports.filter(({ from, to, typeOnly }) => from.startsWith('workflows/') && to.startsWith('activities/') && !typeOnly)
   assert.deepEqual(broken, [])

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { PolicyInput } from '../../../registry/domain/policy/policy.ts'
-import { openGateWith } from '../../../registry/services/open-gate.ts'
+import { openGateWith } from '../../../registry/services/gates/open-gate.ts'
 import { usToTimestamp } from '../../../registry/store/sql-time.ts'
 import { startTestApi, type TestApi } from '../../helpers/api.ts'
 import { createJudgingSite, S, series, T0, testPolicy, type JudgingSite } from '../../helpers/judging.ts'

@@ -6,7 +6,7 @@ import { after, before, describe, it } from 'node:test'
 import { connectionsToEnv } from '../../../infra/config.ts'
 import { tsxArgs } from '../../../infra/node-child.ts'
 import { root } from '../../../infra/setup/paths.mjs'
-import { requestPromotion } from '../../../registry/services/request-promotion.ts'
+import { requestPromotion } from '../../../registry/services/gates/request-promotion.ts'
 import { createGovernanceSite, until, type GovernanceSite } from '../../helpers/governance.ts'
 import { useStack } from '../../helpers/stack.ts'
 

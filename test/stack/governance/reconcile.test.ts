@@ -7,7 +7,7 @@ import { createReconciler } from '../../../infra/reconcile.ts'
 import { startKeeper } from '../../../infra/keeper.ts'
 import { startWorker, type WorkerProcess } from '../../../infra/worker.ts'
 import { createGateUpdates } from '../../../infra/gate-updates.ts'
-import { requestPromotion } from '../../../registry/services/request-promotion.ts'
+import { requestPromotion } from '../../../registry/services/gates/request-promotion.ts'
 import { createGovernanceSite, until, type GovernanceSite } from '../../helpers/governance.ts'
 import { freshNamespace, useStack } from '../../helpers/stack.ts'
 

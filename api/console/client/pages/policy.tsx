@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks'
-import type { PolicyPreview } from '../../../../registry/services/preview-policy.ts'
+import type { PolicyPreview } from '../../../../registry/services/back-test/preview-policy.ts'
 import { get } from '../api.ts'
 import { counted, Notice, number, Panel, Waiting } from '../parts/bits.tsx'
 import { ChangeTimeline } from '../parts/change-timeline.tsx'

@@ -1,4 +1,4 @@
-import type { LinkedComparison } from '../../../../registry/services/stored-slice.ts'
+import type { LinkedComparison } from '../../../../registry/services/back-test/stored-slice.ts'
 
 export type Comparison = LinkedComparison
 

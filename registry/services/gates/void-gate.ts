@@ -1,7 +1,7 @@
-import { platformActor } from '../domain/access/rights.ts'
-import { lockGate } from '../store/gates.ts'
-import { inSite } from '../store/transaction.ts'
-import type { ServiceContext } from './context.ts'
+import { platformActor } from '../../domain/access/rights.ts'
+import { lockGate } from '../../store/gates.ts'
+import { inSite } from '../../store/transaction.ts'
+import type { ServiceContext } from '../context.ts'
 import { closeGate } from './gate-closing.ts'
 
 /** Ends a gate that cannot be decided on (its evidence cannot be collected), saying why. A closed one stays as it is. */

@@ -1,10 +1,10 @@
 import { z } from 'zod'
-import { demand, type Actor } from '../domain/access/rights.ts'
-import { slugSchema } from '../domain/contract/primitives.ts'
-import { insertMessage } from '../store/gate-parts.ts'
-import { readGate } from '../store/gates.ts'
-import { inSite } from '../store/transaction.ts'
-import type { ServiceContext } from './context.ts'
+import { demand, type Actor } from '../../domain/access/rights.ts'
+import { slugSchema } from '../../domain/contract/primitives.ts'
+import { insertMessage } from '../../store/gate-parts.ts'
+import { readGate } from '../../store/gates.ts'
+import { inSite } from '../../store/transaction.ts'
+import type { ServiceContext } from '../context.ts'
 import { tellGate } from './gate-talk.ts'
 
 export const commentOnGateInput = z.object({ site: slugSchema, gate: z.uuid(), comment: z.string().trim().min(1).max(4000) })

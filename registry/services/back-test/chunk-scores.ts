@@ -1,6 +1,6 @@
-import { chunkDay, chunkedAssets, daysScoredSince, noteChunked, scoredDays, settledScoreId } from '../store/score-chunks.ts'
-import { inSite } from '../store/transaction.ts'
-import type { ServiceContext } from './context.ts'
+import { chunkDay, chunkedAssets, daysScoredSince, noteChunked, scoredDays, settledScoreId } from '../../store/score-chunks.ts'
+import { inSite } from '../../store/transaction.ts'
+import type { ServiceContext } from '../context.ts'
 
 export interface ChunkScoresInput {
   readonly site: string

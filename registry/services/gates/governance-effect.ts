@@ -1,10 +1,10 @@
-import { platformActor, type Actor } from '../domain/access/rights.ts'
-import { principalOf, type Gate } from '../domain/gates/gate.ts'
-import { putGovernanceInForce, readGovernanceVersion, type GovernanceVersion } from '../store/governance-versions.ts'
-import { otherGatesOf, type GovernanceGate } from '../store/gates.ts'
-import { appendLedger } from '../store/ledger.ts'
-import { announce } from '../store/outbox.ts'
-import type { Tx } from '../store/transaction.ts'
+import { platformActor, type Actor } from '../../domain/access/rights.ts'
+import { principalOf, type Gate } from '../../domain/gates/gate.ts'
+import { putGovernanceInForce, readGovernanceVersion, type GovernanceVersion } from '../../store/governance-versions.ts'
+import { otherGatesOf, type GovernanceGate } from '../../store/gates.ts'
+import { appendLedger } from '../../store/ledger.ts'
+import { announce } from '../../store/outbox.ts'
+import type { Tx } from '../../store/transaction.ts'
 import { closeGate } from './gate-closing.ts'
 
 /** Puts the approved version in force, in the transaction that approves it. Gates that are open keep their rules unless it says otherwise. */

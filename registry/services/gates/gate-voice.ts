@@ -1,10 +1,10 @@
-import { may, type Actor } from '../domain/access/rights.ts'
-import { DomainError } from '../domain/errors.ts'
-import { chooseVoice, spokenVoice, type Standing } from '../domain/gates/delegation.ts'
-import type { Voice } from '../domain/gates/gate.ts'
-import { findActor } from '../store/actors.ts'
-import { delegatorsTo } from '../store/delegations.ts'
-import type { Tx } from '../store/transaction.ts'
+import { may, type Actor } from '../../domain/access/rights.ts'
+import { DomainError } from '../../domain/errors.ts'
+import { chooseVoice, spokenVoice, type Standing } from '../../domain/gates/delegation.ts'
+import type { Voice } from '../../domain/gates/gate.ts'
+import { findActor } from '../../store/actors.ts'
+import { delegatorsTo } from '../../store/delegations.ts'
+import type { Tx } from '../../store/transaction.ts'
 import type { HeldGate } from './gate-action.ts'
 
 /**

@@ -1,11 +1,11 @@
-import type { AssetSeries } from '../domain/evaluation/fold-columns.ts'
-import type { Comparison, AlertChange, AlertMove } from '../domain/evaluation/compare-runs.ts'
-import { isoToMicros } from '../domain/contract/time.ts'
-import type { Policy } from '../domain/policy/policy.ts'
-import type { SliceAsset } from '../store/judged-slice.ts'
-import { linksAt, type ScoreLink } from '../store/score-links.ts'
-import { newestScoreEnd, readScoreSeries } from '../store/score-series.ts'
-import type { Tx } from '../store/transaction.ts'
+import type { AssetSeries } from '../../domain/evaluation/fold-columns.ts'
+import type { Comparison, AlertChange, AlertMove } from '../../domain/evaluation/compare-runs.ts'
+import { isoToMicros } from '../../domain/contract/time.ts'
+import type { Policy } from '../../domain/policy/policy.ts'
+import type { SliceAsset } from '../../store/judged-slice.ts'
+import { linksAt, type ScoreLink } from '../../store/score-links.ts'
+import { newestScoreEnd, readScoreSeries } from '../../store/score-series.ts'
+import type { Tx } from '../../store/transaction.ts'
 
 export interface StoredSliceQuery {
   readonly assets: readonly SliceAsset[]

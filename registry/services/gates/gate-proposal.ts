@@ -1,6 +1,6 @@
-import { findRelease } from '../store/assignments.ts'
-import type { GateRow } from '../store/gates.ts'
-import type { Tx } from '../store/transaction.ts'
+import { findRelease } from '../../store/assignments.ts'
+import type { GateRow } from '../../store/gates.ts'
+import type { Tx } from '../../store/transaction.ts'
 
 /** What a gate would put in force, as ledger and events name it. */
 export interface Proposal { readonly release: string | null; readonly role: string | null; readonly governanceVersion: number | null }

@@ -1,8 +1,8 @@
-import type { Actor } from '../domain/access/rights.ts'
-import { findRelease, switchAssignment, type Assignment, type Seat } from '../store/assignments.ts'
-import { appendLedger } from '../store/ledger.ts'
-import { announce } from '../store/outbox.ts'
-import type { Tx } from '../store/transaction.ts'
+import type { Actor } from '../../domain/access/rights.ts'
+import { findRelease, switchAssignment, type Assignment, type Seat } from '../../store/assignments.ts'
+import { appendLedger } from '../../store/ledger.ts'
+import { announce } from '../../store/outbox.ts'
+import type { Tx } from '../../store/transaction.ts'
 import { voidRivals } from './gate-closing.ts'
 
 export interface GoingBack {

@@ -1,10 +1,10 @@
-import type { Actor } from '../domain/access/rights.ts'
-import type { EventType } from '../domain/contract/bus-event.ts'
-import { recordAudit } from '../store/audit.ts'
-import type { GateRow } from '../store/gates.ts'
-import { appendLedger, type LedgerKind } from '../store/ledger.ts'
-import { announce } from '../store/outbox.ts'
-import type { Tx } from '../store/transaction.ts'
+import type { Actor } from '../../domain/access/rights.ts'
+import type { EventType } from '../../domain/contract/bus-event.ts'
+import { recordAudit } from '../../store/audit.ts'
+import type { GateRow } from '../../store/gates.ts'
+import { appendLedger, type LedgerKind } from '../../store/ledger.ts'
+import { announce } from '../../store/outbox.ts'
+import type { Tx } from '../../store/transaction.ts'
 
 export interface GateNote {
   /** The verb, as audit knows it. */

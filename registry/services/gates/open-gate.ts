@@ -1,11 +1,11 @@
-import { platformActor } from '../domain/access/rights.ts'
-import { canonicalDigest } from '../domain/canonical.ts'
-import { findRelease } from '../store/assignments.ts'
-import { lockGate, openGateRow, releaseGate } from '../store/gates.ts'
-import { appendLedger } from '../store/ledger.ts'
-import { announce } from '../store/outbox.ts'
-import { inSite } from '../store/transaction.ts'
-import type { ServiceContext } from './context.ts'
+import { platformActor } from '../../domain/access/rights.ts'
+import { canonicalDigest } from '../../domain/canonical.ts'
+import { findRelease } from '../../store/assignments.ts'
+import { lockGate, openGateRow, releaseGate } from '../../store/gates.ts'
+import { appendLedger } from '../../store/ledger.ts'
+import { announce } from '../../store/outbox.ts'
+import { inSite } from '../../store/transaction.ts'
+import type { ServiceContext } from '../context.ts'
 
 export interface CollectedEvidence {
   /** Plain JSON: what the approvers see. */
