@@ -115,7 +115,7 @@ export function createUplink(options: UplinkOptions): Uplink {
 
   function send(link: MqttLink, flight: Flight): boolean {
     const bytes = buffer.batchBytes(flight.batch.key)
-    if (!bytes) return false
+    if (bytes === undefined) return false
     if (bytes === null) {
       log.error({ epoch: flight.batch.epoch, sequence: flight.batch.sequence, rows: flight.batch.count }, 'a batch cannot be read back from the disk; it is lost')
       leave({ key: flight.batch.key, lost: flight.batch.count, records: onDamaged?.(flight.batch) ?? [] })

@@ -4,6 +4,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { open } from 'lmdb'
 import { qualityReasonsOf } from '../../../registry/domain/contract/quality.ts'
 import type { Mode } from '../../../registry/domain/contract/batch.ts'
 import { startBroker } from '../../helpers/broker.ts'
@@ -229,4 +230,30 @@ test('the time between two runs is a gap, and a silence that the former run note
   await until('the gap between', () => of('gateway_off').some(({ toUs, lost }) => toUs !== null && lost === null))
   await until('the end of the silence', () => of('source_silent').length > 0 && of('source_silent').every(({ toUs }) => toUs !== null))
   await again.stop()
+})
+
+test('a queued batch that the disk does not give back is counted and named as lost, and the ones behind it ship', async (t) => {
+  const { directory, broker, receiver, desk } = await stage(t)
+  const machine = rampMachine(['a'], 5)
+  const first = { directory, mqtt: broker.connection, tags: TAGS.slice(0, 1), machine, options: { cut: { rows: 20, waitMs: 20, queued: 5 } } }
+  const offline = await startSite({ ...first, mqtt: { ...broker.connection, url: 'mqtt://127.0.0.1:9' } })
+  await until('readings behind a full queue of batches', () => offline.status().buffer.rows > 200)
+  machine.stop = true
+  await sleep(50)
+  await offline.stop()
+  const root = open({ path: path.join(directory, 'buffer.mdb'), noSubdir: true, maxDbs: 12 })
+  const bytes = root.openDB<Buffer, number>('batch-bytes', { encoding: 'binary' })
+  const heads = root.openDB<{ count: number; fromUs: number; toUs: number }, number>('batch-heads', { encoding: 'json' })
+  const second = [...heads.getRange({ limit: 2 })].at(-1) ?? assert.fail('no batches wait')
+  await bytes.put(second.key, Buffer.from(bytes.get(second.key) ?? []).fill(0, 100))
+  await root.close()
+  const site = await startSite(first)
+  t.after(() => site.stop())
+  await until('an empty buffer', () => site.status().buffer.rows === 0)
+  const values = good(receiver).map(({ value }) => value)
+  assert.equal(values.length, machine.rounds - second.value.count, 'all the others are there')
+  assert.equal(site.status().buffer.lostRows, second.value.count)
+  await until('the loss in the ledger', () => [...desk.gaps.values()].some(({ cause }) => cause === 'damaged'))
+  const { lost, fromUs, toUs } = [...desk.gaps.values()].find(({ cause }) => cause === 'damaged') ?? assert.fail('no gap')
+  assert.deepEqual([lost, fromUs, toUs], [second.value.count, second.value.fromUs, second.value.toUs])
 })
