@@ -101,6 +101,8 @@ export function createCutter(options: CutterOptions): Cutter {
   /** Reads on from the buffer into the open group, and cuts when it is full; false when there was nothing new. */
   async function take(stream: Stream, maxBytes = READ_BYTES): Promise<boolean> {
     const entries = buffer.readRaw(stream.lastRead, maxBytes, stream.late ? lateThroughId : Infinity)
+    // All at once, before anything is awaited: whoever makes room must not take what has been read.
+    for (const { id } of entries) hand.add(id)
     for (const entry of entries) {
       const read = reader.read(entry) ?? await dropDamaged(entry)
       stream.lastRead = entry.id
@@ -109,7 +111,6 @@ export function createCutter(options: CutterOptions): Cutter {
       const mode: Mode = stream.late && block.mode === 'live' ? 'backfill' : block.mode
       if (stream.open && !stream.open.fits(block)) await cut(stream)
       stream.open ??= createGroup({ ...options, claims, shape, watchers: (digest) => watchers(digest) })
-      hand.add(entry.id)
       stream.open.add(entry.id, block, mode, normaliser)
       if (stream.open.isFull()) await cut(stream)
     }
@@ -119,6 +120,7 @@ export function createCutter(options: CutterOptions): Cutter {
   /** One damaged entry must not hold up all behind it. */
   async function dropDamaged(entry: RawEntry): Promise<ReadEntry | undefined> {
     await persist(() => buffer.drop([entry.id], { rows: entry.count, records: gaps?.note([gapOfDamaged(entry)]) ?? [] }), running)
+    hand.delete(entry.id)
     return undefined
   }
 

@@ -1,4 +1,4 @@
-import type { DurableBuffer, NewRawEntry, RawEntry } from './buffer/buffer.ts'
+import type { DurableBuffer, NewRawEntry, RawEntry, RoomMade } from './buffer/buffer.ts'
 import type { GapBook, NewGap } from './gap-book.ts'
 import { gapOfDamaged, gapsOfBlock } from './losses.ts'
 import { blockCount, encodeRawBlock } from './raw-entry.ts'
@@ -29,60 +29,93 @@ const AT_ONCE = 4 * 1024 * 1024
 export function createRoomKeeper({ buffer, policy, gaps, inHand }: RoomKeeperOptions): RoomKeeper {
   const reader = createRawReader(buffer)
   let making: Promise<boolean> = Promise.resolve(true)
+  /** Up to here nothing is left to thin. */
+  let thinnedThroughId = 0
 
   const gapsOf = ({ block, normaliser }: ReadEntry, detail: string) => gapsOfBlock(block, 'buffer_full', block.source, (address) => normaliser.tagsOf(address), detail)
 
-  async function drop(entries: readonly RawEntry[], detail: string): Promise<void> {
+  /** About so many bytes of the oldest waiting entries that nobody has in hand; to be asked within the transaction that takes them. */
+  function free(maxBytes: number, { afterId = 0, throughId = Infinity } = {}): RawEntry[] {
+    const out: RawEntry[] = []
+    let size = 0
+    for (let after = afterId; size < maxBytes;) {
+      const entries = buffer.readRaw(after, AT_ONCE, throughId)
+      const last = entries.at(-1)
+      if (!last) break
+      after = last.id
+      for (const entry of entries) {
+        if (inHand(entry.id)) continue
+        out.push(entry)
+        size += entry.bytes?.byteLength ?? 0
+        if (size >= maxBytes) break
+      }
+    }
+    return out
+  }
+
+  /** What dropping these means. */
+  function dropping(entries: readonly RawEntry[], detail: string): RoomMade {
     const lost = entries.flatMap((entry): NewGap[] => {
       const read = reader.read(entry)
       return read ? gapsOf(read, detail) : [gapOfDamaged(entry)]
     })
-    const rows = entries.reduce((sum, { count }) => sum + count, 0)
-    await buffer.drop(entries.map(({ id }) => id), { rows, records: gaps.note(merged(lost)) })
+    return { dropped: entries.map(({ id }) => id), thinned: [], rows: entries.reduce((sum, { count }) => sum + count, 0), records: gaps.note(merged(lost)) }
   }
 
-  /** Replaces old entries by what is worth keeping of them; false when all have been thinned already. */
-  async function thin(): Promise<boolean> {
-    let afterId = 0
-    for (;;) {
-      const entries = buffer.readRaw(afterId, AT_ONCE).filter(({ id }) => !inHand(id))
-      const last = entries.at(-1)
-      if (!last) return false
-      afterId = last.id
-      const fresh = entries.filter(({ thinned }) => !thinned)
-      if (fresh.length === 0) continue
-      const kept: (NewRawEntry & { id: number })[] = []
-      const damaged: RawEntry[] = []
-      const lost: NewGap[] = []
-      let rows = 0
-      for (const entry of fresh) {
-        const read = reader.read(entry)
-        if (!read) {
-          damaged.push(entry)
-          continue
-        }
-        const { rest, gone } = thinBlock(read.block)
-        rows += blockCount(gone)
-        lost.push(...gapsOf({ ...read, block: gone }, 'the buffer was full; of each minute the first, lowest, highest, last and every doubtful reading was kept'))
-        const { mode, gatewayUs, fromUs, toUs } = entry
-        kept.push({ id: entry.id, bytes: encodeRawBlock(rest), count: blockCount(rest), mode, gatewayUs, fromUs, toUs })
+  /** What thinning these means; those that cannot be read are dropped. */
+  function thinning(entries: readonly RawEntry[]): RoomMade {
+    const kept: (NewRawEntry & { id: number })[] = []
+    const damaged: RawEntry[] = []
+    const lost: NewGap[] = []
+    let rows = 0
+    for (const entry of entries) {
+      const read = reader.read(entry)
+      if (!read) {
+        damaged.push(entry)
+        lost.push(gapOfDamaged(entry))
+        rows += entry.count
+        continue
       }
-      if (damaged.length > 0) await drop(damaged, '')
-      if (kept.length > 0) await buffer.thin(kept, { rows, records: gaps.note(merged(lost)) })
-      return true
+      const { rest, gone } = thinBlock(read.block)
+      rows += blockCount(gone)
+      lost.push(...gapsOf({ ...read, block: gone }, 'the buffer was full; of each minute the first, lowest, highest, last and every doubtful reading was kept'))
+      const { mode, gatewayUs, fromUs, toUs } = entry
+      kept.push({ id: entry.id, bytes: encodeRawBlock(rest), count: blockCount(rest), mode, gatewayUs, fromUs, toUs })
+    }
+    return { dropped: damaged.map(({ id }) => id), thinned: kept, rows, records: gaps.note(merged(lost)) }
+  }
+
+  /** Does with what is chosen, within one transaction, what `made` says; false when nothing was there to choose. */
+  async function give(choose: () => readonly RawEntry[], made: (entries: readonly RawEntry[]) => RoomMade): Promise<boolean> {
+    let chosen = 0
+    await buffer.makeRoom(() => {
+      const entries = choose()
+      chosen = entries.length
+      return made(entries)
+    })
+    return chosen > 0
+  }
+
+  /** The oldest that have not been thinned yet. */
+  function unthinned(): RawEntry[] {
+    for (;;) {
+      const entries = free(AT_ONCE, { afterId: thinnedThroughId })
+      const last = entries.at(-1)
+      if (!last) return []
+      const fresh = entries.filter(({ thinned }) => !thinned)
+      if (fresh.length > 0) return fresh
+      thinnedThroughId = last.id
     }
   }
 
+  /** Of the oldest as many as make room for so many bytes, and a little more. */
+  const oldest = (bytes: number) => free(Math.max(bytes, Math.min(AT_ONCE / 4, buffer.stats().capBytes / 50)))
+
   async function make(bytes: number): Promise<boolean> {
     if (bytes > buffer.stats().capBytes) return false
-    if (policy === 'thin') while (bytes > buffer.room() && (await thin())) { /* Until there is room, or nothing left to thin. */ }
+    if (policy === 'thin') while (bytes > buffer.room() && (await give(unthinned, thinning))) { /* Until there is room, or nothing left to thin. */ }
     while (bytes > buffer.room() && policy !== 'reject-newest') {
-      const oldest = buffer.readRaw(0, Math.max(AT_ONCE, bytes)).filter(({ id }) => !inHand(id))
-      if (oldest.length === 0) return false
-      let freed = 0
-      const needed = Math.max(bytes, Math.min(AT_ONCE / 4, buffer.stats().capBytes / 50))
-      const enough = oldest.findIndex((entry) => (freed += entry.bytes?.byteLength ?? 0) >= needed) + 1
-      await drop(enough > 0 ? oldest.slice(0, enough) : oldest, 'the buffer was full; the oldest readings were dropped')
+      if (!(await give(() => oldest(bytes), (entries) => dropping(entries, 'the buffer was full; the oldest readings were dropped')))) return false
     }
     return bytes <= buffer.room()
   }
@@ -94,11 +127,8 @@ export function createRoomKeeper({ buffer, policy, gaps, inHand }: RoomKeeperOpt
       return making
     },
     async expire(beforeGatewayUs) {
-      for (;;) {
-        const old = buffer.readRaw(0, AT_ONCE).filter(({ id, gatewayUs }) => gatewayUs < beforeGatewayUs && !inHand(id))
-        if (old.length === 0) return
-        await drop(old, 'waited longer in the buffer than its age limit')
-      }
+      const old = () => free(AT_ONCE, { throughId: buffer.lastIdBefore(beforeGatewayUs) }).filter(({ gatewayUs }) => gatewayUs < beforeGatewayUs)
+      while (old().length > 0 && (await give(old, (entries) => dropping(entries, 'waited longer in the buffer than its age limit')))) { /* Some at a time. */ }
     },
   }
 }

@@ -5,7 +5,7 @@ import type { Mode } from '../../registry/domain/contract/batch.ts'
  * set time a raw store (the archive) of what has been cut, from which the platform can recall a period.
  *
  * Promises: an `append` that resolved is on disk. A raw entry leaves the queue only in the transaction that queues the
- * batches made of it (`queueCut`), or that counts and notes its loss (`drop`, `thin`); a batch leaves only by
+ * batches made of it (`queueCut`), or that counts and notes its loss (`drop`, `makeRoom`); a batch leaves only by
  * `removeBatches`, called on the platform's own acknowledgement. A kill at any moment leaves the state after one call
  * or before it, never between. A disk that takes no writes makes calls reject (`unavailable`); what is there stays.
  */
@@ -30,10 +30,13 @@ export interface DurableBuffer {
   readRaw(afterId: number, maxBytes: number, throughId?: number): RawEntry[]
   /** The last waiting entry that came before this (gateway time, UTC microseconds); 0 when none did. */
   lastIdBefore(gatewayUs: number): number
-  /** Takes waiting entries out without shipping them: dropped for room, or damaged. What they held is `records`' to say. */
+  /** Takes waiting entries out that cannot be shipped: damaged. What they held is `records`' to say. */
   drop(ids: readonly number[], loss: Loss): Promise<void>
-  /** Replaces waiting entries by what was kept of them, in their place. */
-  thin(entries: readonly (NewRawEntry & { readonly id: number })[], loss: Loss): Promise<void>
+  /**
+   * Drops waiting entries, or replaces them by what was kept of them, as `choose` says within the transaction: between a
+   * choice made before it and its commit, somebody else may have taken the chosen ones in hand.
+   */
+  makeRoom(choose: () => RoomMade): Promise<void>
 
   /** Queues batches, takes the raw entries they were made of out of the queue and into the archive, keeps `state`: one transaction. */
   queueCut(cut: Cut): Promise<void>
@@ -109,6 +112,12 @@ export interface Loss {
   /** Rows that will never ship. */
   readonly rows: number
   readonly records: Records
+}
+
+export interface RoomMade extends Loss {
+  readonly dropped: readonly number[]
+  /** What is kept of an entry, in its place. */
+  readonly thinned: readonly (NewRawEntry & { readonly id: number })[]
 }
 
 export interface SourcePosition {

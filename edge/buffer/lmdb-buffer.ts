@@ -159,25 +159,16 @@ export async function openLmdbBuffer({ directory, capBytes = DEFAULT_CAP, archiv
       return before >= first ? before : 0
     },
 
-    async drop(ids, { rows, records }) {
+    drop: (ids, loss) => buffer.makeRoom(() => ({ dropped: ids, thinned: [], ...loss })),
+    async makeRoom(choose) {
       await store.change((next) => {
-        const found = ids.map(headOf)
-        for (const head of found) leave(next, head)
-        for (const id of ids) {
+        const { dropped, thinned, rows, records } = choose()
+        for (const head of [...dropped, ...thinned.map(({ id }) => id)].map(headOf)) leave(next, head)
+        for (const id of dropped) {
           waiting.removeSync(id)
           raw.removeSync(id)
         }
-        next.lostRows += rows
-        write(records)
-      }, 'frees')
-      freed.ring()
-    },
-
-    async thin(entries, { rows, records }) {
-      await store.change((next) => {
-        const found = entries.map(({ id }) => headOf(id))
-        for (const head of found) leave(next, head)
-        for (const entry of entries) {
+        for (const entry of thinned) {
           put(entry.id, entry, 1)
           next.rawEntries++
           next.rawRows += entry.count
