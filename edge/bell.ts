@@ -44,3 +44,16 @@ export async function firstOf(signal: AbortSignal, waits: (inner: AbortSignal) =
     signal.removeEventListener('abort', end)
   }
 }
+
+/** What the promise comes to, or undefined when the signal aborts first. Leaves no listener: a signal lives as long as its gateway. */
+export async function untilAborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T | undefined> {
+  let stop = () => {}
+  const aborted = new Promise<undefined>((resolve) => { stop = () => { resolve(undefined) } })
+  signal.addEventListener('abort', stop)
+  if (signal.aborted) stop()
+  try {
+    return await Promise.race([promise, aborted])
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+}

@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import type { GapCause, GatewayStatus } from '../../registry/domain/contract/gateway-report.ts'
 import { DomainError } from '../../registry/domain/errors.ts'
 import type { DurableBuffer, QueuedBatch } from '../buffer/buffer.ts'
+import { untilAborted } from '../bell.ts'
 import { openLmdbBuffer } from '../buffer/lmdb-buffer.ts'
 import type { DamageLoss } from '../buffer/salvage.ts'
 import { createGatewayClock, type ClockSources } from '../clock.ts'
@@ -215,7 +216,7 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
   const failed = Promise.race([broken, ...parts.map((part) => part.then(() => new Promise<never>(() => {})))])
   const ended = (async () => {
     try {
-      await Promise.race([failed, new Promise<void>((resolve) => { signal.addEventListener('abort', () => { resolve() }, { once: true }) })])
+      await untilAborted(signal, failed)
     } finally {
       all.abort()
       clearInterval(timer)

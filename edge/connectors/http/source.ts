@@ -1,4 +1,5 @@
 import { DomainError } from '../../../registry/domain/errors.ts'
+import { untilAborted } from '../../bell.ts'
 import type { Block } from '../../raw-entry.ts'
 import type { Outlet, Source, SourceHealth } from '../../source.ts'
 import type { RawReading } from '../blocks.ts'
@@ -177,7 +178,7 @@ export function createHttpPushSource(config: HttpPushConfig, context: ConnectorC
         if (!config.tls && !isLoopback(config.listen)) log.warn({ source: id, listen: config.listen }, 'tokens and readings cross the network in the clear; give the source a certificate (tls)')
         // Nothing to store yet; it says that whatever kept the source from starting is mended.
         await outlet.deliver({ blocks: [] })
-        await Promise.race([server.failed, aborted(signal)])
+        await untilAborted(signal, server.failed)
       } finally {
         listening = false
         await server?.close()
@@ -219,10 +220,3 @@ function createRequestClock(nowUs: () => number): { now(): number } {
 }
 
 const isLoopback = (listen: string) => /^(127\.|localhost:|\[::1\])/.test(listen)
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => { resolve() }, { once: true })
-  })
-}

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MqttClient } from 'mqtt'
 import { refuse } from '../../../registry/domain/errors.ts'
+import { untilAborted } from '../../bell.ts'
 import type { ConnectorContext } from '../kind.ts'
 import { openBrokerStream } from './broker-stream.ts'
 import type { BrokerConfig } from './config.ts'
@@ -43,7 +44,7 @@ export interface Session {
   publish(topic: string, payload: string | Uint8Array, options: { readonly qos: 0 | 1; readonly retain: boolean }): Promise<void>
   /** Rejects (`unavailable`) when the connection is lost; resolves when the signal ends it. */
   readonly over: Promise<void>
-  /** Ends in good order: the broker sends no will. */
+  /** Ends in good order: the broker sends no will. Resolves when nothing is being heard any more either. */
   end(): Promise<void>
 }
 
@@ -73,7 +74,8 @@ export async function openSession({ broker, clientId, clean, will, hear, opened,
   let waiting: Arrival[] = []
   let heldBytes = 0
   let heldMessages = 0
-  let working = false
+  let busy = false
+  let work: Promise<void> = Promise.resolve()
   let closed = false
   let failure: Error | null = null
   let reason = 'the broker closed the connection (another client with the same clientId does that too)'
@@ -83,9 +85,8 @@ export async function openSession({ broker, clientId, clean, will, hear, opened,
   let heldForMs = 0
 
   const full = () => heldBytes >= HELD_BYTES || heldMessages >= HELD_MESSAGES
-  async function work(): Promise<void> {
-    if (working) return
-    working = true
+  async function handleWaiting(): Promise<void> {
+    busy = true
     try {
       while (waiting.length > 0 && !closed) {
         const batch = waiting.slice(0, BATCH)
@@ -104,7 +105,7 @@ export async function openSession({ broker, clientId, clean, will, hear, opened,
       failure = error instanceof Error ? error : new Error(String(error))
       client.end(true)
     } finally {
-      working = false
+      busy = false
     }
   }
 
@@ -129,7 +130,7 @@ export async function openSession({ broker, clientId, clean, will, hear, opened,
     heldMessages++
     if (full()) readOn = read
     else read()
-    void work()
+    if (!busy) work = handleWaiting()
   }
   const ended = new Promise<void>((resolve) => {
     client.once('close', () => {
@@ -146,16 +147,15 @@ export async function openSession({ broker, clientId, clean, will, hear, opened,
   }
 
   try {
-    const resumed = await new Promise<boolean>((resolve, reject) => {
+    const connected = new Promise<boolean>((resolve, reject) => {
       client.once('connect', ({ sessionPresent }) => {
         if (sessionPresent) idleSinceMs = performance.now()
         opened?.(sessionPresent)
         resolve(sessionPresent)
       })
       void ended.then(() => { reject(new Error(reason)) })
-      signal.addEventListener('abort', () => { reject(new Error('stopped')) }, { once: true })
-      if (signal.aborted) reject(new Error('stopped'))
     })
+    const resumed = await untilAborted(signal, connected) ?? stopped()
     const orLost = <T>(promise: Promise<T>) => Promise.race([promise, ended.then(lost)])
     return {
       resumed,
@@ -172,12 +172,14 @@ export async function openSession({ broker, clientId, clean, will, hear, opened,
       async publish(topic, payload, options) {
         await orLost(client.publishAsync(topic, typeof payload === 'string' ? payload : Buffer.from(payload), options))
       },
-      over: Promise.race([ended.then(() => { if (!signal.aborted) lost() }), aborted(signal)]),
+      over: untilAborted(signal, ended.then(() => { if (!signal.aborted) lost() })),
       async end() {
-        if (closed) return
-        await Promise.race([client.endAsync(), sleep(500, undefined, { ref: false })])
-        client.end(true)
-        await Promise.race([ended, sleep(500, undefined, { ref: false })])
+        if (!closed) {
+          await Promise.race([client.endAsync(), sleep(500, undefined, { ref: false })])
+          client.end(true)
+          await Promise.race([ended, sleep(500, undefined, { ref: false })])
+        }
+        await work
       },
     }
   } catch (error) {
@@ -193,11 +195,8 @@ function sendPuback(client: MqttClient, messageId: number): void {
   sender._sendPacket({ cmd: 'puback', messageId })
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => { resolve() }, { once: true })
-  })
+function stopped(): never {
+  throw new Error('stopped')
 }
 
 async function tlsOptions({ tls, url }: BrokerConfig): Promise<{ ca?: Buffer; cert?: Buffer; key?: Buffer }> {

@@ -1,4 +1,5 @@
 import { BAD } from '../../../registry/domain/contract/quality.ts'
+import { createBell } from '../../bell.ts'
 import type { Outlet } from '../../source.ts'
 import type { RawWaveform } from '../../raw-entry.ts'
 import { packReadings, type RawReading } from '../blocks.ts'
@@ -211,7 +212,7 @@ async function retryRefused(run: Run, refused: readonly ItemRefusal[]): Promise<
   const { link, subscription, facts, health, signal } = run
   let left = refused
   while (left.length > 0 && !signal.aborted) {
-    await pause(RETRY_REFUSED_MS, signal)
+    await createBell().wait(signal, RETRY_REFUSED_MS)
     if (signal.aborted) return
     try {
       const still = await monitor(link.session, subscription, left.map(({ plan }) => plan), facts, (address) => { noteFilter(run, address) })
@@ -223,17 +224,4 @@ async function retryRefused(run: Run, refused: readonly ItemRefusal[]): Promise<
       return
     }
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, ms)
-    function done() {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    signal.addEventListener('abort', done)
-    if (signal.aborted) done()
-  })
 }
