@@ -11,7 +11,7 @@ export type Persist = <T>(write: () => Promise<T>, signal: AbortSignal) => Promi
 export const persistOnce: Persist = (write) => write()
 
 export interface DiskWatchOptions {
-  /** Hears that the disk takes nothing, and (null) that nobody waits for it any more. */
+  /** Hears that the disk takes nothing, and (null) that it has taken a write for which nobody else waits any more. */
   readonly onChange: (problem: string | null) => void
   readonly retryMs?: number
 }
@@ -19,22 +19,31 @@ export interface DiskWatchOptions {
 /** Everybody's writes to the buffer, waiting together while its disk is full or read-only. */
 export function createDiskWatch({ onChange, retryMs = 1_000 }: DiskWatchOptions): Persist {
   const waiting = new Set<symbol>()
+  let told = false
   return async (write, signal) => {
     const me = Symbol('write')
     try {
       for (;;) {
         try {
-          return await write()
+          const written = await write()
+          waiting.delete(me)
+          if (told && waiting.size === 0) {
+            told = false
+            onChange(null)
+          }
+          return written
         } catch (error) {
           if (!(error instanceof DomainError) || error.code !== 'unavailable') throw error
           signal.throwIfAborted()
           waiting.add(me)
+          told = true
           onChange(error.message)
           await sleep(retryMs, undefined, { signal })
         }
       }
     } finally {
-      if (waiting.delete(me) && waiting.size === 0) onChange(null)
+      // Who stops waiting has not seen the disk mended: the next write that succeeds says so.
+      waiting.delete(me)
     }
   }
 }

@@ -32,6 +32,7 @@ export function createLiveSource({ source, outlet, log, nowUs, random = Math.ran
       trouble = null
       return taken
     },
+    connected() { trouble = null },
   }
 
   return {

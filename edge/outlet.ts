@@ -94,6 +94,8 @@ export function createOutlet({ buffer, source, limits, nowUs, signal, room, gaps
       onDelivered?.(full)
       return true
     },
+    // Who keeps the source running hears it.
+    connected() {},
     async lost({ addresses, fromUs, toUs, rows, cause, detail }) {
       if (!gaps) return
       const tags = addresses.flatMap((address) => normaliser.tagsOf(address))

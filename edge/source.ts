@@ -54,6 +54,8 @@ export interface Outlet {
    * others wait. False: they were not taken, because that policy refused them or the source is being stopped.
    */
   deliver(delivery: Delivery): Promise<boolean>
+  /** The machine is reached (again), though it may have nothing to say yet: the trouble that ended the run before is over. */
+  connected(): void
   /** Notes readings that never came this far: dropped by a bounded queue, or by the machine's own. */
   lost(loss: { addresses: readonly string[]; fromUs: number; toUs: number; rows: number | null; cause: 'source_silent' | 'buffer_full'; detail: string }): Promise<void>
 }

@@ -12,8 +12,10 @@ export interface LmdbFile {
   /**
    * Walks every tree and gives what is not as it should be. `deep` looks at the pages of large values too, which takes a
    * read for each, and has `isSound` judge what values say, but for those databases whose values have checksums.
+   * With `mostPages`, no more than so many are read, of small trees first: a start must not wait for gigabytes. A file that
+   * is shorter than it says is read in whole all the same.
    */
-  check(deep: boolean, isSound?: (value: Buffer) => boolean, withChecksums?: readonly string[]): readonly string[]
+  check(deep: boolean, isSound?: (value: Buffer) => boolean, withChecksums?: readonly string[], mostPages?: number): readonly string[]
   /** The transaction it shows; another one a moment later when somebody writes to the file. */
   readonly transaction: bigint
   close(): void
@@ -113,8 +115,8 @@ export function openLmdbFile(file: string): LmdbFile | undefined {
   }
 
   /** The leaf nodes below a page, in order; what is met is counted. */
-  function* walk(root: bigint, seen: Set<bigint>, tally: Tally, depth = 1): Generator<Node> {
-    if (root === NONE) return
+  function* walk(root: bigint, seen: Set<bigint>, tally: Tally, mostPages = Infinity, depth = 1): Generator<Node> {
+    if (root === NONE || seen.size >= mostPages) return
     if (depth > DEEPEST || seen.has(root)) return note(`page ${root} is met twice`)
     seen.add(root)
     tally.depth = Math.max(tally.depth, depth)
@@ -130,7 +132,7 @@ export function openLmdbFile(file: string): LmdbFile | undefined {
       return
     }
     tally.branches++
-    for (const { large } of nodes(root, bytes)) if (large) yield* walk(large.at, seen, tally, depth + 1)
+    for (const { large } of nodes(root, bytes)) if (large) yield* walk(large.at, seen, tally, mostPages, depth + 1)
   }
   const newTally = (): Tally => ({ branches: 0n, leaves: 0n, overflows: 0n, entries: 0n, depth: 0 })
 
@@ -152,16 +154,17 @@ export function openLmdbFile(file: string): LmdbFile | undefined {
   }
 
   /** A tree is what its record says of it. */
-  function checkTree(name: string, db: Db, seen: Set<bigint>, look: (node: Node) => void): void {
+  function checkTree(name: string, db: Db, seen: Set<bigint>, mostPages: number, look: (node: Node) => void): void {
     const tally = newTally()
     let before: Buffer | undefined
-    for (const node of walk(db.root, seen, tally)) {
+    for (const node of walk(db.root, seen, tally, mostPages)) {
       if (before && name !== 'free' && Buffer.compare(before, node.key) >= 0) note(`the keys of ${name} are not in order`)
       before = Buffer.from(node.key)
       const { large } = node
       if (large && Number(large.at + large.pages) * pageSize > size) note(`a value at page ${large.at} is beyond the file's end`)
       look(node)
     }
+    if (seen.size >= mostPages) return
     const said = [db.branches, db.leaves, db.overflows, db.entries, BigInt(db.depth)]
     if (said.some((n, i) => n !== [tally.branches, tally.leaves, tally.overflows, tally.entries, BigInt(tally.depth)][i])) note(`${name} is not as its record says`)
   }
@@ -189,20 +192,23 @@ export function openLmdbFile(file: string): LmdbFile | undefined {
         }
       }
     },
-    check(deep, isSound = () => true, withChecksums = []) {
+    check(deep, isSound = () => true, withChecksums = [], mostPages = Infinity) {
       const seen = new Set<bigint>()
-      checkTree('free', meta.free, seen, checkFree)
-      checkTree('the list of databases', meta.main, seen, ({ key, value, flags }) => {
-        const name = nameOf(key)
-        if (flags !== SUB || value?.length !== DB_BYTES) return
-        const db = dbAt(value, 0)
+      const most = Number(lastPage + 1n) * pageSize > size ? Infinity : mostPages
+      const databases: { readonly name: string; readonly db: Db }[] = []
+      checkTree('the list of databases', meta.main, seen, most, ({ key, value, flags }) => {
+        if (flags === SUB && value?.length === DB_BYTES) databases.push({ name: nameOf(key), db: dbAt(value, 0) })
+      })
+      checkTree('free', meta.free, seen, most, checkFree)
+      const pages = ({ branches, leaves }: Db) => Number(branches + leaves)
+      for (const { name, db } of databases.sort((a, b) => pages(a.db) - pages(b.db))) {
         if (db.flags !== 0) note(`${name} has flags that cannot be`)
-        checkTree(name, db, seen, (node) => {
+        checkTree(name, db, seen, most, (node) => {
           if (!deep) return
           const given = withChecksums.includes(name) ? void largeHead(node) : valueOf(node)
           if (given && !isSound(given)) note(`a value of ${name} cannot be read`)
         })
-      })
+      }
       return problems
     },
     close() { closeSync(handle) },

@@ -205,13 +205,13 @@ const DAMAGED = /MDB_(INVALID|CORRUPTED|PAGE_NOTFOUND|PANIC|VERSION_MISMATCH)|no
 const DISK = /ENOSPC|EROFS|EIO|read-only|EDQUOT|No space left|Read-only file system|Input\/output error|MDB_MAP_FULL|quota/i
 
 /** A disk that takes nothing is something to wait for; anything else is as it came. */
-function diskFailure(error: unknown, directory: string): Error {
+export function diskFailure(error: unknown, directory: string): Error {
   if (error instanceof DomainError) return error
   const message = error instanceof Error ? error.message : String(error)
   return DISK.test(message) ? noDisk(directory, message) : error instanceof Error ? error : new Error(message)
 }
 
-const noDisk = (directory: string, why: string) =>
+export const noDisk = (directory: string, why: string) =>
   new DomainError('unavailable', `the disk of the buffer ${directory} takes no writes (${why}); free some space, or check the disk`, { disk: true })
 const isDiskFailure = (error: Error) => error instanceof DomainError && error.code === 'unavailable'
 

@@ -1,10 +1,12 @@
 import { rmSync, statSync } from 'node:fs'
+import path from 'node:path'
 import { crc32 } from 'node:zlib'
 import * as lmdb from 'lmdb'
 import type { Key } from 'lmdb'
+import { diskFree } from '../disk-free.ts'
 import type { RecordStore } from './buffer.ts'
 import { openLmdbFile, type LmdbFile } from './lmdb-file.ts'
-import { META, newMeta, openRoot, putMeta, startEpoch, tablesOf, type BatchHead, type EntryHead, type Meta, type Tables } from './lmdb-store.ts'
+import { META, newMeta, noDisk, openRoot, putMeta, startEpoch, tablesOf, type BatchHead, type EntryHead, type Meta, type Tables } from './lmdb-store.ts'
 
 /** Readings that a damaged file no longer gives. */
 export interface DamageLoss {
@@ -41,6 +43,7 @@ export function salvage(from: string, to: string): Salvaged {
     const formerMeta = file && [...jsonEntries<Meta>(file, 'facts')].find(([key]) => key === META)?.[1]
     const meta: Meta = { ...newMeta(''), ...formerMeta, rawEntries: 0, rawRows: 0, rawBytes: 0, batches: 0, batchRows: 0, batchBytes: 0, archiveEntries: 0, archiveBytes: 0 }
     startEpoch(meta)
+    if (file) wantRoom(file, path.dirname(to))
     const inTurns = createTurns(root)
     const losses: DamageLoss[] = file ? [
       ...copyEntries(file, tables, meta, formerMeta, bornUs, inTurns),
@@ -58,6 +61,15 @@ export function salvage(from: string, to: string): Salvaged {
     file?.close()
     void root.close()
   }
+}
+
+/** Refuses (`unavailable`) before it fills a disk that cannot hold the copy: it is tried again every few seconds. */
+function wantRoom(file: LmdbFile, directory: string): void {
+  let bytes = 0
+  for (const name of ['waiting', 'archive']) for (const [, head] of jsonEntries<EntryHead>(file, name)) bytes += Number(head[1]) || 0
+  for (const [, head] of jsonEntries<BatchHead>(file, 'batch-heads')) bytes += Number(head.byteLength) || 0
+  const free = diskFree(directory) ?? Infinity
+  if (bytes > free) throw noDisk(directory, `its file is damaged; what can be read of it takes ${bytes} bytes, and ${free} are free`)
 }
 
 type Turns = ((write: () => void) => void) & { end(): void }

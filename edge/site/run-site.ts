@@ -175,7 +175,7 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
     await over(['source_silent', 'clock', 'disk'], lastUs)
     if (lastUs < nowUs()) await buffer.write(gaps.note([{ cause: 'gateway_off', fromUs: lastUs, toUs: nowUs(), lost: null, detail: 'the gateway did not run' }])).catch((error: unknown) => { log.warn({ err: error }, 'the time without the gateway could not be noted') })
   }
-  /** What a damaged file no longer gave when it was opened is told like every loss, and for as long as this run lasts. */
+  /** What a damaged file no longer gave when it was opened is told like every loss, and for as long as this run lasts. Nobody waits for it: a full disk takes it once what waits has shipped. */
   async function noteDamage(): Promise<void> {
     const damage = buffer.record('facts', 'damage') as readonly DamageLoss[] | undefined
     if (!damage) return
@@ -190,7 +190,7 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
 
   async function startAll(): Promise<void> {
     try {
-      await noteDamage()
+      noteDamage().catch((error: unknown) => { if (!signal.aborted) fail(error) })
       await noteAbsence()
       for (const source of plan.sources) start(source)
     } catch (error) {

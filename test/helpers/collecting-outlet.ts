@@ -11,6 +11,8 @@ export interface CollectingOutlet extends Outlet {
   /** Resolves when `holds` is true of what has been delivered; rejects after `timeoutMs`. */
   until(holds: () => boolean, timeoutMs?: number): Promise<void>
   readonly positions: Map<string, unknown>
+  /** How often the connector said that its machine is reached. */
+  connections: number
 }
 
 export function createCollectingOutlet(positions = new Map<string, unknown>()): CollectingOutlet {
@@ -26,6 +28,11 @@ export function createCollectingOutlet(positions = new Map<string, unknown>()): 
       if (delivery.position) positions.set(delivery.position.key, delivery.position.value)
       for (const wake of [...waiting]) wake()
       return Promise.resolve(true)
+    },
+    connections: 0,
+    connected() {
+      outlet.connections++
+      for (const wake of [...waiting]) wake()
     },
     losses,
     lost(loss) {

@@ -131,10 +131,9 @@ export function createCsvFolderSource(config: CsvFolderConfig, context: Connecto
       return { state: !looked ? 'starting' : details.length > 0 ? 'degraded' : 'ok', detail: details.length > 0 ? details.join('; ') : null, counters: { ...counters, files_waiting: waiting } }
     },
     async run(outlet, signal) {
-      for (let first = true; !signal.aborted; first = false) {
+      while (!signal.aborted) {
         await look(outlet, signal)
-        // Nothing to store yet; it says that whatever kept the folder from being read is mended.
-        if (first && !signal.aborted) await outlet.deliver({ blocks: [] })
+        outlet.connected()
         await createBell().wait(signal, config.lookEvery)
       }
     },

@@ -176,8 +176,7 @@ export function createHttpPushSource(config: HttpPushConfig, context: ConnectorC
         listening = true
         log.info({ source: id, listen: config.listen, port: server.port, tls: config.tls !== undefined }, 'machines may send readings')
         if (!config.tls && !isLoopback(config.listen)) log.warn({ source: id, listen: config.listen }, 'tokens and readings cross the network in the clear; give the source a certificate (tls)')
-        // Nothing to store yet; it says that whatever kept the source from starting is mended.
-        await outlet.deliver({ blocks: [] })
+        outlet.connected()
         await untilAborted(signal, server.failed)
       } finally {
         listening = false

@@ -5,16 +5,13 @@ import type { Counters } from './counters.ts'
 import type { Reader } from './reader.ts'
 
 export interface Standing {
-  /** Why there is no connection; null: there is one, or there has been none yet. */
-  readonly down: string | null
   readonly reader: Pick<Reader, 'refused' | 'awaited'>
   readonly suspects: Suspects
   readonly counters: Counters
 }
 
-export function describeHealth({ down, reader: { refused, awaited }, suspects, counters }: Standing): SourceHealth {
+export function describeHealth({ reader: { refused, awaited }, suspects, counters }: Standing): SourceHealth {
   const all = { ...counters, addresses_refused: refused.size, addresses_awaited: awaited.size }
-  if (down !== null) return { state: 'down', detail: down, counters: all }
   const details = [
     ...shown([...refused].map(([address, is]) => `${address} is ${is}`)),
     ...shown([...awaited].map((address) => `${address} is in no message of its topic so far; check the path`)),

@@ -36,7 +36,6 @@ export function createMqttJsonSource(config: MqttJsonConfig, context: ConnectorC
   const reader = createReader({ routes, config, counters, suspects, progress, nowUs, nowMs })
   const addresses = [...new Set(tags.map(({ address }) => address))]
   const key = `mqtt-json/${id}`
-  let down: string | null = null
   /** Up to when an absence has been told. */
   let toldUs = -Infinity
 
@@ -45,7 +44,7 @@ export function createMqttJsonSource(config: MqttJsonConfig, context: ConnectorC
     mode: 'live',
     time: 'device',
     map,
-    health: () => describeHealth({ down, reader, suspects, counters }),
+    health: () => describeHealth({ reader, suspects, counters }),
 
     async run(outlet, signal) {
       const before = outlet.position(key) as Stored | undefined
@@ -81,13 +80,11 @@ export function createMqttJsonSource(config: MqttJsonConfig, context: ConnectorC
         if (before?.clientId !== state.clientId || before.filters.join('\n') !== state.filters.join('\n')) await outlet.deliver({ blocks: [], position: { key, value: state } })
         if (session.resumed) await session.unsubscribe((before?.filters ?? []).filter((filter) => !routes.filters.includes(filter)))
         await session.subscribe(routes.filters, config.qos)
-        down = null
+        outlet.connected()
         await noteAbsence(outlet, session.resumed, before)
         await session.over
       } catch (error) {
-        if (signal.aborted) return
-        down = error instanceof Error ? error.message : String(error)
-        throw error
+        if (!signal.aborted) throw error
       } finally {
         await session?.end()
       }

@@ -71,6 +71,7 @@ export async function runConnection(options: RunOptions, outlet: Outlet, signal:
     health.counters.connections++
     health.lost = null
     health.state = 'ok'
+    outlet.connected()
     context.log.info({ source: context.id, endpoint: config.endpoint, items: plans.length - refused.length, refused: refused.length }, 'OPC UA subscribed')
     retrying = retryRefused(running, refused)
     await runPublishLoop({

@@ -34,7 +34,6 @@ export function createSparkplugSource(config: SparkplugConfig, context: Connecto
   const clientId = config.clientId ?? `twinward-${randomBytes(6).toString('hex')}`
   const stateTopic = config.primaryHost === undefined ? null : `spBv1.0/STATE/${config.primaryHost}`
   let host: Host | null = null
-  let down: string | null = null
 
   return {
     id,
@@ -75,12 +74,10 @@ export function createSparkplugSource(config: SparkplugConfig, context: Connecto
         announced = true
         await noteAbsence(outlet)
         host = mine
-        down = null
+        outlet.connected()
         await Promise.race([session.over, ticking(() => inTurn(() => carryOut(mine.tick())), signal, session.over)])
       } catch (error) {
-        if (signal.aborted) return
-        down = error instanceof Error ? error.message : String(error)
-        throw error
+        if (!signal.aborted) throw error
       } finally {
         if (session && announced && stateTopic !== null && signal.aborted) {
           const offline = said(false, Math.trunc(nowUs() / 1_000))
@@ -116,7 +113,6 @@ export function createSparkplugSource(config: SparkplugConfig, context: Connecto
     const phases = [...host?.phases() ?? []]
     const absent = phases.filter(([, phase]) => phase !== 'online')
     const gauges = { nodes_online: phases.length - absent.length, nodes_absent: absent.length, addresses_refused: refused.size }
-    if (down !== null) return { state: 'down', detail: down, counters: { ...counters, ...gauges } }
     const details = [
       ...shown(absent.map(([key, phase]) => `edge node ${key} ${phase === 'offline' ? 'is offline' : 'has not been born yet'}`)),
       ...shown([...refused].map(([address, why]) => `${address} is not read: ${why}`)),

@@ -42,7 +42,7 @@ async function watching(t: TestContext, { config = {}, outlet = createCollecting
     await stop().catch(() => {})
     rmSync(folder, { recursive: true, force: true })
   })
-  await Promise.race([ended, outlet.until(() => outlet.deliveries.length > 0)])
+  await Promise.race([ended, outlet.until(() => outlet.connections > 0)])
   return { folder, outlet, source, stop, put, counter: (name) => source.health?.().counters[name] ?? -1 }
 }
 const values = ({ outlet }: Watching, address = 'a') => outlet.readings(address).map(({ raw }) => raw)

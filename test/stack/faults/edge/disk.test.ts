@@ -111,4 +111,26 @@ describe('a disk that takes no writes', { skip: canMount() ? false : 'only root 
     assert.equal((await edge.health()).status, 200)
     assert.deepEqual((await edge.stop()).code, 0)
   })
+
+  it('damaged, and no room for a mended one beside it: it waits for room instead of ending, then says what is lost', async (t) => {
+    const on = await stage(t)
+    const { broker, disk, box } = on
+    await broker.crash()
+    const first = await box.start()
+    await first.until(({ buffer }) => buffer.rows > 150_000)
+    await first.stop('SIGKILL')
+    // One of LMDB's two meta pages: all else can be read.
+    disk.spoil('buffer/buffer.mdb')
+    disk.fill(500_000)
+    const edge = await box.start()
+    const ill = await edge.until(({ problems }) => problems.some((problem) => /takes no writes \(its file is damaged; .* bytes, and \d+ are free\)/.test(problem)))
+    assert.equal((await edge.health()).status, 503)
+    assert.match(ill.problems.join(), /free some space/)
+    disk.empty()
+    const mended = await edge.until(({ problems }) => problems.some((problem) => /damaged and has been set aside/.test(problem)))
+    assert.ok(mended.buffer.rows > 0)
+    await broker.restart()
+    await edge.until(({ connected, buffer, counters }) => connected && buffer.rows < 1_000 && (counters['acknowledged'] ?? 0) > 100_000)
+    assert.deepEqual((await edge.stop()).code, 0)
+  })
 })

@@ -15,6 +15,8 @@ export interface SmallDisk {
   fill(leaving: number): void
   empty(): void
   readOnly(on: boolean): void
+  /** Writes zeros over the second 4 KiB of a file on it. */
+  spoil(file: string): void
   remove(): Promise<void>
 }
 
@@ -35,6 +37,7 @@ export async function makeSmallDisk(megabytes: number): Promise<SmallDisk> {
       run(`head -c "$2" /dev/zero >> ${filler}`, String(Math.max(0, free - leaving)))
     },
     empty() { run(`rm -f ${filler}`) },
+    spoil(file) { run('dd if=/dev/zero of="$1/$2" bs=4096 seek=1 count=1 conv=notrunc status=none', file) },
     readOnly(on) { run(`mount -o remount,${on ? 'ro' : 'rw'} "$1"`) },
     async remove() {
       holder.stdin.end()

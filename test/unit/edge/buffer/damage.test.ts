@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { test, type TestContext } from 'node:test'
@@ -7,6 +7,7 @@ import fc from 'fast-check'
 import type { DurableBuffer } from '../../../../edge/buffer/buffer.ts'
 import { openLmdbBuffer } from '../../../../edge/buffer/lmdb-buffer.ts'
 import { openLmdbFile } from '../../../../edge/buffer/lmdb-file.ts'
+import { openMended } from '../../../../edge/buffer/mend.ts'
 import type { DamageLoss } from '../../../../edge/buffer/salvage.ts'
 import { effort } from '../../../helpers/effort.ts'
 
@@ -85,4 +86,50 @@ test('bytes changed anywhere: it opens, gives nothing that was not written, and 
       await buffer.close()
     }
   }), { numRuns: effort(60), seed: Number(process.env['TWINWARD_TEST_SEED'] ?? '20265') })
+})
+
+test('the first look after a bad end is bounded: small trees first, no counts of what was not read; the next one reads all', async (t) => {
+  const { file } = await killed(t)
+  const look = (deep: boolean, mostPages?: number) => {
+    const opened = openLmdbFile(file)
+    assert.ok(opened)
+    const problems = opened.check(deep, undefined, [], mostPages)
+    opened.close()
+    return problems
+  }
+  assert.deepEqual(look(false, 15), [], 'nothing is wrong with what is left out')
+  const pages = statSync(file).size / 4096
+  const whole = readFileSync(file)
+  /** Pages whose loss a look notices. */
+  const noticed = (mostPages?: number) => Array.from({ length: pages }, (_, n) => n).filter((n) => {
+    writeFileSync(file, Buffer.concat([whole.subarray(0, n * 4096), Buffer.alloc(4096, 0xa5), whole.subarray((n + 1) * 4096)]))
+    return look(false, mostPages).length > 0
+  })
+  const [few, all] = [noticed(15), noticed()]
+  assert.ok(few.length < all.length && few.length <= 17, `${few.length} and ${all.length} of ${pages} pages`)
+  writeFileSync(file, whole.subarray(0, Math.floor(pages / 2) * 4096))
+  assert.ok(look(false, 15).length > 0, 'a file that is too short is read in whole')
+})
+
+test('a start that fails for another reason than the file is no bad life', async (t) => {
+  const directory = mkdtempSync(path.join(os.tmpdir(), 'twinward-damage-'))
+  t.after(() => { rmSync(directory, { recursive: true, force: true }) })
+  mkdirSync(path.join(directory, 'buffer.mdb'))
+  await assert.rejects(openLmdbBuffer({ directory }), { code: 'unavailable' })
+  assert.equal(existsSync(path.join(directory, 'running')), false)
+})
+
+test('the damaged file is kept until the mended one has lived well', async (t) => {
+  const { directory, file } = await killed(t)
+  truncateSync(file, Math.floor(statSync(file).size / 8192) * 4096)
+  const gone = async (holds: () => boolean) => { while (!holds()) await new Promise((resolve) => { setTimeout(resolve, 5) }) }
+  const first = openMended(directory, { settledMs: 5 })
+  await gone(() => readFileSync(path.join(directory, 'running'), 'utf8') === '1')
+  assert.ok(existsSync(`${file}.damaged`), 'a day has not passed')
+  first.life.end()
+  await first.store.close()
+  const second = openMended(directory, { settledMs: 5, keepDamagedMs: 5 })
+  await gone(() => !existsSync(`${file}.damaged`))
+  second.life.end()
+  await second.store.close()
 })

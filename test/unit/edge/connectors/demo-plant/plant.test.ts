@@ -121,7 +121,7 @@ test('as a source it goes on where it was, and promises only what it has deliver
     const abort = new AbortController()
     let made = 0
     await createDemoPlantSource({ config: short }).run({
-      lost: () => Promise.resolve(), position: () => position,
+      lost: () => Promise.resolve(), position: () => position, connected() {},
       async deliver(delivery) {
         deliveries.push(delivery)
         position = delivery.position?.value
