@@ -73,7 +73,7 @@ const answering = { ...one, tag: 'Alerts', method: 'post', right: 'alert.answer'
 export const alertEndpoints = [
   endpoint({
     ...reading, operationId: 'listAlerts', path: '/v1/alerts', scope: 'sites', summary: 'Alert episodes, newest first',
-    query: z.object({ asset: assetId.optional(), state: z.enum([...stateSchema.options, 'open']).optional().describe('open: every state but closed'), severity: severitySchema.optional(), ...pageInput }),
+    query: z.object({ asset: assetId.optional(), state: z.enum([...stateSchema.options, 'open']).optional().describe('open: every state but closed'), severity: severitySchema.optional(), release: z.string().max(100).optional().describe('Raised by this release'), ...pageInput }),
     answer: pageOf(alertSchema),
     handle: ({ ctx, actor, site, query }) => listAlerts(ctx, actor, { site, ...query }),
   }),

@@ -4,6 +4,7 @@ import { microsToIso } from '../../registry/domain/contract/time.ts'
 import { checkDrift, checkDriftInput } from '../../registry/services/check-drift.ts'
 import { copyModelVersion, copyModelVersionInput } from '../../registry/services/copy-model-version.ts'
 import { createRelease, createReleaseInput } from '../../registry/services/create-release.ts'
+import { getModelActions } from '../../registry/services/read/actions.ts'
 import { getDataset, listDatasets } from '../../registry/services/read/datasets.ts'
 import { getDriftReport, listDriftReports } from '../../registry/services/read/drift.ts'
 import { getFeatureSet, listFeatureSets } from '../../registry/services/read/feature-sets.ts'
@@ -69,6 +70,27 @@ const modelDetailSchema = z
 const registeredSchema = z.object({ name: z.string(), version: z.number().int(), family: z.string(), digest: z.string(), made: z.boolean(), createdAt: z.string() })
 const registered = ({ name, version, family, digest, made, createdUs }: Awaited<ReturnType<typeof registerModelVersion>>) =>
   ({ name, version, family, digest, made, createdAt: microsToIso(createdUs) })
+
+const count = z.number().int()
+const followed = {
+  windows: count.describe('Windows it has scored, each once'),
+  alerts: count,
+  paged: count.describe('Of the alerts: those that called somebody'),
+  acknowledged: count,
+  workOrders: count,
+  workOrdersDone: count,
+  outcomes: z.object({ confirmed: count, falseAlarm: count, unclear: count, unsaid: count }).describe('Of the alerts, each by what was last said of it'),
+}
+const actionsSchema = z
+  .object({
+    site: z.string(),
+    family: z.string(),
+    model: z.object(named),
+    releases: z.array(z.string()).describe('Releases that bind it; `GET /v1/alerts?release=` lists the alerts of one'),
+    total: z.object(followed),
+    assets: z.array(z.object({ asset: z.string(), firstWindow: z.string().nullable().describe('Event time'), lastWindow: z.string().nullable(), ...followed })),
+  })
+  .meta({ id: 'ModelActions' })
 
 const releaseSchema = z
   .object({
@@ -175,6 +197,11 @@ export const modelEndpoints = [
     ...reading, operationId: 'getModel', path: '/v1/models/{name}/versions/{version}', summary: 'One version with card, calibration and runtime',
     params: versionOf, answer: modelDetailSchema,
     handle: ({ ctx, actor, site, params }) => getModel(ctx, actor, { site, ...params }),
+  }),
+  endpoint({
+    ...reading, operationId: 'getModelActions', path: '/v1/models/{name}/versions/{version}/actions',
+    summary: 'Which machines a version has scored, and what followed: alerts, work orders, outcomes', params: versionOf, answer: actionsSchema,
+    handle: ({ ctx, actor, site, params }) => getModelActions(ctx, actor, { site, ...params }),
   }),
   endpoint({
     ...reading, operationId: 'listReleases', path: '/v1/releases', summary: 'Releases, newest first',

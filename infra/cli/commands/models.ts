@@ -5,6 +5,9 @@ import { CliError, exitCodes } from '../errors.ts'
 import { instant } from '../options.ts'
 import type { CommandContext, Open } from '../context.ts'
 
+interface Followed { windows: number; alerts: number; outcomes: Record<string, number> }
+interface ModelActions { releases: string[]; total: Followed; assets: (Followed & { asset: string })[] }
+
 export interface Operation { id: string; kind: string; state: string; progress: Record<string, unknown>; result: Record<string, unknown> | null; error: { code?: string; message?: string } | null }
 
 /** Starts an operation and watches it to its end; Ctrl-C stops watching, never the operation. */
@@ -45,6 +48,19 @@ export function addModelCommands(program: Command, open: Open): void {
       }, { site })
       print.line(`${copy.name}@${copy.version} ${copy.made ? 'is registered' : 'was registered before'} for family ${copy.family}; bind it with a policy into a release (POST /v1/releases) and ask for its promotion.`)
       print.document(copy)
+    })
+
+  program.command('actions <model>').description('which machines a model version (NAME@VERSION) has scored, and what followed')
+    .action(async (model: string, _options: unknown, command: Command) => {
+      const named = /^(?<name>[^@/]+)@(?<version>\d{1,9})$/.exec(model)?.groups
+      if (named === undefined) throw new CliError('usage', `${model} names no model version; write NAME@VERSION, for example pumps-pca@1`)
+      const { api, print, site } = await open(command)
+      const answer = await api.get<ModelActions>(`/v1/models/${encodeURIComponent(named['name'] ?? '')}/versions/${named['version'] ?? ''}/actions`, { site })
+      const rowOf = ({ outcomes, ...followed }: Followed) => ({ ...followed, ...outcomes })
+      print.table([...answer.assets.map((each) => ({ asset: each.asset, ...rowOf(each) })), ...answer.assets.length > 1 ? [{ asset: 'in all', ...rowOf(answer.total) }] : []],
+        ['asset', 'windows', 'firstWindow', 'lastWindow', 'alerts', 'paged', 'acknowledged', 'workOrders', 'workOrdersDone', 'confirmed', 'falseAlarm', 'unclear', 'unsaid'])
+      if (answer.releases.length > 0) print.line(`In ${answer.releases.join(', ')}.`)
+      print.document(answer)
     })
 
   program.command('drift <family>').description('compare recent features with the reference the champion was trained on')

@@ -62,6 +62,8 @@ export interface AlertsInput extends PageInput {
   readonly asset?: string | undefined
   readonly state?: AlertState | 'open' | undefined
   readonly severity?: Severity | undefined
+  /** Raised by this one. */
+  readonly release?: string | undefined
 }
 
 /** Alert episodes, newest first; `open` is every state but closed. `site` may be `*`. */
@@ -71,10 +73,10 @@ export async function listAlerts(ctx: ServiceContext, actor: Actor, input: Alert
   const rows = await inSite(ctx.pool, input.site, async (tx) => (await tx.query<Row>(
     `${SELECT}
      where ${ofSite(tx, 'al.site_id')} and ($1::text is null or a.asset_id = $1)
-       and ($2::text is null or al.state = $2 or ($2 = 'open' and al.state <> 'closed')) and ($3::text is null or al.severity = $3)
+       and ($2::text is null or al.state = $2 or ($2 = 'open' and al.state <> 'closed')) and ($3::text is null or al.severity = $3) and ($7::text is null or r.release_id = $7)
        and ($4::bigint is null or (al.created_at, al.alert_id) < (${usToTimestamp('$4')}, $5::uuid))
      order by al.created_at desc, al.alert_id desc limit $6`,
-    [input.asset ?? null, input.state ?? null, input.severity ?? null, beforeUs, beforeId, input.limit + 1],
+    [input.asset ?? null, input.state ?? null, input.severity ?? null, beforeUs, beforeId, input.limit + 1, input.release ?? null],
   )).rows)
   return toPage(rows, input.limit, viewOf, (row) => [Number(row.created_us), row.alert_id])
 }
