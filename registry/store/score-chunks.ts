@@ -30,49 +30,72 @@ export async function settledScoreId(tx: Tx, assetRef: number): Promise<string> 
   return rows[0]?.newest ?? '0'
 }
 
-const dayOf = timestampToUs("date_trunc('day', s.window_end, 'UTC')")
+/** Scores of one asset and UTC day, by its midnight, and about how many. */
+export interface ScoredDay { readonly assetRef: number; readonly dayUs: number; readonly windows: number }
 
-/** Days with scores above an id, as their midnights, by asset: one look at the newest scores of all assets together. */
-export async function daysScoredSince(tx: Tx, assetRefs: readonly number[], afterId: string): Promise<Map<number, number[]>> {
-  const { rows } = await tx.query<{ asset_ref: number; day_us: string }>(
-    `select distinct s.asset_ref, ${dayOf} as day_us from score s where s.score_id > $2 and s.asset_ref = any($1::int[]) order by 1, 2`, [assetRefs, afterId])
-  const days = new Map<number, number[]>()
-  for (const { asset_ref, day_us } of rows) days.set(asset_ref, [...days.get(asset_ref) ?? [], Number(day_us)])
-  return days
+/**
+ * Days that some assets were scored for, by scores above an id, or by all of theirs: one look at all of the assets together, since
+ * scores lie in the order in which they came, and each asset alone would go through nearly the same pages.
+ */
+export async function scoredDays(tx: Tx, assetRefs: readonly number[], afterId: string | null): Promise<ScoredDay[]> {
+  const { rows } = await tx.query<{ asset_ref: number; day_us: string; n: string }>(
+    `select d.asset_ref, ${timestampToUs("d.day::timestamp at time zone 'UTC'")} as day_us,
+            d.n + coalesce((select sum(c.n) from score_chunk c where c.asset_ref = d.asset_ref and c.day = d.day), 0) as n
+     from (select s.asset_ref, (s.window_end at time zone 'UTC')::date as day, count(*) as n from score s
+           where s.asset_ref = any($1::int[]) and ($2::bigint is null or s.score_id > $2) group by 1, 2) d
+     order by d.day, d.asset_ref`, [assetRefs, afterId])
+  return rows.map((row) => ({ assetRef: row.asset_ref, dayUs: Number(row.day_us), windows: Number(row.n) }))
 }
 
-/** Every day an asset was scored for, as its midnight. */
-export async function scoredDays(tx: Tx, assetRef: number): Promise<number[]> {
-  const { rows } = await tx.query<{ day_us: string }>(`select distinct ${dayOf} as day_us from score s where s.asset_ref = $1 order by 1`, [assetRef])
-  return rows.map(({ day_us }) => Number(day_us))
+/** A release as far as scores are packed by it. */
+export interface PackedRelease { readonly releaseRef: number; readonly modelVersionRef: number; readonly featureSetRef: number }
+
+/** Every release of the site: read once for many days, after the scores to be packed have settled, so that none of theirs is missing. */
+export async function packedReleases(tx: Tx): Promise<PackedRelease[]> {
+  const { rows } = await tx.query<{ release_ref: number; model_version_ref: number; feature_set_ref: number }>('select release_ref, model_version_ref, feature_set_ref from release')
+  return rows.map((row) => ({ releaseRef: row.release_ref, modelVersionRef: row.model_version_ref, featureSetRef: row.feature_set_ref }))
+}
+
+export interface DayToPack {
+  readonly assetRefs: readonly number[]
+  readonly dayUs: number
+  readonly releases: readonly PackedRelease[]
+  /** Scores up to this id; all of them are committed. */
+  readonly throughId: string
 }
 
 /**
- * Packs the scores of an asset's day up to an id, one chunk a model, in place of those there are. Gives how many windows
- * they hold; 0 where another keeper was further already.
+ * Packs what some assets scored on a day, one chunk an asset and model, in place of those there are. Gives how many windows
+ * they hold; those of assets where another keeper was further already are left out.
  */
-export async function chunkDay(tx: Tx, site: string, assetRef: number, dayUs: number, throughId: string): Promise<number> {
-  await tx.query("select pg_advisory_xact_lock(hashtextextended('twinward.score-chunks.' || $1::text, 0))", [assetRef])
-  const { rows: further } = await tx.query('select from score_chunked where asset_ref = $1 and through_score_id > $2', [assetRef, throughId])
-  if (further.length > 0) return 0
-  const { rows: releases } = await tx.query<{ release_ref: number; model_version_ref: number }>('select release_ref, model_version_ref from release')
+export async function chunkDay(tx: Tx, site: string, { assetRefs, dayUs, releases, throughId }: DayToPack): Promise<number> {
+  // Under row-level security the planner takes scores and windows for a handful, and would look each window up by its id.
+  await tx.query("select pg_advisory_xact_lock(hashtextextended('twinward.score-chunks.' || $1::text, 0)), set_config('enable_nestloop', 'off', true), set_config('work_mem', '64MB', true)", [site])
+  const { rows: behind } = await tx.query<{ asset_ref: number }>(
+    'select a as asset_ref from unnest($1::int[]) as a where not exists (select from score_chunked c where c.asset_ref = a and c.through_score_id > $2)', [assetRefs, throughId])
+  if (behind.length === 0) return 0
+  const ofDay = `asset_ref = any($2::int[]) and window_end >= ${usToTimestamp('$3')} and window_end < ${usToTimestamp('($3::bigint + $6::bigint)')}`
   const { rows } = await tx.query<{ n: string }>(
-    `with picked as (
-       select distinct on (s.model_version_ref, s.window_end) s.*, w.commit_number, ${timestampToUs('s.window_end')} as us
-       from (select t.*, ($5::int[])[array_position($4::int[], t.release_ref)] as model_version_ref from score t
-             where t.asset_ref = $2 and t.window_end >= ${usToTimestamp('$3')} and t.window_end < ${usToTimestamp('($3::bigint + $6::bigint)')} and t.score_id <= $7) s
-       ${windowOfScore}
-       order by s.model_version_ref, s.window_end, ${FIRST_OF_WINDOW}
+    `with s as materialized (
+       select asset_ref, ($5::int[])[array_position($4::int[], release_ref)] as model_version_ref, window_id, window_end, ${timestampToUs('window_end')} as us, revision, role, score_id,
+              score, confidence, suppressed
+       from score where ${ofDay} and score_id <= $7
+     ), w as materialized (
+       select window_id, commit_number from feature_window where ${ofDay} and feature_set_ref = any($8::int[])
+     ), picked as (
+       select distinct on (s.asset_ref, s.model_version_ref, s.us) s.*, w.commit_number
+       from s join w using (window_id)
+       order by s.asset_ref, s.model_version_ref, s.us, ${FIRST_OF_WINDOW}
      ), spaced as (
-       select *, us - lag(us) over (partition by model_version_ref order by us) as gap from picked
+       select *, us - lag(us) over (partition by asset_ref, model_version_ref order by us) as gap from picked
      ), made as (
        insert into score_chunk (site_id, asset_ref, model_version_ref, day, n, t_min, t_max, max_commit, interval_us, ends, scores, confidences, suppressed)
-       select $1, $2, model_version_ref, (${usToTimestamp('$3')} at time zone 'UTC')::date, count(*), min(window_end), max(window_end), max(commit_number),
+       select $1, asset_ref, model_version_ref, (${usToTimestamp('$3')} at time zone 'UTC')::date, count(*), min(window_end), max(window_end), max(commit_number),
               case when min(gap) = max(gap) then min(gap) end,
               case when min(gap) is distinct from max(gap) or count(*) = 1 then string_agg(int8send(us), ''::bytea order by us) end,
               string_agg(float8send(coalesce(score, 'NaN')), ''::bytea order by us), string_agg(float8send(coalesce(confidence, 'NaN')), ''::bytea order by us),
               case when bool_or(suppressed) then string_agg(case when suppressed then '\\x01'::bytea else '\\x00'::bytea end, ''::bytea order by us) end
-       from spaced group by model_version_ref
+       from spaced group by asset_ref, model_version_ref
        on conflict (asset_ref, model_version_ref, day) do update
          set n = excluded.n, t_min = excluded.t_min, t_max = excluded.t_max, max_commit = excluded.max_commit, interval_us = excluded.interval_us,
              ends = excluded.ends, scores = excluded.scores, confidences = excluded.confidences, suppressed = excluded.suppressed
@@ -81,16 +104,16 @@ export async function chunkDay(tx: Tx, site: string, assetRef: number, dayUs: nu
        returning n
      )
      select coalesce(sum(n), 0) as n from made`,
-    [site, assetRef, dayUs, releases.map((r) => r.release_ref), releases.map((r) => r.model_version_ref), DAY_US, throughId])
+    [site, behind.map((row) => row.asset_ref), dayUs, releases.map((r) => r.releaseRef), releases.map((r) => r.modelVersionRef), DAY_US, throughId, [...new Set(releases.map((r) => r.featureSetRef))]])
   return Number(rows[0]?.n ?? 0)
 }
 
 /** Never back: two keepers may come this way. */
-export async function noteChunked(tx: Tx, site: string, assetRef: number, throughId: string): Promise<void> {
+export async function noteChunked(tx: Tx, site: string, assetRefs: readonly number[], throughId: string): Promise<void> {
   await tx.query(
-    `insert into score_chunked (site_id, asset_ref, through_score_id) values ($1, $2, $3)
+    `insert into score_chunked (site_id, asset_ref, through_score_id) select $1, a, $3 from unnest($2::int[]) as a
      on conflict (asset_ref) do update set through_score_id = greatest(score_chunked.through_score_id, excluded.through_score_id)`,
-    [site, assetRef, throughId])
+    [site, assetRefs, throughId])
 }
 
 export interface ChunkQuery {

@@ -186,7 +186,9 @@ describe('the back-test of a policy change', () => {
       series: await Promise.all([3, 5, 1000].map((commit) => read(commit)).concat(read(1000, T0 + 100 * S, T0 + 200 * S))), newest: await Promise.all([0, 3, 5, 1000].map(newest)),
     })
     const rows = await all()
-    const packed = await chunkScores(plant.ctx, { site: plant.site })
+    let statements = 0
+    const packed = await chunkScores(plant.ctx, { site: plant.site, rest: async () => { statements++ } })
+    assert.equal(statements, 1, 'a day of all machines together, as it lies in the store')
     assert.deepEqual([packed.days, packed.windows], [2, rows.series[2]!.get(1)!.endUs.length + rows.series[2]!.get(2)!.endUs.length])
     assert.deepEqual(await all(), rows)
     assert.deepEqual([rows.newest[0], rows.newest[1]! < rows.newest[3]!], [null, true])
