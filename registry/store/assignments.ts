@@ -5,6 +5,11 @@ import type { Tx } from './transaction.ts'
 export type AssignmentRole = 'champion' | 'challenger' | 'shadow'
 export interface Scope { readonly kind: 'family' | 'line' | 'asset'; readonly id: string }
 
+/** Narrowest first: of two assignments that reach an asset, the narrower one judges it. */
+export const scopeKinds = ['asset', 'line', 'family'] as const satisfies readonly Scope['kind'][]
+/** SQL: ranks a scope's kind, the narrowest first. */
+export const narrowness = (column: string): string => `array_position(array['${scopeKinds.join("', '")}'], ${column})`
+
 /** One role over one scope of a family: what an assignment fills. */
 export interface Seat { readonly site: string; readonly family: string; readonly role: AssignmentRole; readonly scope: Scope }
 

@@ -66,7 +66,7 @@ export async function championOf(tx: Tx, family: string): Promise<Champion | und
   const { rows } = await tx.query<{ release_ref: number; release_id: string; feature_set_ref: number; dataset_id: string }>(
     `select r.release_ref, r.release_id, r.feature_set_ref, m.dataset_id
      from assignment a join release r using (release_ref) join model_version m using (model_version_ref)
-     where a.site_id = $1 and a.family_id = $2 and a.role = 'champion' and a.valid @> now()
+     where a.site_id = $1 and a.family_id = $2 and a.role = 'champion' and a.holds_from <= now() and a.holds_to > now()
      order by a.scope_kind <> 'family', lower(a.valid) desc limit 1`,
     [tx.site, family],
   )

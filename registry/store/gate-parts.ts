@@ -60,7 +60,7 @@ export function toMachine(row: GateRow, { decisions, messages, reviewers }: Gate
     authors: [...row.authors],
     owners: [...owners],
     approvals: decisions.filter(({ stage, verdict }) => stage !== 'emergency' && verdict === 'approve')
-      .map(({ by, onBehalfOf, roles, evidenceDigest, atUs }) => ({ by, onBehalfOf, roles, evidenceDigest, atUs })),
+      .map(({ by, onBehalfOf, roles, evidenceDigest }) => ({ by, onBehalfOf, roles, evidenceDigest })),
     reviewers: reviewers.map(({ id, required }) => ({ id, required })),
     questions,
     ...(answered !== undefined && { answered }),

@@ -1,3 +1,4 @@
+import { narrowness } from './assignments.ts'
 import { timestampToUs, usToTimestamp } from './sql-time.ts'
 import type { Tx } from './transaction.ts'
 
@@ -41,18 +42,18 @@ export interface ReleaseRecord {
 
 /** What a release is made of, and who let it judge in a role at an instant. */
 export async function releaseRecord(tx: Tx, releaseRef: number, role: string, asset: { assetId: string; lineId: string; familyId: string }, atUs: number): Promise<ReleaseRecord> {
-  const { rows: [parts] } = await tx.query<{ version: number; digest: string; dataset_id: string; dataset_digest: string; row_count: number; commit_number: string }>(
-    `select p.version, p.digest, d.dataset_id, d.digest as dataset_digest, d.row_count, d.commit_number
+  const { rows: [parts] } = await tx.query<{ site_id: string; family_id: string; version: number; digest: string; dataset_id: string; dataset_digest: string; row_count: number; commit_number: string }>(
+    `select r.site_id, r.family_id, p.version, p.digest, d.dataset_id, d.digest as dataset_digest, d.row_count, d.commit_number
      from release r join policy p using (policy_ref) join model_version m using (model_version_ref) join dataset d using (dataset_id)
      where r.release_ref = $1`, [releaseRef])
   if (parts === undefined) throw new Error(`release ${releaseRef} is gone`)
   const { rows: [assigned] } = await tx.query<{ assignment_id: string; reason: string; assigned_by: string; scope: string; gate_id: string | null }>(
     `select assignment_id, reason, assigned_by, scope_kind || ' ' || scope_id as scope, gate_id
      from assignment
-     where release_ref = $1 and role = $2 and valid @> ${usToTimestamp('$3')}
+     where site_id = $7 and family_id = $8 and release_ref = $1 and role = $2 and holds_from <= ${usToTimestamp('$3')} and holds_to > ${usToTimestamp('$3')}
        and (scope_kind, scope_id) in (('asset', $4), ('line', $5), ('family', $6))
-     order by case scope_kind when 'asset' then 1 when 'line' then 2 else 3 end limit 1`,
-    [releaseRef, role, atUs, asset.assetId, asset.lineId, asset.familyId])
+     order by ${narrowness('scope_kind')} limit 1`,
+    [releaseRef, role, atUs, asset.assetId, asset.lineId, asset.familyId, parts.site_id, parts.family_id])
   const decisions = assigned === undefined || assigned.gate_id === null ? [] : (await tx.query<{ actor_id: string; actor_roles: string[]; verdict: string; evidence_digest: string; at_us: string }>(
     `select actor_id, actor_roles, verdict, evidence_digest, ${timestampToUs('decided_at')} as at_us
      from gate_decision where gate_id = $1 order by gate_decision_id`, [assigned.gate_id])).rows

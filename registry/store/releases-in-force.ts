@@ -1,3 +1,4 @@
+import { narrowness } from './assignments.ts'
 import type { Tx } from './transaction.ts'
 import { usToTimestamp } from './sql-time.ts'
 
@@ -61,7 +62,7 @@ export async function releasesInForce(tx: Tx, assetRefs: readonly number[], atUs
        select p.asset_ref, s.role, s.release_ref, s.scope_kind, s.assignment_id,
               case s.role when 'champion' then 1 when 'challenger' then 2 else 3 end as role_rank,
               rank() over (partition by p.asset_ref, s.role
-                           order by case s.scope_kind when 'asset' then 1 when 'line' then 2 else 3 end) as narrowness
+                           order by ${narrowness('s.scope_kind')}) as narrowness
        from place p
        join assignment s on s.site_id = p.site_id and s.family_id = p.family_id
         and s.holds_from <= coalesce(${usToTimestamp('$2')}, now()) and s.holds_to > coalesce(${usToTimestamp('$2')}, now())

@@ -20,7 +20,6 @@ export interface GateApproval {
   onBehalfOf: string | null
   roles: Role[]
   evidenceDigest: string
-  atUs: number
 }
 
 /** Approved by one person alone, for a reason they declared. */

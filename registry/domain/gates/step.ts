@@ -115,13 +115,13 @@ function repeats(gate: Gate, action: GateAction): boolean {
 }
 
 function approve(gate: Gate, action: Decision, nowUs: number): GateResult {
-  const next = withApproval(gate, action, nowUs)
+  const next = withApproval(gate, action)
   return accepted(missingForApproval(next) === null ? closed(next, 'approved', nowUs) : next, true)
 }
 
-function withApproval(gate: Gate, action: Decision, nowUs: number): Gate {
+function withApproval(gate: Gate, action: Decision): Gate {
   const { by, onBehalfOf = null, roles, evidenceDigest } = action
-  return { ...gate, approvals: [...gate.approvals, { by, onBehalfOf, roles: [...roles], evidenceDigest, atUs: nowUs }] }
+  return { ...gate, approvals: [...gate.approvals, { by, onBehalfOf, roles: [...roles], evidenceDigest }] }
 }
 
 function approveAlone(gate: Gate, action: Extract<GateAction, { kind: 'approve-in-emergency' }>, nowUs: number): GateResult {
@@ -154,7 +154,7 @@ function review(gate: Gate, action: Extract<Decision, { kind: 'confirm' | 'overt
   }
   const refusal = barred(gate, action)
   if (refusal !== undefined) return refusal
-  const next = withApproval(gate, action, nowUs)
+  const next = withApproval(gate, action)
   return accepted(missingForApproval(next) === null ? { ...next, review: ended('confirmed') } : next, true)
 }
 

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { rolesWith, type Role } from '../access/rights.ts'
 import { alertCostsSchema } from '../evaluation/alert-cost.ts'
-import { approvalFields, contradiction, spanSeconds } from '../gates/rules.ts'
+import { approvalFields, contradiction, spanSeconds, type GateRules } from '../gates/rules.ts'
 
 /** What one kind of change must gather before it is put in force; a gate takes these rules along as it is opened. */
 export const approvalRulesSchema = z
@@ -41,6 +41,11 @@ export const defaultGovernance: FamilyGovernance = familyGovernanceSchema.parse(
 export type ReleaseGateKind = 'promote-model' | 'approve-policy'
 export type GateKind = ReleaseGateKind | 'change-governance'
 export const gateKinds = ['promote-model', 'approve-policy', 'change-governance'] as const satisfies readonly GateKind[]
+
+/** A kind's rules as a gate that is opened now takes them along: its end is an instant. */
+export function frozenRules({ expiresAfterSeconds, ...approvals }: ApprovalRules, nowUs: number): GateRules {
+  return { ...approvals, expiresAtUs: Math.round(nowUs + expiresAfterSeconds * 1_000_000) }
+}
 
 /**
  * A role that the rules ask for although none of its holders may decide at a gate, and how to put that right; null when there

@@ -2,15 +2,13 @@ import { z } from 'zod'
 import { sha256Schema, slugSchema } from '../../domain/contract/primitives.ts'
 import { DomainError, refuse } from '../../domain/errors.ts'
 import type { GateState } from '../../domain/gates/gate.ts'
-import { recordAudit } from '../../store/audit.ts'
 import { insertDecision } from '../../store/gate-parts.ts'
-import { appendLedger } from '../../store/ledger.ts'
-import { announce } from '../../store/outbox.ts'
 import type { Tx } from '../../store/transaction.ts'
 import type { ServiceContext } from '../context.ts'
 import { onGate, stepHeld, type HeldGate } from './gate-action.ts'
 import { closeGate } from './gate-closing.ts'
 import { effectOf, putInForce } from './gate-effect.ts'
+import { tellGate } from './gate-talk.ts'
 import { deciderAt } from './gate-voice.ts'
 
 export const onBehalfOf = slugSchema.nullable().default(null).describe('Whoever delegated to you, where you decide for them; null: for yourself, or for the only one you may')
@@ -57,12 +55,10 @@ async function decide(tx: Tx, held: HeldGate, input: z.output<typeof decideGateI
     const { site, gateId } = row
     const forWhom = voice.onBehalfOf ?? null
     await insertDecision(tx, { site, gateId, actorId: actor.id, onBehalfOf: forWhom, roles: voice.roles, stage: 'decision', verdict, evidenceDigest, comment, nowUs })
-    const body = {
-      gate: gateId, verdict, evidenceDigest, comment, onBehalfOf: forWhom, roles: [...voice.roles], approvals: outcome.approvals, required: outcome.required,
-    }
-    await recordAudit(tx, { site, actor, verb: 'decide-gate', subject: `gate/${gateId}`, detail: body })
-    await appendLedger(tx, { site, kind: 'gate.decided', subject: `gate/${gateId}`, actor, body })
-    await announce(tx, { site, id: `gate/${gateId}/decided/${actor.id}`, type: 'gate.decided', atUs: nowUs, data: { ...body, actor: actor.id, family: row.family } })
+    await tellGate(tx, row, actor, {
+      verb: 'decide-gate', kind: 'gate.decided', key: `decided/${actor.id}`, nowUs,
+      body: { verdict, evidenceDigest, comment, onBehalfOf: forWhom, roles: [...voice.roles], approvals: outcome.approvals, required: outcome.required },
+    })
     if (after.state === 'approved') await putInForce(tx, held, after, nowUs)
     if (after.state !== 'open') await closeGate(tx, row, { state: after.state, by: actor, because: after.closedBecause ?? null, nowUs })
   }

@@ -1,11 +1,9 @@
-import { platformActor } from '../../domain/access/rights.ts'
 import { canonicalDigest } from '../../domain/canonical.ts'
 import { findRelease } from '../../store/assignments.ts'
 import { lockGate, openGateRow, releaseGate } from '../../store/gates.ts'
-import { appendLedger } from '../../store/ledger.ts'
-import { announce } from '../../store/outbox.ts'
 import { inSite } from '../../store/transaction.ts'
 import type { ServiceContext } from '../context.ts'
+import { tellOpened } from './gate-talk.ts'
 
 export interface CollectedEvidence {
   /** Plain JSON: what the approvers see. */
@@ -29,13 +27,7 @@ export async function openGateWith(
     const digest = canonicalDigest(body)
     const nowUs = ctx.nowUs()
     await openGateRow(tx, row.gateId, { body, digest, commitNumber: evidence.commitNumber, nowUs })
-    const facts = {
-      gate: row.gateId, kind: row.kind, family: row.family, role: row.role, scope: row.scope, release: release?.release ?? null,
-      releaseDigest: release?.digest ?? null, evidenceDigest: digest, commitNumber: evidence.commitNumber, rules: row.rules,
-      requestedBy: row.requestedBy, authors: [...row.authors],
-    }
-    await appendLedger(tx, { kind: 'gate.opened', subject: `gate/${row.gateId}`, actor: platformActor('gates'), body: facts })
-    await announce(tx, { id: `gate/${row.gateId}/opened`, type: 'gate.opened', atUs: nowUs, data: { ...facts, reason: row.reason } })
+    await tellOpened(tx, { ...row, evidenceDigest: digest, commitNumber: evidence.commitNumber }, { role: row.role, release: release?.release ?? null, releaseDigest: release?.digest ?? null }, nowUs)
     return { state: 'open', evidenceDigest: digest }
   })
 }

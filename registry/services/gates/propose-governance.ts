@@ -1,26 +1,26 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
-import { demand, may, platformActor, type Actor } from '../../domain/access/rights.ts'
+import { demand, may, type Actor } from '../../domain/access/rights.ts'
 import { canonicalDigest } from '../../domain/canonical.ts'
 import { slugSchema } from '../../domain/contract/primitives.ts'
 import { microsToIso } from '../../domain/contract/time.ts'
 import { refuse } from '../../domain/errors.ts'
 import { openGate } from '../../domain/gates/gate.ts'
 import { differencesOf } from '../../domain/governance/difference.ts'
-import { familyGovernanceSchema, gateKinds, openGatesSchema } from '../../domain/governance/family.ts'
+import { familyGovernanceSchema, frozenRules, gateKinds, openGatesSchema } from '../../domain/governance/family.ts'
 import { activeRoles } from '../../store/actors.ts'
 import { recordAudit } from '../../store/audit.ts'
 import { getFamily, lockFamily, type FamilyRow } from '../../store/families.ts'
 import { insertGate, openGateRow } from '../../store/gates.ts'
 import { governanceDigest, insertGovernanceVersion, nextGovernanceVersion, type GovernanceVersion } from '../../store/governance-versions.ts'
 import { appendLedger } from '../../store/ledger.ts'
-import { announce } from '../../store/outbox.ts'
 import { newestCommit } from '../../store/training-windows.ts'
 import { inSite, type Tx } from '../../store/transaction.ts'
 import { startGate } from '../../store/workflow-calls.ts'
 import type { ServiceContext } from '../context.ts'
 import { demandSound } from '../create-family.ts'
 import { ownersOf } from './gate-action.ts'
+import { tellOpened, tellRequested } from './gate-talk.ts'
 
 export const proposeGovernanceInput = z.object({
   site: slugSchema,
@@ -52,16 +52,14 @@ export async function proposeGovernance(ctx: ServiceContext, actor: Actor, input
     if (changes.length === 0) refuse('conflict', `this is what is in force for family ${family} already (version ${present.governanceVersion}); change something`, { family })
     await demandSound(tx, site, family, { owner, governance })
 
-    const { expiresAfterSeconds, ...approvals } = present.governance['change-governance']
-    const rules = { ...approvals, expiresAtUs: Math.round(nowUs + expiresAfterSeconds * 1_000_000) }
+    const rules = frozenRules(present.governance['change-governance'], nowUs)
     openGate({ rules, evidenceDigest: '', requestedBy: actor.id, authors: [actor.id], owners: ownersOf(present) }, nowUs)
     const version = await nextGovernanceVersion(tx, site, family)
     const gateId = randomUUID()
     const scope = { kind: 'family' as const, id: family }
     const kind = 'change-governance' as const
-    await insertGate(tx, {
-      gateId, site, family, kind, governanceVersion: version, replacesVersion: present.governanceVersion, scope, rules, reason, requestedBy: actor.id, authors: [actor.id], nowUs,
-    })
+    const gate = { gateId, site, family, kind, scope, rules, reason, requestedBy: actor.id, authors: [actor.id] }
+    await insertGate(tx, { ...gate, governanceVersion: version, replacesVersion: present.governanceVersion, nowUs })
     const proposal: GovernanceVersion = {
       family, version, owner, governance, digest: governanceDigest({ family, version, owner, governance }), openGates, reason, proposedBy: actor.id, proposedUs: nowUs,
       gateId, inForceFromUs: null,
@@ -80,9 +78,8 @@ export async function proposeGovernance(ctx: ServiceContext, actor: Actor, input
     const facts = { gate: gateId, kind, family, version, digest: proposal.digest, replaces: present.governanceVersion, openGates, changes, evidenceDigest, reason }
     await recordAudit(tx, { actor, verb: 'propose-governance', subject: `gate/${gateId}`, detail: facts })
     await appendLedger(tx, { kind: 'governance.proposed', subject: `family/${family}`, actor, body: facts })
-    await appendLedger(tx, { kind: 'gate.opened', subject: `gate/${gateId}`, actor: platformActor('gates'), body: { ...facts, rules, scope, requestedBy: actor.id, authors: [actor.id], commitNumber } })
-    await announce(tx, { id: `gate/${gateId}/requested`, type: 'gate.requested', atUs: nowUs, data: { ...facts, requestedBy: actor.id } })
-    await announce(tx, { id: `gate/${gateId}/opened`, type: 'gate.opened', atUs: nowUs, data: { ...facts, requestedBy: actor.id } })
+    await tellRequested(tx, gate, actor.id, facts, nowUs)
+    await tellOpened(tx, { ...gate, evidenceDigest, commitNumber }, facts, nowUs)
     return { family, version, digest: proposal.digest, gate: gateId, expiresAt: microsToIso(rules.expiresAtUs) }
   })
 }

@@ -7,11 +7,11 @@ import { findRelease, lockSeat } from '../../store/assignments.ts'
 import { recordAudit } from '../../store/audit.ts'
 import { takeTalkAlong } from '../../store/gate-parts.ts'
 import { insertGate, lockGate, readGate, releaseGate } from '../../store/gates.ts'
-import { announce } from '../../store/outbox.ts'
 import { inSite } from '../../store/transaction.ts'
 import { startGate } from '../../store/workflow-calls.ts'
 import type { ServiceContext } from '../context.ts'
 import { closeGate } from './gate-closing.ts'
+import { tellRequested } from './gate-talk.ts'
 
 export const recomputeEvidenceInput = z.object({
   site: slugSchema, gate: z.uuid(), reason: z.string().min(1).max(2000).default('evidence recomputed: new data has arrived'),
@@ -47,10 +47,7 @@ export async function recomputeEvidence(
     const release = (await findRelease(tx, site, { releaseRef: row.releaseRef }))?.release ?? null
     const replaces = row.replacesReleaseRef === null ? null : (await findRelease(tx, site, { releaseRef: row.replacesReleaseRef }))?.release ?? null
     await recordAudit(tx, { actor, verb: 'recompute-evidence', subject: `gate/${next}`, detail: { former: gateId, formerEvidence: row.evidenceDigest, reason } })
-    await announce(tx, {
-      id: `gate/${next}/requested`, type: 'gate.requested', atUs: nowUs,
-      data: { gate: next, requestedBy: row.requestedBy, kind: row.kind, release, role, scope, replaces, reason: row.reason, recomputedFrom: gateId, recomputedBy: actor.id },
-    })
+    await tellRequested(tx, { site, gateId: next }, row.requestedBy, { kind: row.kind, release, role, scope, replaces, reason: row.reason, recomputedFrom: gateId, recomputedBy: actor.id }, nowUs)
     return { gate: next, replaces: gateId, state: 'collecting' }
   })
 }

@@ -5,16 +5,16 @@ import { slugSchema } from '../../domain/contract/primitives.ts'
 import { microsToIso } from '../../domain/contract/time.ts'
 import { DomainError, refuse } from '../../domain/errors.ts'
 import { openGate } from '../../domain/gates/gate.ts'
-import type { ReleaseGateKind } from '../../domain/governance/family.ts'
+import { frozenRules, type ReleaseGateKind } from '../../domain/governance/family.ts'
 import { currentAssignment, findRelease, lockSeat, type ReleaseParts, type Seat } from '../../store/assignments.ts'
 import { recordAudit } from '../../store/audit.ts'
 import { getFamily } from '../../store/families.ts'
 import { insertGate } from '../../store/gates.ts'
-import { announce } from '../../store/outbox.ts'
 import { inSite, type Tx } from '../../store/transaction.ts'
 import { startGate } from '../../store/workflow-calls.ts'
 import type { ServiceContext } from '../context.ts'
 import { holdGate, ownersOf } from './gate-action.ts'
+import { tellRequested } from './gate-talk.ts'
 import { withdrawHeld } from './withdraw-gate.ts'
 
 export const scopeSchema = z.object({ kind: z.enum(['family', 'line', 'asset']), id: slugSchema })
@@ -59,8 +59,7 @@ export async function requestPromotionIn(tx: Tx, actor: Actor, input: RequestPro
   const replaced = current ? await findRelease(tx, site, { releaseRef: current.releaseRef }) : null
   const { kind, authors } = whatChanges(release, replaced)
   const family = await getFamily(tx, site, release.family)
-  const { expiresAfterSeconds, ...approvals } = family.governance[kind]
-  const rules = { ...approvals, expiresAtUs: Math.round(nowUs + expiresAfterSeconds * 1_000_000) }
+  const rules = frozenRules(family.governance[kind], nowUs)
   // The machine itself says whether anybody could approve this; the digest it will bind to comes with the evidence.
   openGate({ rules, evidenceDigest: '', requestedBy: actor.id, authors, owners: ownersOf(family) }, nowUs)
 
@@ -73,7 +72,7 @@ export async function requestPromotionIn(tx: Tx, actor: Actor, input: RequestPro
   await startGate(tx, site, { gateId, kind, expiresAtUs: rules.expiresAtUs })
   const detail = { kind, release: release.release, role, scope, replaces: current?.release ?? null, reason: input.reason }
   await recordAudit(tx, { site, actor, verb: 'request-promotion', subject: `gate/${gateId}`, detail })
-  await announce(tx, { site, id: `gate/${gateId}/requested`, type: 'gate.requested', atUs: nowUs, data: { gate: gateId, requestedBy: actor.id, ...detail } })
+  await tellRequested(tx, { site, gateId }, actor.id, detail, nowUs)
   return { gate: gateId, kind, state: 'collecting', expiresAt: microsToIso(rules.expiresAtUs), replaces: current?.release ?? null }
 }
 

@@ -2,7 +2,7 @@ import { demand, type Actor } from '../../domain/access/rights.ts'
 import { microsToIso } from '../../domain/contract/time.ts'
 import { refuse } from '../../domain/errors.ts'
 import type { ReviewState } from '../../domain/gates/gate.ts'
-import { lettingGate } from '../../store/assignments.ts'
+import { lettingGate, scopeKinds } from '../../store/assignments.ts'
 import { getFamily } from '../../store/families.ts'
 import { timestampToUs, usToTimestamp } from '../../store/sql-time.ts'
 import { inSite, type Tx } from '../../store/transaction.ts'
@@ -80,7 +80,7 @@ export async function assetInForce(
     const rows = (await inForceRows(tx, input.site, place.family, atUs)).filter((row) => mine[row.scope_kind] === row.scope_id)
     const roles = [...new Set(rows.map(({ role }) => role))]
     return roles.flatMap((role) => {
-      const [first, ...wider] = rows.filter((row) => row.role === role).sort((a, b) => narrowness[a.scope_kind] - narrowness[b.scope_kind])
+      const [first, ...wider] = rows.filter((row) => row.role === role).sort((a, b) => scopeKinds.indexOf(a.scope_kind) - scopeKinds.indexOf(b.scope_kind))
       if (!first) return []
       return [{
         ...viewOf(first), because: becauseOf(first, wider.length > 0),
@@ -89,8 +89,6 @@ export async function assetInForce(
     })
   })
 }
-
-const narrowness: Readonly<Record<ScopeKind, number>> = { asset: 1, line: 2, family: 3 }
 
 function becauseOf({ scope_kind: kind, scope_id: id }: Row, narrowest: boolean): string {
   const over = kind === 'asset' ? 'assigned to this very asset' : `assigned to its ${kind} ${id}`

@@ -33,7 +33,7 @@ const SELECT = `select r.release_ref, r.release_id, r.family_id, r.number, r.dig
     json_build_object('version', p.version, 'digest', p.digest) as policy,
     (select json_agg(json_build_object('role', a.role, 'kind', a.scope_kind, 'id', a.scope_id, 'since_us', ${timestampToUs('lower(a.valid)')}::text)
                      order by a.role, a.scope_kind, a.scope_id)
-     from assignment a where a.release_ref = r.release_ref and a.valid @> now()) as in_force
+     from assignment a where a.site_id = r.site_id and a.family_id = r.family_id and a.release_ref = r.release_ref and a.holds_from <= now() and a.holds_to > now()) as in_force
   from release r
   join model_version m using (model_version_ref)
   join feature_set f on f.feature_set_ref = r.feature_set_ref
