@@ -1,7 +1,7 @@
 import type { MiddlewareHandler } from 'hono'
 import type { Logger } from 'pino'
 import type { ServiceContext } from '../registry/services/context.ts'
-import type { ReplayDeps } from '../registry/services/replay-score.ts'
+import type { ReplayDeps } from '../registry/services/replay/replay-score.ts'
 import type { GateDecisionInput, GateDecisionResult } from '../workflows/messages.ts'
 import type { Authenticator } from './auth.ts'
 import type { ApiEnv } from './env.ts'

@@ -1,5 +1,5 @@
 import type { ObjectStore } from '../registry/artifacts/object-store.ts'
-import type { ReplayDeps } from '../registry/services/replay-score.ts'
+import type { ReplayDeps } from '../registry/services/replay/replay-score.ts'
 
 /**
  * The scorer of replays, made at the first call: loading TensorFlow takes seconds and memory that an API which never

@@ -5,7 +5,7 @@ import { runBackTest, summarise, type BackTestRun } from '../../registry/domain/
 import { compareRuns } from '../../registry/domain/evaluation/compare-runs.ts'
 import type { AssetSeries } from '../../registry/domain/evaluation/fold-columns.ts'
 import type { CollectedEvidence } from '../../registry/services/gates/open-gate.ts'
-import type { ReplayDeps } from '../../registry/services/replay-score.ts'
+import type { ReplayDeps } from '../../registry/services/replay/replay-score.ts'
 import { linkChanges } from '../../registry/services/back-test/stored-slice.ts'
 import { goodFractions } from '../../registry/store/evidence.ts'
 import type { ReleaseDefinition } from '../../registry/store/judging-definitions.ts'

@@ -1,6 +1,6 @@
 import type { AssetSeries } from '../../registry/domain/evaluation/fold-columns.ts'
 import { platformActor } from '../../registry/domain/access/rights.ts'
-import { checkReplay, type ReplayDeps } from '../../registry/services/replay-score.ts'
+import { checkReplay, type ReplayDeps } from '../../registry/services/replay/replay-score.ts'
 import type { SliceAsset } from '../../registry/store/judged-slice.ts'
 import { linksAt } from '../../registry/store/score-links.ts'
 import type { Tx } from '../../registry/store/transaction.ts'

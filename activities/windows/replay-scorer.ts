@@ -1,4 +1,4 @@
-import type { ReplayDeps } from '../../registry/services/replay-score.ts'
+import type { ReplayDeps } from '../../registry/services/replay/replay-score.ts'
 import type { ModelCache } from '../models/load-model.ts'
 import { runtimeDigest } from '../models/runtime.ts'
 

@@ -2,11 +2,13 @@ import { z } from 'zod'
 import { severitySchema } from '../../registry/domain/contract/scored-event.ts'
 import { pageInput } from '../../registry/services/read/page.ts'
 import { getScore, listScores } from '../../registry/services/read/scores.ts'
-import { replayScore } from '../../registry/services/replay-score.ts'
+import { replayAlert, replayPeriod } from '../../registry/services/replay/replay-period.ts'
+import { replayScore } from '../../registry/services/replay/replay-score.ts'
 import type { ApiDeps } from '../deps.ts'
 import { endpoint } from '../endpoint.ts'
+import { uuidOf } from '../mount.ts'
 import { pageOf } from '../pagination.ts'
-import { anyJson, assetId, inMicros, laneSchema, rangeQuery, roleSchema, serialOf } from './common.ts'
+import { anyJson, assetId, inMicros, instantUs, laneSchema, rangeQuery, roleSchema, serialOf } from './common.ts'
 
 const score = {
   id: z.string(),
@@ -72,6 +74,20 @@ const replaySchema = z
   })
   .meta({ id: 'Replay' })
 
+const periodReplaySchema = z
+  .object({
+    asset: z.string(),
+    from: z.string().describe('Event time: end of the first window that was replayed'),
+    to: z.string().describe('… and of the last'),
+    more: z.boolean().describe('There are more than one answer holds: ask again, from `to` on'),
+    releases: z.array(z.string()),
+    windows: z.number().int(),
+    class: replaySchema.shape.class.describe('The worst of its windows'),
+    classes: z.object({ exact: z.number().int(), equivalent: z.number().int(), expired: z.number().int(), failed: z.number().int() }),
+    firstDifference: z.object({ scoreId: z.string(), windowEnd: z.string(), what: z.string(), stored: anyJson, recomputed: anyJson }).nullable(),
+  })
+  .meta({ id: 'PeriodReplay' })
+
 export const scoreEndpoints = ({ scorer }: Pick<ApiDeps, 'scorer'>) => [
   endpoint({
     ...common, operationId: 'listScores', method: 'get', path: '/v1/scores', right: 'read', summary: 'Scores of one asset, by the end of their windows',
@@ -92,5 +108,19 @@ export const scoreEndpoints = ({ scorer }: Pick<ApiDeps, 'scorer'>) => [
     summary: 'Compute a score and its decision again from what was stored, and say whether they agree',
     params: z.object({ score: serialOf('score') }), answer: replaySchema,
     handle: async ({ ctx, actor, site, params }) => replayScore({ ...ctx, scorer: await scorer() }, actor, { site, scoreId: params.score }),
+  }),
+  endpoint({
+    ...common, operationId: 'replayAsset', method: 'post', path: '/v1/assets/{asset}/replay', right: 'score.replay',
+    summary: 'Replay what was decided about a machine in a time, under the versions in force then',
+    description: 'Every window from its readings, and that each went on from where the one before it had left the rules; 500 windows an answer. One that fails is an incident, announced as `replay.failed`.',
+    params: z.object({ asset: assetId }), body: z.strictObject({ from: instantUs.describe('Event time: windows that end after this; RFC 3339'), to: instantUs.describe('… and not later than this') }),
+    answer: periodReplaySchema,
+    handle: async ({ ctx, actor, site, params, body }) => replayPeriod({ ...ctx, scorer: await scorer() }, actor, { site, asset: params.asset, fromUs: body.from, toUs: body.to }),
+  }),
+  endpoint({
+    ...common, operationId: 'replayAlert', method: 'post', path: '/v1/alerts/{alert}/replay', right: 'score.replay', locate: { kind: 'alert', param: 'alert' },
+    summary: 'Replay what was decided from where the rule of an alert began to hold until it cleared',
+    params: z.object({ alert: uuidOf('alert') }), answer: periodReplaySchema,
+    handle: async ({ ctx, actor, site, params }) => replayAlert({ ...ctx, scorer: await scorer() }, actor, { site, alert: params.alert }),
   }),
 ]

@@ -3,7 +3,8 @@ import { after, describe, it } from 'node:test'
 import { createModelCache } from '../../../activities/models/load-model.ts'
 import { createReplayScorer } from '../../../activities/windows/replay-scorer.ts'
 import { readLineage } from '../../../registry/services/read/lineage.ts'
-import { replayScore, type Replay, type ReplayDeps } from '../../../registry/services/replay-score.ts'
+import { replayAlert, replayPeriod } from '../../../registry/services/replay/replay-period.ts'
+import { replayScore, replayStored, type Replay, type ReplayDeps } from '../../../registry/services/replay/replay-score.ts'
 import { admin, createJudgingSite, S, series, T0, type JudgingSite } from '../../helpers/judging.ts'
 
 const open: JudgingSite[] = []
@@ -101,6 +102,59 @@ describe('replay', () => {
   it('refuses a score that is not there', async () => {
     const { site, deps } = await wornSite()
     await assert.rejects(replay(deps, site, '999999'), { code: 'not_found' })
+  })
+})
+
+describe('replay of a time', () => {
+  const period = (deps: ReplayDeps, site: JudgingSite, fromS: number, toS: number) => replayPeriod(deps, admin, { site: site.site, asset: 'pump-1', fromUs: T0 + fromS * S, toUs: T0 + toS * S })
+  const failures = (site: JudgingSite) => site.asOwner<{ payload: { data: { score: string; firstDifference: { what: string } } } }>("select payload from outbox where kind = 'replay.failed'")
+
+  it('is exact over all that was decided about a machine, and of an alert from before it was raised', async () => {
+    const { site, scoreId, alertId, deps } = await wornSite()
+    const decided = await site.asOwner<{ score_id: string }>("select score_id from score where decision is not null order by window_end")
+    const whole = await period(deps, site, 0, 100)
+    assert.deepEqual([whole.class, whole.windows, whole.more, whole.firstDifference, whole.classes], ['exact', decided.length, false, null, { exact: decided.length, equivalent: 0, expired: 0, failed: 0 }])
+    const half = await period(deps, site, 0, 30)
+    assert.ok(half.windows < whole.windows && Date.parse(half.to) * 1000 <= T0 + 30 * S)
+    const ofAlert = await replayAlert(deps, admin, { site: site.site, alert: alertId })
+    assert.equal(ofAlert.class, 'exact')
+    const [raised] = await site.asOwner<{ end: Date }>('select window_end as end from score where score_id = $1', [scoreId])
+    assert.ok(Date.parse(ofAlert.from) <= raised!.end.getTime() && Date.parse(ofAlert.to) >= raised!.end.getTime())
+    assert.deepEqual((await site.asOwner<{ subject: string }>("select subject from audit_entry where verb = 'replay-period'")).map(({ subject }) => subject), ['asset/pump-1', 'asset/pump-1', `alert/${alertId}`])
+    assert.deepEqual(await failures(site), [])
+  })
+
+  it('finds the first window that was changed, and is one incident however many fail', async () => {
+    const { site, deps } = await wornSite()
+    await tamper(site, 'reading_chunk', 'update reading_chunk set vals[3] = vals[3] + 1e-9')
+    const { class: outcome, classes, firstDifference } = await period(deps, site, 0, 100)
+    assert.equal(outcome, 'failed')
+    assert.ok(classes.failed >= 2)
+    assert.match(firstDifference?.what ?? '', /^feature vibration_/)
+    const told = await failures(site)
+    assert.deepEqual(told.map(({ payload }) => [payload.data.score, payload.data.firstDifference.what]), [[firstDifference?.scoreId, firstDifference?.what]])
+  })
+
+  it('finds a decision that is right for a state it was never in', async () => {
+    const { site, scoreId, deps } = await wornSite()
+    // Score by score all is well: only the chain knows that the rule did not stand like that.
+    const [last] = await site.asOwner<{ score_id: string }>('select score_id from score where decision is not null order by window_end desc limit 1')
+    assert.notEqual(last!.score_id, scoreId)
+    const { foldAfter } = await replayStored(deps, admin, { site: site.site, scoreId: last!.score_id })
+    await tamper(site, 'score', `update score set fold_before = null where score_id = ${last!.score_id}`)
+    const { foldAfter: other, replay: alone } = await replayStored(deps, admin, { site: site.site, scoreId: last!.score_id })
+    assert.notDeepEqual(other, foldAfter)
+    await tamper(site, 'score', `update score set decision = '${JSON.stringify(alone.recomputed?.decision)}' where score_id = ${last!.score_id}`)
+    assert.equal((await replay(deps, site, last!.score_id)).class, 'exact')
+    const whole = await period(deps, site, 0, 100)
+    assert.deepEqual([whole.class, whole.firstDifference?.scoreId, whole.firstDifference?.what], ['failed', last!.score_id, 'state of the rules before the window'])
+  })
+
+  it('refuses a machine that is not there, a time without decisions, and an alert that is not there', async () => {
+    const { site, deps } = await wornSite()
+    await assert.rejects(replayPeriod(deps, admin, { site: site.site, asset: 'pump-9', fromUs: T0, toUs: T0 + S }), { code: 'not_found', message: /no asset pump-9/ })
+    await assert.rejects(period(deps, site, 500, 600), { code: 'not_found', message: /nothing was decided about pump-1 between/ })
+    await assert.rejects(replayAlert(deps, admin, { site: site.site, alert: '00000000-0000-4000-8000-000000000000' }), { code: 'not_found' })
   })
 })
 

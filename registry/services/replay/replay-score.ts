@@ -1,20 +1,20 @@
 import { z } from 'zod'
-import { demand, type Actor } from '../domain/access/rights.ts'
-import { slugSchema } from '../domain/contract/primitives.ts'
-import { DomainError, refuse } from '../domain/errors.ts'
-import { computeFeatures } from '../domain/features/compute.ts'
-import { featureSetDigest } from '../domain/features/feature-set.ts'
-import type { DecisionState } from '../domain/policy/decide.ts'
-import { firstDifference, type Difference, type Reckoning, type Tolerance } from '../domain/replay/compare.ts'
-import { createCalibrator } from '../domain/scoring/calibration.ts'
-import { decideWindow } from '../domain/windows/decide-window.ts'
-import { assembleWindow } from '../domain/windows/window-readings.ts'
-import { recordAudit } from '../store/audit.ts'
-import { announce } from '../store/outbox.ts'
-import { readReplayRecord, type ReplayRecord } from '../store/replay-records.ts'
-import type { Decision } from '../domain/policy/decide.ts'
-import { inSite, type Tx } from '../store/transaction.ts'
-import type { ServiceContext } from './context.ts'
+import { demand, type Actor } from '../../domain/access/rights.ts'
+import { slugSchema } from '../../domain/contract/primitives.ts'
+import { DomainError, refuse } from '../../domain/errors.ts'
+import { computeFeatures } from '../../domain/features/compute.ts'
+import { featureSetDigest } from '../../domain/features/feature-set.ts'
+import type { DecisionState } from '../../domain/policy/decide.ts'
+import { firstDifference, type Difference, type Reckoning, type Tolerance } from '../../domain/replay/compare.ts'
+import { createCalibrator } from '../../domain/scoring/calibration.ts'
+import { decideWindow } from '../../domain/windows/decide-window.ts'
+import { assembleWindow } from '../../domain/windows/window-readings.ts'
+import { recordAudit } from '../../store/audit.ts'
+import { announce } from '../../store/outbox.ts'
+import { readReplayRecord, type ReplayRecord } from '../../store/replay-records.ts'
+import type { Decision } from '../../domain/policy/decide.ts'
+import { inSite, type Tx } from '../../store/transaction.ts'
+import type { ServiceContext } from '../context.ts'
 
 export const replayScoreInput = z.object({ site: slugSchema, scoreId: z.string().regex(/^\d{1,18}$/, 'a score id is a number') })
 export type ReplayScoreInput = z.infer<typeof replayScoreInput>
@@ -75,29 +75,37 @@ export async function checkReplay(ctx: Pick<ReplayDeps, 'pool' | 'nowUs' | 'scor
   return replay
 }
 
-interface Replayed { readonly replay: Replay; readonly about: About }
+/** A replay, and how the fold of decisions went through its window. */
+export interface Replayed {
+  readonly replay: Replay
+  readonly about: About
+  readonly foldBefore: DecisionState | null
+  /** Null where nothing was computed or decided again. */
+  readonly foldAfter: DecisionState | null
+}
 /** What audit and event say of a replay. */
-interface About extends Pick<Replay, 'class' | 'comparison' | 'firstDifference' | 'gone' | 'runtime'> { readonly release: string; readonly windowEndUs: number }
+export interface About extends Pick<Replay, 'class' | 'comparison' | 'firstDifference' | 'gone' | 'runtime'> { readonly release: string; readonly windowEndUs: number }
 
-async function replayStored(ctx: Pick<ReplayDeps, 'pool' | 'scorer'>, actor: Actor, { site, scoreId }: ReplayScoreInput): Promise<Replayed> {
+/** The replay alone: nothing is audited or told. Refuses (`not_found`) an unknown score. */
+export async function replayStored(ctx: Pick<ReplayDeps, 'pool' | 'scorer'>, actor: Actor, { site, scoreId }: ReplayScoreInput): Promise<Replayed> {
   demand(actor, 'score.replay', site)
   const record = await inSite(ctx.pool, site, (tx) => readReplayRecord(tx, scoreId))
   if (record === undefined || record.score.site !== site) {
     return refuse('not_found', `site ${site} has no score ${scoreId}; GET /v1/scores lists those of an asset`, { score: scoreId })
   }
-  const replay = await replayRecord(ctx, record)
+  const { replay, foldAfter } = await replayRecord(ctx, record)
   const { class: outcome, comparison, firstDifference, gone, runtime } = replay
-  return { replay, about: { class: outcome, comparison, firstDifference, gone, runtime, release: record.release.releaseId, windowEndUs: record.window.endUs } }
+  return { replay, foldBefore: record.score.foldBefore as DecisionState | null, foldAfter, about: { class: outcome, comparison, firstDifference, gone, runtime, release: record.release.releaseId, windowEndUs: record.window.endUs } }
 }
 
 const audit = (tx: Tx, actor: Actor, { scoreId }: ReplayScoreInput, about: About & { readonly occasion?: string }): Promise<void> =>
   recordAudit(tx, { actor, verb: 'replay-score', subject: `score/${scoreId}`, detail: { ...about } })
 
 /** Says whether it is told for the first time. */
-const tellFailure = (tx: Tx, actor: Actor, { scoreId }: ReplayScoreInput, about: About, occasion: string, nowUs: number): Promise<boolean> =>
+export const tellFailure = (tx: Tx, actor: Actor, { scoreId }: ReplayScoreInput, about: About, occasion: string, nowUs: number): Promise<boolean> =>
   announce(tx, { id: `replay/${scoreId}/${occasion}`, type: 'replay.failed', atUs: nowUs, data: { score: scoreId, by: actor.id, ...about } })
 
-async function replayRecord(ctx: Pick<ReplayDeps, 'scorer'>, record: ReplayRecord): Promise<Replay> {
+async function replayRecord(ctx: Pick<ReplayDeps, 'scorer'>, record: ReplayRecord): Promise<Pick<Replayed, 'replay' | 'foldAfter'>> {
   const { score, window, featureSet: { set, digest }, release } = record
   const runtime = { then: score.runtimeDigest, now: ctx.scorer.runtimeDigest() }
   const comparison = runtime.then === runtime.now ? 'exact' : 'equivalent'
@@ -105,11 +113,10 @@ async function replayRecord(ctx: Pick<ReplayDeps, 'scorer'>, record: ReplayRecor
     features: window.values, score: score.score, confidence: score.confidence, decision: score.decision as Decision | null,
   }
   const answer = { scoreId: score.scoreId, comparison, expected: figures(stored), runtime, gone: [], firstDifference: null, recomputed: null } as const
-  if (record.monthsGone.length > 0) {
-    return { ...answer, class: 'expired', gone: record.monthsGone.map((month) => `readings of ${month}`) }
-  }
+  const ended = (as: Pick<Replay, 'class'> & Partial<Replay>) => ({ replay: { ...answer, ...as }, foldAfter: null })
+  if (record.monthsGone.length > 0) return ended({ class: 'expired', gone: record.monthsGone.map((month) => `readings of ${month}`) })
   if (featureSetDigest(set) !== digest) {
-    return { ...answer, class: 'failed', firstDifference: { what: 'feature set', stored: digest, recomputed: featureSetDigest(set) } }
+    return ended({ class: 'failed', firstDifference: { what: 'feature set', stored: digest, recomputed: featureSetDigest(set) } })
   }
   const { input } = assembleWindow(record.tags, record.readings, window.commitNumber, window.startUs, window.endUs)
   const features = computeFeatures(set, input).values
@@ -118,19 +125,22 @@ async function replayRecord(ctx: Pick<ReplayDeps, 'scorer'>, record: ReplayRecor
     recomputedScore = await ctx.scorer.scoreRow(release.model, features)
   } catch (error) {
     if (!(error instanceof DomainError)) throw error
-    if (error.code === 'not_found') return { ...answer, class: 'expired', gone: [`model ${release.model.name} v${release.model.version}`] }
+    if (error.code === 'not_found') return ended({ class: 'expired', gone: [`model ${release.model.name} v${release.model.version}`] })
     if (error.code !== 'digest_mismatch') throw error
-    return { ...answer, class: 'failed', firstDifference: { what: 'model', stored: release.model.digest, recomputed: error.message } }
+    return ended({ class: 'failed', firstDifference: { what: 'model', stored: release.model.digest, recomputed: error.message } })
   }
   const { confidence } = createCalibrator(release.calibration)(recomputedScore)
   const names = set.features.map((feature) => feature.name)
-  const decision = stored.decision === null ? null
+  const decided = stored.decision === null ? null
     : decideWindow(release.policy, names, score.foldBefore as DecisionState | null, {
       endUs: window.endUs, values: features, score: recomputedScore, confidence, suppressed: score.suppressed,
-    }).decision
-  const recomputed: Reckoning = { features, score: recomputedScore, confidence, decision }
+    })
+  const recomputed: Reckoning = { features, score: recomputedScore, confidence, decision: decided?.decision ?? null }
   const difference = firstDifference(names, stored, recomputed, comparison === 'exact' ? null : toleranceOf(record))
-  return { ...answer, class: difference === null ? comparison : 'failed', recomputed: figures(recomputed), firstDifference: difference }
+  return {
+    replay: { ...answer, class: difference === null ? comparison : 'failed', recomputed: figures(recomputed), firstDifference: difference },
+    foldAfter: decided?.state ?? null,
+  }
 }
 
 function toleranceOf({ modelRuntime }: ReplayRecord): Tolerance {
