@@ -1,6 +1,7 @@
 import mqtt from 'mqtt'
 import type { Logger } from 'pino'
 import { createPublisher } from '../activities/publish.ts'
+import type { CheckpointSigner } from '../registry/artifacts/checkpoint.ts'
 import { createMinioStore } from '../registry/artifacts/minio.ts'
 import type { ObjectStore } from '../registry/artifacts/object-store.ts'
 import { completeCheckpoints, sealLedger } from '../registry/services/seal-ledger.ts'
@@ -24,6 +25,8 @@ import { connectTemporal } from './temporal.ts'
 export interface KeeperOptions {
   readonly connections: Connections
   readonly log: Logger
+  /** Signs the ledger's checkpoints; absent leaves them unsigned. */
+  readonly ledgerSigner?: CheckpointSigner
   /** Days that delivered messages are kept. */
   readonly keepOutboxDays?: number
   readonly reconcileEveryMs?: number
@@ -43,7 +46,7 @@ const CLEAN_EVERY_MS = 600_000
  * The duties that need one runner each: dispatcher, the three relays of the outbox, ledger sealer, reconciler,
  * drift schedules, retention, compaction, packed scores. Several keepers at once do no harm: rows are taken under locks, and starting a workflow twice starts one.
  */
-export async function startKeeper({ connections, log, keepOutboxDays = 7, reconcileEveryMs = 15_000 }: KeeperOptions): Promise<Keeper> {
+export async function startKeeper({ connections, log, ledgerSigner, keepOutboxDays = 7, reconcileEveryMs = 15_000 }: KeeperOptions): Promise<Keeper> {
   const pool = createPool(connections.database.url, { applicationName: 'twinward-keeper', max: 12 })
   const objects = createMinioStore(connections.s3)
   const temporal = await connectTemporal(connections.temporal)
@@ -68,7 +71,7 @@ export async function startKeeper({ connections, log, keepOutboxDays = 7, reconc
     createRelay({ pool, log, bell: bells.bus }, busChannel(createPublisher(broker))),
     createRelay({ pool, log, bell: bells.webhook }, webhookChannel(pool)),
     createRelay({ pool, log, bell: bells.workflow }, workflowChannel(temporal.client)),
-    sealer({ pool, objects }),
+    sealer({ pool, objects, signer: ledgerSigner ?? null }),
     periodic('reconciler', reconcileEveryMs, async (signal) => {
       // Where much was lost, on at once; but a workflow that fails as soon as it starts must not make this spin.
       for (let i = 0; i < ROUNDS_AT_ONCE && !signal.aborted && (await reconciler.round()).length > 0; i++);
@@ -92,7 +95,7 @@ export async function startKeeper({ connections, log, keepOutboxDays = 7, reconc
   }
 }
 
-function sealer(ctx: { pool: Pool; objects: ObjectStore }): Loop {
+function sealer(ctx: { pool: Pool; objects: ObjectStore; signer: CheckpointSigner | null }): Loop {
   return {
     name: 'sealer',
     async run(signal) {

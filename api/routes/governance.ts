@@ -61,7 +61,8 @@ const verifiedSchema = z
   .object({
     ...verified,
     sites: z.array(z.object({
-      site: z.string(), ...verified, head: z.object({ sequence: z.number().int(), hash: z.string() }), place: anyJson.describe('Where the chain is broken'),
+      site: z.string(), ...verified, head: z.object({ sequence: z.number().int(), hash: z.string() }),
+      signedBy: z.string().nullable().describe('SHA-256 of the public key that signed the newest checkpoint; null: not signed, or not made yet'), place: anyJson.describe('Where the chain is broken'),
     })).describe('Each site has a chain of its own'),
   })
   .meta({ id: 'LedgerVerified' })

@@ -1,3 +1,4 @@
+import { hasCheckpoint, publishKey, putCheckpoint, type CheckpointSigner } from '../artifacts/checkpoint.ts'
 import { sealEntries, type LedgerEntry, type LedgerSeal } from '../domain/ledger/chain.ts'
 import { becomeSealer, insertSeals, lastSeal, ledgerHeads, sealedRows, unsealedEntries } from '../store/ledger-chain.ts'
 import { ALL_SITES, inSite } from '../store/transaction.ts'
@@ -6,14 +7,14 @@ import type { ServiceContext } from './context.ts'
 /** So many at once keep the sealer's transaction short. */
 const BATCH = 500
 
-/** Object with the seal of one entry, under object lock: shows that a ledger was cut off at its end. */
-export const checkpointKey = (site: string, sequence: number): string => `${site}/${String(sequence).padStart(12, '0')}.json`
+/** Signs checkpoints; null leaves them unsigned. */
+type SealContext = Pick<ServiceContext, 'pool' | 'objects'> & { readonly signer: CheckpointSigner | null }
 
 /**
  * Gives committed ledger entries their place and their hash. One sealer at a time, by advisory lock; another one that
  * comes meanwhile does nothing. Gives how many were sealed; call again while it gives more than zero.
  */
-export async function sealLedger(ctx: Pick<ServiceContext, 'pool' | 'objects'>): Promise<number> {
+export async function sealLedger(ctx: SealContext): Promise<number> {
   const sealed = await inSite(ctx.pool, ALL_SITES, async (tx) => {
     if (!await becomeSealer(tx)) return []
     const bySite = new Map<string, LedgerEntry[]>()
@@ -26,25 +27,21 @@ export async function sealLedger(ctx: Pick<ServiceContext, 'pool' | 'objects'>):
     }
     return all
   })
-  for (const { site, seal } of sealed) await putCheckpoint(ctx, site, seal)
+  for (const { site, seal } of sealed) await putCheckpoint(ctx.objects, ctx.signer, site, seal)
   return sealed.length
 }
 
-/** After a start: makes the checkpoints that a former sealer did not come to. Goes back from each head to the first that is there. */
-export async function completeCheckpoints(ctx: Pick<ServiceContext, 'pool' | 'objects'>): Promise<number> {
+/** After a start: publishes the key that signs, and makes the checkpoints that a former sealer did not come to. Goes back from each head to the first that is there. */
+export async function completeCheckpoints(ctx: SealContext): Promise<number> {
+  if (ctx.signer !== null) await publishKey(ctx.objects, ctx.signer)
   let made = 0
   for (const head of await inSite(ctx.pool, ALL_SITES, ledgerHeads)) {
     let first = head.sequence + 1
-    while (first > 1 && !await ctx.objects.exists('ledger', checkpointKey(head.site, first - 1))) first--
+    while (first > 1 && !await hasCheckpoint(ctx.objects, head.site, first - 1)) first--
     if (first > head.sequence) continue
     const rows = await inSite(ctx.pool, head.site, (tx) => sealedRows(tx, head.site, first - 1, head.sequence - first + 1))
-    for (const { seal } of rows) await putCheckpoint(ctx, head.site, seal)
+    for (const { seal } of rows) await putCheckpoint(ctx.objects, ctx.signer, head.site, seal)
     made += rows.length
   }
   return made
-}
-
-async function putCheckpoint(ctx: Pick<ServiceContext, 'objects'>, site: string, seal: LedgerSeal): Promise<void> {
-  const bytes = new TextEncoder().encode(JSON.stringify({ site, ...seal }))
-  await ctx.objects.put('ledger', checkpointKey(site, seal.sequence), bytes, 'application/json')
 }

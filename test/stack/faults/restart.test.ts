@@ -7,6 +7,7 @@ import { after, before, describe, it } from 'node:test'
 import { createApiClient } from '../../../infra/cli/api-client.ts'
 import { loadConfig } from '../../../infra/config.ts'
 import { waitFor } from '../../../infra/demo/wait.ts'
+import { ledgerSigner } from '../../../infra/ledger-key.ts'
 import { findMqtt } from '../../../infra/local-mqtt.ts'
 import { tsxArgs } from '../../../infra/node-child.ts'
 import { findRemembered } from '../../../infra/pid-file.ts'
@@ -119,7 +120,12 @@ describe('stop and start on the same data', () => {
     assert.equal(scores, 8)
     const inForce = await as('rita').get<{ items: { release: { id: string } }[] }>(`/v1/families/${millFamily}/in-force`, { site })
     assert.deepEqual(inForce.items.map(({ release }) => release.id), [open.release])
-    const ledger = await as('rita').get<{ ok: boolean }>('/v1/ledger/verify', { site })
+    // Sealed and signed within a second or two, by the one key that was made at the first start.
+    const ledger = await waitFor('the newest checkpoint', async () => {
+      const answer = await as('rita').get<{ ok: boolean; pending: number; sites: { signedBy: string | null }[] }>('/v1/ledger/verify', { site })
+      return answer.pending === 0 && answer.sites[0]?.signedBy ? answer : undefined
+    })
     assert.ok(ledger.ok)
+    assert.equal(ledger.sites[0]?.signedBy, ledgerSigner(dir).keyId)
   })
 })

@@ -1,0 +1,84 @@
+import { createHash, createPrivateKey, createPublicKey, sign, verify } from 'node:crypto'
+import { z } from 'zod'
+import { canonicalJson } from '../domain/canonical.ts'
+import { DomainError } from '../domain/errors.ts'
+import type { LedgerSeal } from '../domain/ledger/chain.ts'
+import type { ObjectStore } from './object-store.ts'
+
+const checkpointSchema = z.object({
+  site: z.string(), sequence: z.int(), entryId: z.string(), previousHash: z.string(), hash: z.string(),
+  /** Absent: made before checkpoints were signed. */
+  signature: z.object({ key: z.string(), value: z.string() }).optional(),
+})
+
+/** The seal of one ledger entry as an object under object lock: what the database cannot take back. */
+export type Checkpoint = z.infer<typeof checkpointSchema>
+
+/** Signs checkpoints with Ed25519 (RFC 8032). */
+export interface CheckpointSigner {
+  /** SHA-256 over the public key (SPKI, DER), hex. */
+  readonly keyId: string
+  /** PEM. */
+  readonly publicKey: string
+  /** Base64. */
+  sign(text: string): string
+}
+
+/** @param privateKey PEM (PKCS #8) of an Ed25519 key */
+export function createCheckpointSigner(privateKey: string): CheckpointSigner {
+  const key = createPrivateKey(privateKey)
+  if (key.asymmetricKeyType !== 'ed25519') throw new Error(`a ledger key is an Ed25519 key, not ${key.asymmetricKeyType ?? 'a secret'}`)
+  const publicKey = createPublicKey(key)
+  return {
+    keyId: keyIdOf(publicKey.export({ type: 'spki', format: 'der' })), publicKey: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+    sign: (text) => sign(null, Buffer.from(text), key).toString('base64'),
+  }
+}
+
+const keyIdOf = (der: Uint8Array): string => createHash('sha256').update(der).digest('hex')
+const checkpointKey = (site: string, sequence: number): string => `${site}/${String(sequence).padStart(12, '0')}.json`
+/** No site is called so: an id begins with a letter, a digit or `_`. */
+const publicKeyKey = (keyId: string): string => `.keys/${keyId}.pem`
+const signedText = ({ site, sequence, entryId, previousHash, hash }: Checkpoint): string => canonicalJson({ site, sequence, entryId, previousHash, hash })
+
+export async function putCheckpoint(objects: ObjectStore, signer: CheckpointSigner | null, site: string, seal: LedgerSeal): Promise<void> {
+  const checkpoint: Checkpoint = { site, sequence: seal.sequence, entryId: seal.entryId, previousHash: seal.previousHash, hash: seal.hash }
+  const signed = signer === null ? checkpoint : { ...checkpoint, signature: { key: signer.keyId, value: signer.sign(signedText(checkpoint)) } }
+  await objects.put('ledger', checkpointKey(site, seal.sequence), new TextEncoder().encode(JSON.stringify(signed)), 'application/json')
+}
+
+export const hasCheckpoint = (objects: ObjectStore, site: string, sequence: number): Promise<boolean> => objects.exists('ledger', checkpointKey(site, sequence))
+
+/** Null: there is none. Refuses (`digest_mismatch`) what is none. */
+export async function readCheckpoint(objects: ObjectStore, site: string, sequence: number): Promise<Checkpoint | null> {
+  if (!await hasCheckpoint(objects, site, sequence)) return null
+  const text = Buffer.from(await objects.get('ledger', checkpointKey(site, sequence))).toString('utf8')
+  try {
+    return checkpointSchema.parse(JSON.parse(text))
+  } catch {
+    throw new DomainError('digest_mismatch', `the checkpoint of entry ${sequence} of ${site} cannot be read; object lock keeps its first version: restore that one`, { site, sequence })
+  }
+}
+
+/** Keeps the public key beside the checkpoints, so that they can be verified by whoever has the bucket. */
+export async function publishKey(objects: ObjectStore, signer: CheckpointSigner): Promise<void> {
+  const key = publicKeyKey(signer.keyId)
+  if (!await objects.exists('ledger', key)) await objects.put('ledger', key, Buffer.from(signer.publicKey), 'application/x-pem-file')
+}
+
+/** Whether the checkpoint bears the signature of the key it names, and that key is the one of that name. True of one that was never signed. */
+export async function signatureHolds(objects: ObjectStore, checkpoint: Checkpoint): Promise<boolean> {
+  const { signature } = checkpoint
+  if (signature === undefined) return true
+  const key = publicKeyKey(signature.key)
+  if (!await objects.exists('ledger', key)) return false
+  try {
+    const publicKey = createPublicKey(Buffer.from(await objects.get('ledger', key)))
+    return keyIdOf(publicKey.export({ type: 'spki', format: 'der' })) === signature.key
+      && verify(null, Buffer.from(signedText(checkpoint)), publicKey, Buffer.from(signature.value, 'base64'))
+  } catch (error) {
+    // No key, or no signature, by its form.
+    if (error instanceof DomainError) throw error
+    return false
+  }
+}
