@@ -10,6 +10,7 @@ import type { CutLimits } from './cutter.ts'
 import type { Normaliser } from './normalise.ts'
 import { blockCount, type RawBlock } from './raw-entry.ts'
 import { createGrowingRows, type GrowingRows } from './reading-rows.ts'
+import { pick } from './ship-rule.ts'
 import { shapeReadings, shapeWaveforms, type ShapeState, type WantedStretch } from './shape.ts'
 import { sortReadings } from './sort-readings.ts'
 import type { TagMapping } from './tag-map.ts'
@@ -166,11 +167,7 @@ function ofTags(columns: ReadingColumns, only: ReadonlySet<string>): ReadingColu
   const rows = Array.from(columns.tag.keys()).filter((i) => only.has(columns.tags[columns.tag[i] as number] as string))
   if (rows.length === columns.tag.length) return columns
   const tags = columns.tags.filter((tag) => only.has(tag))
-  const pick = (column: Float64Array) => Float64Array.from(rows, (i) => column[i] as number)
-  return {
-    tags, tag: Int32Array.from(rows, (i) => tags.indexOf(columns.tags[columns.tag[i] as number] as string)), quality: Uint16Array.from(rows, (i) => columns.quality[i] as number),
-    sourceUs: pick(columns.sourceUs), gatewayUs: pick(columns.gatewayUs), raw: pick(columns.raw), value: pick(columns.value),
-  }
+  return { ...pick(columns, rows), tags, tag: Int32Array.from(rows, (i) => tags.indexOf(columns.tags[columns.tag[i] as number] as string)) }
 }
 
 /** What the maps say of each tag; of several that name the same one, what the latest to come says. */

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { tagKeySchema } from '../registry/domain/contract/primitives.ts'
+import { BAD, QUALITY_LEVEL_MASK, qualityReasons, worse } from '../registry/domain/contract/quality.ts'
 
 /** Which of a tag's readings go to the platform; what does not stays in the raw store for its set time. All unless told. */
 export const shipRuleSchema = z.union([
@@ -51,7 +52,6 @@ export interface Shipped {
   readonly state: ShipState | undefined
 }
 
-const LEVEL = 0b11
 
 /** What ships of a stretch of readings, and what the next stretch must know. `around` and `all` ship nothing and all. */
 export function applyShipRule(rule: ShipRule, columns: ShipColumns, before: ShipState | undefined): Shipped {
@@ -108,7 +108,7 @@ function aggregate({ everySeconds, of }: { everySeconds: number; of: 'mean' | 'm
     }
     // Late for its interval: that one has been shipped.
     if (open && us < open.endUs - everyUs) continue
-    const bad = !Number.isFinite(value) || (quality & LEVEL) >= 2
+    const bad = !Number.isFinite(value) || (quality & QUALITY_LEVEL_MASK) >= BAD
     const gatewayUs = columns.gatewayUs[i] as number
     open ??= { kind: 'sum', endUs: intervalEnd(us, everyUs), n: 0, sum: 0, squares: 0, min: 0, max: 0, last: 0, quality: 0, gatewayUs }
     open = bad ? { ...open, gatewayUs } : {
@@ -121,7 +121,7 @@ function aggregate({ everySeconds, of }: { everySeconds: number; of: 'mean' | 'm
     columns: {
       sourceUs: Float64Array.from(done, ({ endUs }) => endUs), gatewayUs: Float64Array.from(done, ({ gatewayUs }) => gatewayUs), raw: values, value: values,
       // An interval in which every reading was bad says so.
-      quality: Uint16Array.from(done, ({ n, quality }) => (n === 0 && of !== 'count' ? 2 | (1 << 7) : quality)),
+      quality: Uint16Array.from(done, ({ n, quality }) => (n === 0 && of !== 'count' ? BAD | qualityReasons.missing : quality)),
     },
     state: open,
   }
@@ -136,8 +136,6 @@ function valueOf({ n, sum, squares, min, max, last }: Sum, of: 'mean' | 'min' | 
 }
 
 const intervalEnd = (us: number, everyUs: number) => (Math.floor(us / everyUs) + 1) * everyUs
-/** The worse level, all reasons of both. */
-const worse = (a: number, b: number) => Math.max(a & LEVEL, b & LEVEL) | ((a | b) & ~LEVEL)
 
 export function pick(columns: ShipColumns, rows: readonly number[]): ShipColumns {
   if (rows.length === columns.value.length) return columns

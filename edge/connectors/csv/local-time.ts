@@ -49,6 +49,8 @@ function offsetOf(zone: string): number {
 function written(
   year = '0', month = '1', day = '1', hour = '0', minute = '0', second = '0', fraction = '', offsetMinutes: number | null = null,
 ): Written | undefined {
+  // Date.UTC takes the years 0 to 99 for 1900 to 1999; no machine measured anything then.
+  if (Number(year) < 100) return undefined
   const ms = Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second))
   const back = new Date(ms)
   // Date.UTC rolls the 31st of April over to May; a file that says so is wrong.

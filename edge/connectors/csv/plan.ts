@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import { refuse } from '../../../registry/domain/errors.ts'
+import { FUTURE_TOLERANCE_US } from '../../../registry/domain/ingest/check-run.ts'
 import type { CsvLayout } from './map.ts'
 import type { CsvProblem } from './problem.ts'
 import { readCsv } from './rows.ts'
@@ -29,9 +30,6 @@ export interface CsvChecked {
 
 /** More are counted than kept: a wrong decimal mark makes a problem of every row. */
 const KEPT_PROBLEMS = 100
-
-/** A year ago is history, tomorrow is a mistake in zone or format; the platform would quarantine it. */
-const FUTURE_SLACK_US = 5 * 60e6
 
 /**
  * Reads a whole file and keeps nothing of it: every mistake is known before the first reading ships, and the import
@@ -78,8 +76,9 @@ export async function checkCsvFile(
   }
 }
 
+/** A year ago is history, tomorrow is a mistake in zone or format; the platform would quarantine it. */
 export function isFuture(sourceUs: number, nowUs: number): boolean {
-  return sourceUs > nowUs + FUTURE_SLACK_US
+  return sourceUs > nowUs + FUTURE_TOLERANCE_US
 }
 
 function futureProblem(file: string, line: number, map: CsvLayout): CsvProblem {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { refuse } from '../../../registry/domain/errors.ts'
 import type { SourcePosition } from '../../buffer/buffer.ts'
 import type { Outlet } from '../../source.ts'
+import { createQueues } from '../../turns.ts'
 
 export interface Counts { readonly readings: number; readonly waveforms: number; readonly refused: number }
 
@@ -21,19 +22,8 @@ type Entry = readonly [key: string, body: string, readings: number, waveforms: n
 const KEPT = 64
 
 export function createRepeats(source: string): Repeats {
-  const turns = new Map<string, Promise<unknown>>()
-
-  /** Two requests of one bucket write the same record: one after the other. */
-  async function inTurn<T>(bucket: string, work: () => Promise<T>): Promise<T> {
-    const mine = (turns.get(bucket) ?? Promise.resolve()).then(work)
-    const last = mine.catch(() => {})
-    turns.set(bucket, last)
-    try {
-      return await mine
-    } finally {
-      if (turns.get(bucket) === last) turns.delete(bucket)
-    }
-  }
+  /** Two requests of one bucket write the same record. */
+  const inTurn = createQueues()
 
   return {
     once(outlet, { sender, key, body, counts }, work) {

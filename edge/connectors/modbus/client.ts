@@ -21,26 +21,6 @@ export interface ClientOptions {
   readonly onLost: (why: string) => void
 }
 
-/** Turns for `n` at a time, first come first served. `take` resolves with the function that gives the turn back. */
-export function createTurns(n: number): () => Promise<() => void> {
-  let free = n
-  const waiting: (() => void)[] = []
-  const giveBack = () => {
-    const next = waiting.shift()
-    if (next) next()
-    else free += 1
-  }
-  return async () => {
-    if (free > 0) free -= 1
-    else await new Promise<void>((resolve) => { waiting.push(resolve) })
-    let given = false
-    return () => {
-      if (!given) giveBack()
-      given = true
-    }
-  }
-}
-
 /**
  * A timer that lets waiting input go first: when the process itself was held up for longer than the timeout, the answer
  * has long been here, and its sender must not be called silent.

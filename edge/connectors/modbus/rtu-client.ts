@@ -1,4 +1,5 @@
-import { afterInput, createTurns, type ClientOptions, type Closed, type ModbusClient } from './client.ts'
+import { createTurns } from '../../turns.ts'
+import { afterInput, type ClientOptions, type Closed, type ModbusClient } from './client.ts'
 import type { Line, OpenLine } from './line.ts'
 import { readAnswer, type Answer, type ReadRequest } from './pdu.ts'
 import { findRtuAnswer, rtuRequest } from './rtu.ts'

@@ -1,4 +1,4 @@
-import { BAD, qualityReasons, UNCERTAIN } from '../../../registry/domain/contract/quality.ts'
+import { BAD, qualityReasons, UNCERTAIN, worse } from '../../../registry/domain/contract/quality.ts'
 import type { RawWaveform } from '../../raw-entry.ts'
 import type { RawReading } from '../blocks.ts'
 import type { MessageShape } from './config.ts'
@@ -115,9 +115,4 @@ function intervalOf(found: Found, { sampleRateHz, interval }: MessageShape): num
 function numberOf(value: unknown): number {
   const read = readValue(value, {})
   return 'raw' in read ? read.raw : NaN
-}
-
-/** The worse level, and all reasons. */
-function worse(a: number, b: number): number {
-  return ((a | b) & ~3) | Math.max(a & 3, b & 3)
 }

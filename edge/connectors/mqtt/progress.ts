@@ -15,13 +15,19 @@ export interface Progress {
 }
 
 const IDLE_MS = 30_000
+/** Topics by wildcard may come and go without end; of more than these the longest silent are forgotten. */
+const MOST_KEYS = 10_000
 
 export function createProgress(latenessUs: number): Progress {
   const newest = new Map<string, { us: number; atMs: number }>()
   return {
     note(key, sourceUs, atMs) {
       const before = newest.get(key)
+      // In the order of who spoke last.
+      newest.delete(key)
       newest.set(key, { us: Math.max(before?.us ?? -Infinity, sourceUs), atMs })
+      const [first] = newest.keys()
+      if (newest.size > MOST_KEYS && first !== undefined) newest.delete(first)
     },
     throughUs(nowUs, atMs) {
       const us = slowestUs(nowUs, atMs)

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Outlet, Source, SourceHealth } from '../../source.ts'
+import { createQueues } from '../../turns.ts'
 import type { ConnectorContext } from '../kind.ts'
 import { inBlocks } from '../mqtt/in-blocks.ts'
 import { createProgress } from '../mqtt/progress.ts'
@@ -50,7 +51,8 @@ export function createSparkplugSource(config: SparkplugConfig, context: Connecto
         rules: { reorderMs: config.reorderTimeout, rebirthMs: config.rebirth.every, devicesMs: DEVICES_MS },
         firstAskMs: config.rebirth.atStart ? nowMs() + FIRST_ASK_MS : null,
       })
-      const inTurn = createTurns()
+      // What waits on the disk must not be overtaken.
+      const inTurn = createQueues()
       let session: Session | null = null
       let announced = false
       const carryOut = (outcome: Outcome) => deliver(outlet, outcome).then(async () => {
@@ -65,7 +67,7 @@ export function createSparkplugSource(config: SparkplugConfig, context: Connecto
         session = await openSession({
           broker: config, clientId, clean: true, signal,
           ...(stateTopic !== null && { will: { topic: stateTopic, payload: said(false, bornMs) } }),
-          hear: (arrivals) => inTurn(() => carryOut(mine.hear(arrivals))),
+          hear: (arrivals) => inTurn(id, () => carryOut(mine.hear(arrivals))),
         }, context)
         counters.connections++
         const groups = new Set([...nodes.values()].map(({ group }) => `spBv1.0/${group}/#`))
@@ -75,7 +77,7 @@ export function createSparkplugSource(config: SparkplugConfig, context: Connecto
         await noteAbsence(outlet)
         host = mine
         outlet.connected()
-        await Promise.race([session.over, ticking(() => inTurn(() => carryOut(mine.tick())), signal, session.over)])
+        await Promise.race([session.over, ticking(() => inTurn(id, () => carryOut(mine.tick())), signal, session.over)])
       } catch (error) {
         if (!signal.aborted) throw error
       } finally {
@@ -120,16 +122,6 @@ export function createSparkplugSource(config: SparkplugConfig, context: Connecto
     ]
     const starting = host === null || (counters.births === 0 && refused.size === 0)
     return { state: starting ? 'starting' : details.length > 0 ? 'degraded' : 'ok', detail: details.length > 0 ? details.join('; ') : null, counters: { ...counters, ...gauges } }
-  }
-}
-
-/** One after the other, in the order asked: what waits on the disk must not be overtaken. */
-function createTurns(): (work: () => Promise<void>) => Promise<void> {
-  let last: Promise<unknown> = Promise.resolve()
-  return (work) => {
-    const mine = last.then(work)
-    last = mine.catch(() => {})
-    return mine
   }
 }
 

@@ -34,6 +34,11 @@ export function qualityCode(level: QualityLevel, reasons: readonly QualityReason
   return reasons.reduce((code, reason) => code | qualityReasons[reason], LEVELS.indexOf(level))
 }
 
+/** Of two qualities of one reading: the worse level, and all reasons of both. */
+export function worse(a: number, b: number): number {
+  return Math.max(a & QUALITY_LEVEL_MASK, b & QUALITY_LEVEL_MASK) | ((a | b) & ~QUALITY_LEVEL_MASK)
+}
+
 export function qualityLevel(code: number): QualityLevel {
   return LEVELS[code & QUALITY_LEVEL_MASK] ?? 'bad'
 }

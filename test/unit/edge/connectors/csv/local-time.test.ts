@@ -18,6 +18,8 @@ test('formats', () => {
     ['iso', '2026-02-30 00:00:00', 'unreadable'],
     ['iso', '2026-01-01 24:00:00', 'unreadable'],
     ['iso', '', 'unreadable'],
+    ['iso', '0026-03-01 12:00:00', 'unreadable'],
+    ['DD.MM.YYYY HH:mm', '01.03.0099 12:00', 'unreadable'],
     ['unix-s', '', 'unreadable'],
   ] as const) assert.equal(createTimeReader(format, 'UTC')(text), expected, `${format}: ${text}`)
   assert.equal(compileTimeFormat('HH:mm'), undefined)

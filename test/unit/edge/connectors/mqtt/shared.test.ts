@@ -106,6 +106,17 @@ test('progress: the slowest of those that speak, less what may come late; never 
   assert.deepEqual([progress.missingFromUs(1_000, 60_000), progress.missingFromUs(1_000, 60_000, 'a'), progress.missingFromUs(1_000, 60_000, 'b'), createProgress(5).missingFromUs(9, 0)], [998, 1_000, 995, 9])
 })
 
+test('progress keeps no more keys than a plant can have: the longest silent are forgotten first', () => {
+  const progress = createProgress(0)
+  for (const key of ['silent', 'speaks']) progress.note(key, 100, 0)
+  for (let i = 0; i < 50_000; i++) {
+    progress.note(`topic/${i}`, 900, 0)
+    progress.note('speaks', 200, 0)
+  }
+  assert.equal(progress.throughUs(1_000, 0), 200)
+  assert.equal(progress.missingFromUs(1_000, 0, 'silent'), 1_000, 'nothing is known of it any more')
+})
+
 test('suspects: text as text, bytes in hex, little of either; settled by the next good one', () => {
   const suspects = createSuspects(pino({ level: 'silent' }), () => 0)
   suspects.note('a', Buffer.from(`{"°C": ${'é'.repeat(300)}`), 'no JSON')
