@@ -6,7 +6,7 @@ import { createGroup, type CutGroup } from './cut-group.ts'
 import { persistOnce, type Persist } from './disk-watch.ts'
 import type { GapBook } from './gap-book.ts'
 import { gapOfDamaged } from './losses.ts'
-import { createRawReader, type ReadEntry } from './raw-reader.ts'
+import type { RawReader } from './raw-reader.ts'
 import type { Recaller } from './recall.ts'
 import { watchersOf, type ShapeState } from './shape.ts'
 import type { TagMapping } from './tag-map.ts'
@@ -33,6 +33,7 @@ export interface CutterOptions {
   readonly nowUs: () => number
   readonly gaps?: GapBook
   readonly recaller?: Recaller
+  readonly reader: RawReader
   /** How writes wait for a disk that takes none; unless told they do not, and the cutter ends. */
   readonly persist?: Persist
   /**
@@ -41,6 +42,8 @@ export interface CutterOptions {
    */
   readonly order?: OutageOrder
   readonly onFlagged?: (counts: { flagged: number; duplicates: number }) => void
+  /** Hears how many readings wait that only a newer gateway can read: they stay. */
+  readonly onNewer?: (rows: number) => void
 }
 
 export interface OutageOrder {
@@ -76,16 +79,16 @@ export interface Cutter {
 }
 
 export function createCutter(options: CutterOptions): Cutter {
-  const { buffer, limits, sources, nowUs, gaps, recaller, order = { first: 'oldest', lateAfterMs: 60_000 }, persist = persistOnce } = options
+  const { buffer, reader, limits, sources, nowUs, gaps, recaller, order = { first: 'oldest', lateAfterMs: 60_000 }, persist = persistOnce } = options
   const state = (buffer.state ?? {}) as CutterState
   const claims = createClaims(sources, state.claims)
   const shape: ShapeState = structuredClone(state.shape ?? {})
-  const reader = createRawReader(buffer)
   const watchersByMap = new Map<string, ReadonlyMap<string, readonly TagMapping[]>>()
   let lateThroughId = state.lateThroughId ?? 0
   const main: Stream = { late: false, lastRead: lateThroughId, open: undefined }
   const late: Stream = { late: true, lastRead: 0, open: undefined }
   const hand = new Set<number>()
+  let newerRows = 0
   let running = new AbortController().signal
 
   /** Live entries that have waited too long go behind: from here on the main stream begins above them. */
@@ -104,9 +107,14 @@ export function createCutter(options: CutterOptions): Cutter {
     // All at once, before anything is awaited: whoever makes room must not take what has been read.
     for (const { id } of entries) hand.add(id)
     for (const entry of entries) {
-      const read = reader.read(entry) ?? await dropDamaged(entry)
+      const read = reader.read(entry)
+      if (read === 'damaged') await dropDamaged(entry)
       stream.lastRead = entry.id
-      if (!read) continue
+      if (typeof read === 'string') {
+        hand.delete(entry.id)
+        if (read === 'newer') options.onNewer?.(newerRows += entry.count)
+        continue
+      }
       const { block, normaliser } = read
       const mode: Mode = stream.late && block.mode === 'live' ? 'backfill' : block.mode
       if (stream.open && !stream.open.fits(block)) await cut(stream)
@@ -118,10 +126,8 @@ export function createCutter(options: CutterOptions): Cutter {
   }
 
   /** One damaged entry must not hold up all behind it. */
-  async function dropDamaged(entry: RawEntry): Promise<ReadEntry | undefined> {
+  async function dropDamaged(entry: RawEntry): Promise<void> {
     await persist(() => buffer.drop([entry.id], { rows: entry.count, records: gaps?.note([gapOfDamaged(entry)]) ?? [] }), running)
-    hand.delete(entry.id)
-    return undefined
   }
 
   function watchers(digest: string): ReadonlyMap<string, readonly TagMapping[]> {

@@ -5,6 +5,7 @@ import { createCutter, defaultCutLimits, type CutLimits } from './cutter.ts'
 import { createHealth, type GatewayHealth } from './health.ts'
 import type { MqttAddress } from './mqtt-link.ts'
 import { createOutlet } from './outlet.ts'
+import { createRawReader } from './raw-reader.ts'
 import type { Source } from './source.ts'
 import { tagMapDigest } from './tag-map.ts'
 import { createUplink, type UplinkTuning } from './uplink.ts'
@@ -37,7 +38,7 @@ export interface Gateway {
 export function createGateway(options: GatewayOptions): Gateway {
   const { site, gateway, buffer, sources, mqtt, log, nowUs = () => Date.now() * 1000 } = options
   const limits = { ...defaultCutLimits, ...options.cut }
-  const cutter = createCutter({ buffer, site, gateway, sources: () => sources, limits, nowUs })
+  const cutter = createCutter({ buffer, reader: createRawReader(buffer), site, gateway, sources: () => sources, limits, nowUs })
   const uplink = createUplink({
     buffer, site, gateway, mqtt, log,
     ...(options.uplink && { tuning: options.uplink }),

@@ -21,6 +21,11 @@ export function gapsOfBlock(block: Block, cause: GapCause, source: string, tagsO
   return [...spans].map(([tag, span]) => ({ cause, tag, source, detail, ...span }))
 }
 
+/** An entry that only a newer gateway could have read gave way. */
+export function gapOfNewer({ count, fromUs, toUs }: RawEntry): NewGap {
+  return { cause: 'buffer_full', fromUs, toUs, lost: count, detail: 'readings that a newer gateway had taken gave way; this one cannot read whose they were' }
+}
+
 /** An entry that cannot be read: nobody knows whose readings they were. */
 export function gapOfDamaged({ count, fromUs, toUs }: RawEntry): NewGap {
   return { cause: 'damaged', fromUs, toUs, lost: count, detail: 'an entry of the buffer could not be read back from the disk; check the disk' }

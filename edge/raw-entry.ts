@@ -80,6 +80,9 @@ export function encodeRawBlock(block: RawBlock): Uint8Array {
   return bytes
 }
 
+/** Written by a later version than this, which alone can read it. */
+export const isNewerEntry = (bytes: Uint8Array): boolean => (bytes[1] ?? 0) > VERSION
+
 /**
  * Reads what {@link encodeRawBlock} wrote, of this version or an earlier one; refuses (`contract_broken`) anything else.
  * Columns are views of `bytes`.
@@ -99,7 +102,7 @@ export function decodeRawBlock(bytes: Uint8Array, addressesOf: (mapDigest: strin
   if (head.n !== undefined) {
     const n = head.n
     const addresses = addressesOf(head.mapDigest) ?? broken('its tag map is not in the buffer')
-    if (data.byteLength !== at + 20 * n) broken('it is shorter or longer than its head says')
+    if (!isCount(n) || data.byteLength !== at + 20 * n) broken('it is shorter or longer than its head says')
     return {
       ...common,
       kind: 'readings',
@@ -111,7 +114,7 @@ export function decodeRawBlock(bytes: Uint8Array, addressesOf: (mapDigest: strin
     }
   }
   const rows = (head.rows ?? []).map(({ n, ...row }) => {
-    if (at + 4 * n > data.byteLength) broken('it is shorter than its head says')
+    if (!isCount(n) || at + 4 * n > data.byteLength) broken('it is shorter than its head says')
     const samples = new Float32Array(data.buffer, base + at, n)
     at += 4 * n
     return { ...row, samples }
@@ -155,6 +158,7 @@ function allocate(kind: number, head: object, columnBytes: number): { bytes: Uin
   return { bytes, at }
 }
 
+const isCount = (n: number) => Number.isSafeInteger(n) && n >= 0
 const padded = (length: number) => (length + 7) & ~7
 
 function tooLarge(source: string, what: string, limit: string): never {
@@ -162,5 +166,5 @@ function tooLarge(source: string, what: string, limit: string): never {
 }
 
 function broken(why: string): never {
-  return refuse('contract_broken', `a raw entry of the buffer cannot be read: ${why}. The buffer's file is damaged or was written by a newer gateway.`)
+  return refuse('contract_broken', `a raw entry of the buffer cannot be read: ${why}. The buffer's file is damaged.`)
 }

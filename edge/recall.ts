@@ -5,7 +5,7 @@ import type { Claims } from './claims.ts'
 import { persistOnce, type Persist } from './disk-watch.ts'
 import { createGroup, type GroupOptions } from './cut-group.ts'
 import type { RawBlock } from './raw-entry.ts'
-import { createRawReader } from './raw-reader.ts'
+import type { RawReader } from './raw-reader.ts'
 import type { WantedStretch } from './shape.ts'
 
 /** Something to be shipped again from the raw store; on disk until it is done. */
@@ -43,6 +43,7 @@ export interface Recaller {
 
 export interface RecallerOptions extends Omit<GroupOptions, 'claims' | 'shape' | 'watchers'> {
   readonly buffer: DurableBuffer
+  readonly reader: RawReader
   /** Whether cut entries are kept at all. */
   readonly keepsRaw: boolean
   readonly persist?: Persist
@@ -56,8 +57,7 @@ const READ_BYTES = 1024 * 1024
 const NO_CLAIMS: Claims = { observe() {}, through: () => null, state: () => ({ live: {}, backfill: {} }) }
 
 export function createRecaller(options: RecallerOptions): Recaller {
-  const { buffer, keepsRaw, nowUs, persist = persistOnce } = options
-  const reader = createRawReader(buffer)
+  const { buffer, reader, keepsRaw, nowUs, persist = persistOnce } = options
   const orders = new Map<string, Order>()
   for (const { key, value } of buffer.records('orders')) orders.set(key, value as Order)
   const bell = createBell()
@@ -114,7 +114,7 @@ export function createRecaller(options: RecallerOptions): Recaller {
       const group = createGroup({ ...options, claims: NO_CLAIMS, shape: {}, watchers: () => new Map(), asIs: true, only: new Set(order.tags) })
       for (const entry of entries) {
         const read = reader.read(entry)
-        if (!read) continue
+        if (typeof read === 'string') continue
         const { block, normaliser } = read
         const part = select(block, order, (address) => normaliser.tagsOf(address))
         if (part) group.add(entry.id, part, entry.mode === 'simulation' ? 'simulation' : 'backfill', normaliser)

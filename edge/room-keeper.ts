@@ -1,8 +1,8 @@
 import type { DurableBuffer, NewRawEntry, RawEntry, RoomMade } from './buffer/buffer.ts'
 import type { GapBook, NewGap } from './gap-book.ts'
-import { gapOfDamaged, gapsOfBlock } from './losses.ts'
+import { gapOfDamaged, gapOfNewer, gapsOfBlock } from './losses.ts'
 import { blockCount, encodeRawBlock } from './raw-entry.ts'
-import { createRawReader, type ReadEntry } from './raw-reader.ts'
+import type { RawReader, ReadEntry, Unreadable } from './raw-reader.ts'
 import { thinBlock } from './thin.ts'
 
 /** What gives way when the buffer is full: the newest, the oldest, or what matters least. */
@@ -17,6 +17,7 @@ export interface RoomKeeper {
 
 export interface RoomKeeperOptions {
   readonly buffer: DurableBuffer
+  readonly reader: RawReader
   readonly policy: FullPolicy
   readonly gaps: GapBook
   /** Entries the cutter has in hand stay. */
@@ -26,8 +27,7 @@ export interface RoomKeeperOptions {
 /** Room is made for more than is asked, so that it need not be made again for every entry. */
 const AT_ONCE = 4 * 1024 * 1024
 
-export function createRoomKeeper({ buffer, policy, gaps, inHand }: RoomKeeperOptions): RoomKeeper {
-  const reader = createRawReader(buffer)
+export function createRoomKeeper({ buffer, reader, policy, gaps, inHand }: RoomKeeperOptions): RoomKeeper {
   let making: Promise<boolean> = Promise.resolve(true)
   /** Up to here nothing is left to thin. */
   let thinnedThroughId = 0
@@ -57,12 +57,12 @@ export function createRoomKeeper({ buffer, policy, gaps, inHand }: RoomKeeperOpt
   function dropping(entries: readonly RawEntry[], detail: string): RoomMade {
     const lost = entries.flatMap((entry): NewGap[] => {
       const read = reader.read(entry)
-      return read ? gapsOf(read, detail) : [gapOfDamaged(entry)]
+      return typeof read === 'string' ? [gapOf(entry, read)] : gapsOf(read, detail)
     })
     return { dropped: entries.map(({ id }) => id), thinned: [], rows: entries.reduce((sum, { count }) => sum + count, 0), records: gaps.note(merged(lost)) }
   }
 
-  /** What thinning these means; those that cannot be read are dropped. */
+  /** What thinning these means; damaged ones are dropped. */
   function thinning(entries: readonly RawEntry[]): RoomMade {
     const kept: (NewRawEntry & { id: number })[] = []
     const damaged: RawEntry[] = []
@@ -70,12 +70,12 @@ export function createRoomKeeper({ buffer, policy, gaps, inHand }: RoomKeeperOpt
     let rows = 0
     for (const entry of entries) {
       const read = reader.read(entry)
-      if (!read) {
+      if (read === 'damaged') {
         damaged.push(entry)
         lost.push(gapOfDamaged(entry))
         rows += entry.count
-        continue
       }
+      if (typeof read === 'string') continue
       const { rest, gone } = thinBlock(read.block)
       rows += blockCount(gone)
       lost.push(...gapsOf({ ...read, block: gone }, 'the buffer was full; of each minute the first, lowest, highest, last and every doubtful reading was kept'))
@@ -96,13 +96,13 @@ export function createRoomKeeper({ buffer, policy, gaps, inHand }: RoomKeeperOpt
     return chosen > 0
   }
 
-  /** The oldest that have not been thinned yet. */
+  /** The oldest that have not been thinned yet, and can be. */
   function unthinned(): RawEntry[] {
     for (;;) {
       const entries = free(AT_ONCE, { afterId: thinnedThroughId })
       const last = entries.at(-1)
       if (!last) return []
-      const fresh = entries.filter(({ thinned }) => !thinned)
+      const fresh = entries.filter((entry) => !entry.thinned && reader.read(entry) !== 'newer')
       if (fresh.length > 0) return fresh
       thinnedThroughId = last.id
     }
@@ -132,6 +132,8 @@ export function createRoomKeeper({ buffer, policy, gaps, inHand }: RoomKeeperOpt
     },
   }
 }
+
+const gapOf = (entry: RawEntry, why: Unreadable): NewGap => (why === 'newer' ? gapOfNewer(entry) : gapOfDamaged(entry))
 
 /** One gap a tag instead of one for each entry. */
 function merged(gaps: readonly NewGap[]): NewGap[] {

@@ -1,6 +1,7 @@
 import type { Mode } from '../registry/domain/contract/batch.ts'
 import type { DurableBuffer } from './buffer/buffer.ts'
 import { createCutter, defaultCutLimits } from './cutter.ts'
+import { createRawReader } from './raw-reader.ts'
 
 const KEY = 'stream'
 
@@ -13,6 +14,6 @@ export async function beginStream(
   buffer: DurableBuffer, { site, gateway, sources, key }: { site: string; gateway: string; sources: readonly { id: string; mode: Mode }[]; key: string },
 ): Promise<void> {
   if (buffer.position(KEY) === key) return
-  await createCutter({ buffer, site, gateway, sources: () => sources, limits: defaultCutLimits, nowUs: () => Date.now() * 1000 }).drain()
+  await createCutter({ buffer, reader: createRawReader(buffer), site, gateway, sources: () => sources, limits: defaultCutLimits, nowUs: () => Date.now() * 1000 }).drain()
   await buffer.beginEpoch({ key: KEY, value: key })
 }

@@ -17,6 +17,7 @@ import { createOutlet } from '../outlet.ts'
 import type { Outlet, Source } from '../source.ts'
 import { createPresence, type Presence } from '../presence.ts'
 import { createRecaller } from '../recall.ts'
+import { createRawReader } from '../raw-reader.ts'
 import { createReporter } from '../reporter.ts'
 import { createRoomKeeper, type RoomKeeper } from '../room-keeper.ts'
 import { tagMapDigest } from '../tag-map.ts'
@@ -103,16 +104,21 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
   const { signal } = all
   const persist = createDiskWatch({ onChange: (problem) => { notes.disk(problem) } })
 
-  const recaller = createRecaller({ buffer, site, gateway, limits, nowUs, persist, keepsRaw: plan.buffer.keepRaw !== null })
+  const reader = createRawReader(buffer)
+  const recaller = createRecaller({ buffer, reader, site, gateway, limits, nowUs, persist, keepsRaw: plan.buffer.keepRaw !== null })
   const cutter = createCutter({
-    buffer, site, gateway, limits, nowUs, gaps, recaller, persist, order: plan.outage,
+    buffer, reader, site, gateway, limits, nowUs, gaps, recaller, persist, order: plan.outage,
     sources: () => [...running.values()].map(({ source, presence }) => ({ id: source.id, mode: source.mode, silent: presence.allSilent(nowUs()) })),
     onFlagged: ({ flagged, duplicates }) => {
       counts.flagged += flagged
       counts.duplicates += duplicates
     },
+    onNewer: (rows) => {
+      if (!troubles.has('newer')) log.error({ rows }, 'readings wait that a newer gateway took; this one keeps them')
+      troubles.set('newer', `${rows} readings in the buffer were taken by a newer gateway; this one keeps them, and cannot ship them. Deploy the newer one again`)
+    },
   })
-  const room = createRoomKeeper({ buffer, policy: plan.buffer.whenFull, gaps, inHand: (id) => cutter.inHand(id) })
+  const room = createRoomKeeper({ buffer, reader, policy: plan.buffer.whenFull, gaps, inHand: (id) => cutter.inHand(id) })
   const uplinkStatus = () => uplink.status()
   const status = statusOf({ buffer, clock, running: () => running.values(), troubles, uplink: uplinkStatus, counts, directory: plan.buffer.directory })
   const reporter = createReporter({

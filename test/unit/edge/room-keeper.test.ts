@@ -9,6 +9,7 @@ import { openLmdbBuffer } from '../../../edge/buffer/lmdb-buffer.ts'
 import { createCutter, type Cutter } from '../../../edge/cutter.ts'
 import { createGapBook } from '../../../edge/gap-book.ts'
 import { encodeRawBlock } from '../../../edge/raw-entry.ts'
+import { createRawReader } from '../../../edge/raw-reader.ts'
 import { createRoomKeeper, type FullPolicy, type RoomKeeper } from '../../../edge/room-keeper.ts'
 import { tagMapDigest, tagMapSchema } from '../../../edge/tag-map.ts'
 
@@ -27,10 +28,11 @@ async function stage(t: Pick<TestContext, 'after'>, policy: FullPolicy): Promise
   })
   await buffer.keepDocument(tagMapDigest(map), map)
   const gaps = createGapBook(buffer)
+  const reader = createRawReader(buffer)
   const cutter = createCutter({
-    buffer, site: 'works', gateway: 'gw-1', gaps, sources: () => [{ id: 'plc', mode: 'live' }], nowUs: () => START_US, limits: { rows: 3 * ROWS, samples: 1_000, waitMs: 0, queued: 100 },
+    buffer, reader, site: 'works', gateway: 'gw-1', gaps, sources: () => [{ id: 'plc', mode: 'live' }], nowUs: () => START_US, limits: { rows: 3 * ROWS, samples: 1_000, waitMs: 0, queued: 100 },
   })
-  const room = createRoomKeeper({ buffer, policy, gaps, inHand: (id) => cutter.inHand(id) })
+  const room = createRoomKeeper({ buffer, reader, policy, gaps, inHand: (id) => cutter.inHand(id) })
   let filled = 0
   return {
     buffer, cutter, room,
