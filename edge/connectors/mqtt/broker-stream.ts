@@ -4,9 +4,10 @@ import tls from 'node:tls'
 
 export interface BrokerStreamOptions {
   readonly url: string
-  readonly ca?: Buffer
-  readonly cert?: Buffer
-  readonly key?: Buffer
+  /** PEM. */
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
   /** Bytes of a message that are of any use. */
   readonly maxPayload: number
 }

@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { createSecureContext } from 'node:tls'
 import { MqttClient } from 'mqtt'
 import { refuse } from '../../../registry/domain/errors.ts'
 import { untilAborted } from '../../bell.ts'
-import type { ConnectorContext } from '../kind.ts'
+import type { ConnectorContext, SecretReader } from '../kind.ts'
 import { openBrokerStream } from './broker-stream.ts'
 import type { BrokerConfig } from './config.ts'
 
@@ -64,7 +64,7 @@ const MOST_HELD_MS = 30_000
  * without PUBACK (an error does that), and the PUBACK follows from here. Refuses (`unavailable`) what it cannot reach.
  */
 export async function openSession({ broker, clientId, clean, will, hear, opened, signal }: SessionOptions, { secret }: Pick<ConnectorContext, 'secret'>): Promise<Session> {
-  const pem = await tlsOptions(broker)
+  const pem = tlsOptions(broker, secret)
   const client = new MqttClient(() => openBrokerStream({ url: broker.url, maxPayload: broker.maxPayload, ...pem }), {
     clientId, clean, protocolVersion: 4, reconnectPeriod: 0, connectTimeout: CONNECT_MS, keepalive: broker.keepalive, resubscribe: false,
     ...(will && { will: { topic: will.topic, payload: Buffer.from(will.payload), qos: 1 as const, retain: true } }),
@@ -199,14 +199,15 @@ function stopped(): never {
   throw new Error('stopped')
 }
 
-async function tlsOptions({ tls, url }: BrokerConfig): Promise<{ ca?: Buffer; cert?: Buffer; key?: Buffer }> {
+function tlsOptions({ tls, url }: BrokerConfig, secret: SecretReader): { ca?: string; cert?: string; key?: string } {
   if (tls === undefined) return {}
   if (!url.startsWith('mqtts:')) refuse('invalid', `tls is given, but ${url} speaks without; write mqtts://`)
-  const [ca, cert, key] = await Promise.all([readPem(tls.ca), readPem(tls.certificate), readPem(tls.key)])
-  return { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) }
-}
-
-async function readPem(file: string | undefined): Promise<Buffer | undefined> {
-  if (file === undefined) return undefined
-  return readFile(file).catch(() => refuse('not_found', `the file ${file} cannot be read; put it there, readable by the gateway's user`))
+  const { ca, certificate, key } = tls
+  const pem = { ...(ca && { ca: secret(ca, 'all') }), ...(certificate && { cert: secret(certificate, 'all') }), ...(key && { key: secret(key, 'all') }) }
+  try {
+    createSecureContext(pem)
+  } catch (error) {
+    refuse('invalid', `what tls names for ${url} cannot be used (${error instanceof Error ? error.message : String(error)}); all three are PEM, and the key is the certificate's`)
+  }
+  return pem
 }
