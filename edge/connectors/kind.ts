@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import { z } from 'zod'
+import type { Problem } from '../schema-problems.ts'
 import type { Source } from '../source.ts'
 import type { TagMap } from '../tag-map.ts'
 
@@ -12,6 +13,10 @@ export interface ConnectorKind<Config = unknown> {
   readonly config: z.ZodType<Config>
   /** Refuses (`invalid`, with the cure) an address that this protocol cannot have. */
   checkAddress(address: string, kind: 'scalar' | 'waveform', config: Config): void
+  /** What no schema sees in the config, beside the tags that the source has; paths begin at the config. */
+  checkConfig?(config: Config, tags: readonly { readonly asset: string }[]): readonly Problem[]
+  /** What the machine that runs the gateway lacks for it (a folder): no mistake of the file. Paths begin at the config. */
+  missingHere?(config: Config): Promise<readonly Problem[]>
   /**
    * A live source. Its `run` throws when it has lost its machine: the gateway marks the source's tags bad
    * (`communication`), and runs it again after a jittered, growing pause. It never reconnects by itself.

@@ -7,8 +7,9 @@ import type { SiteHead } from './schema.ts'
 import type { SiteTag } from './tags.ts'
 
 /** What no schema sees in the tags of one source: units, addresses, rules that cannot work. */
-export function checkTags(tags: readonly SiteTag[], source: { readonly kind: ConnectorKind; readonly config: unknown } | undefined, head: SiteHead | undefined): Problem[] {
+export function checkTags(tags: readonly SiteTag[], source: { readonly kind: ConnectorKind; readonly config: unknown } | undefined, head: Partial<SiteHead>): Problem[] {
   const problems: Problem[] = []
+  const assets = Object.keys(head.assets ?? {})
   const byTag = new Map(tags.map((tag) => [tag.tag, tag]))
   const kindOf = new Map<string, SiteTag>()
   for (const tag of tags) {
@@ -28,24 +29,25 @@ export function checkTags(tags: readonly SiteTag[], source: { readonly kind: Con
       add('checks', `missingAfter ${describeMs(checks.missingAfter)} is not longer than every ${describeMs(every)}: it would always be missing; make it several times as long`)
     }
     checkShip(tag, byTag, head, (message) => { add('ship', message) })
-    if (head && Object.keys(head.assets).length > 0 && !head.assets[tag.asset] && tag.like === null) {
-      add('tag', `the asset "${tag.asset}" is not among assets${suggest(tag.asset, Object.keys(head.assets))}`)
+    if (assets.length > 0 && !assets.includes(tag.asset) && tag.like === null) {
+      add('tag', `the asset "${tag.asset}" is not among assets${suggest(tag.asset, assets)}`)
     }
   }
   return problems
 }
 
-function checkShip({ tag, kind = 'scalar', ship = 'all' }: SiteTag, byTag: ReadonlyMap<string, SiteTag>, head: SiteHead | undefined, add: (message: string) => void): void {
+function checkShip({ tag, kind = 'scalar', ship = 'all' }: SiteTag, byTag: ReadonlyMap<string, SiteTag>, head: Partial<SiteHead>, add: (message: string) => void): void {
   if (ship === 'all') return
   if (kind === 'waveform' && ('aggregate' in ship || 'onChange' in ship)) {
     add('a waveform has no single value to compare or to average; ship all, { every: 10min }, or { around: { tag: …, above: … } }')
   }
-  // Without the file's head, templates are not filled in, and nobody knows what is kept.
-  if (!('around' in ship) || !head) return
+  if (!('around' in ship)) return
   const { around } = ship
   const watched = byTag.get(around.tag ?? tag)
-  if (!watched) add(`the watched tag "${around.tag ?? ''}" is none of this source's${suggest(around.tag ?? '', [...byTag.keys()])}`)
-  else if (watched.kind === 'waveform') add(`"${watched.tag}" is a waveform and has no value to compare; watch a scalar tag: around: { tag: … }`)
+  // Without the templates, nobody knows all tags.
+  if (!watched && head.templates) add(`the watched tag "${around.tag ?? ''}" is none of this source's${suggest(around.tag ?? '', [...byTag.keys()])}`)
+  else if (watched?.kind === 'waveform') add(`"${watched.tag}" is a waveform and has no value to compare; watch a scalar tag: around: { tag: … }`)
+  if (!head.buffer) return
   const needed = around.before + around.after
   const kept = head.buffer.keepRaw
   if (!kept) add(`windows around events are taken from the raw store, and there is none; add buffer: { keepRaw: { for: 24 h, cap: 2 GiB } }`)

@@ -20,6 +20,8 @@ export interface SiteFile {
   readonly assets: SiteHead['assets']
   /** In the order of the file, each with the source it comes from. */
   readonly tags: readonly (SiteTag & { readonly source: string })[]
+  /** What is to be said about places of the file, each with its line. */
+  describe(problems: readonly Problem[]): string[]
 }
 
 export interface SiteFileOptions {
@@ -41,15 +43,16 @@ export async function parseSiteFile(text: string, fileName: string, { env = {}, 
   const problems: Problem[] = []
   const { data: head, problems: headProblems } = checkAgainst(siteFileSchema, document.value)
   if (headProblems) problems.push(...headProblems)
-  const entries = head?.sources ?? rawSources(document.value)
+  const parts = head ?? readableParts(document.value)
+  const entries = parts.sources ?? []
   const sources: ReadSource[] = []
   for (const [index, entry] of entries.entries()) {
-    const source = await readSource(entry, ['sources', index], head, kinds, problems)
-    if (source) sources.push(source)
+    const source = await readSource(entry, ['sources', index], parts, kinds, problems)
+    sources.push(source)
   }
   refuseTwins(sources, problems)
-  const url = head?.platform.mqtt ?? env['MQTT_URL']
-  if (head && url === undefined) problems.push({ path: ['platform'], message: 'does not say where the platform\'s broker is; add mqtt: mqtt://HOST:1883, or set MQTT_URL' })
+  const url = parts.platform?.mqtt ?? env['MQTT_URL']
+  if (parts.platform && url === undefined) problems.push({ path: ['platform'], message: 'does not say where the platform\'s broker is; add mqtt: mqtt://HOST:1883, or set MQTT_URL' })
   if (problems.length > 0 || !head || url === undefined) {
     const lines = document.describe(problems, 'site file')
     return refuse('invalid', lines.join('\n'), { file: fileName, problems: lines })
@@ -57,6 +60,7 @@ export async function parseSiteFile(text: string, fileName: string, { env = {}, 
   return {
     plan: planOf(head, url, sources, env, folder), site: head.site, assets: head.assets,
     tags: sources.flatMap(({ id, tags }) => tags.map((tag) => ({ ...tag, source: id }))),
+    describe: (said) => document.describe(said, 'site file'),
   }
 }
 
@@ -69,25 +73,35 @@ interface ReadSource {
   readonly tags: readonly SiteTag[]
 }
 
-function rawSources(value: unknown): readonly unknown[] {
-  const sources = typeof value === 'object' && value !== null && 'sources' in value ? value.sources : undefined
-  return Array.isArray(sources) ? sources as unknown[] : []
+/** Of a file with mistakes, the parts that have none: what depends on them can be checked all the same. */
+function readableParts(value: unknown): Partial<SiteHead> {
+  const given: Readonly<Record<string, unknown>> = typeof value === 'object' && value !== null ? { ...value } : {}
+  return Object.fromEntries(Object.entries(siteFileSchema.shape).flatMap(([key, schema]) => {
+    const found = schema.safeParse(given[key])
+    return found.success ? [[key, found.data]] : []
+  }))
+}
+
+/** Of a source whose head has mistakes, what is none. */
+function readableHead(entry: unknown): { id: string; type: string; tags: readonly unknown[] } & Record<string, unknown> {
+  const { id, type, tags, ...rest }: Readonly<Record<string, unknown>> = typeof entry === 'object' && entry !== null && !Array.isArray(entry) ? { ...entry } : {}
+  const text = (value: unknown) => (typeof value === 'string' ? value : '')
+  return { ...rest, id: text(id), type: text(type), tags: Array.isArray(tags) ? tags as unknown[] : [] }
 }
 
 async function readSource(
-  entry: unknown, at: readonly PropertyKey[], head: SiteHead | undefined, kinds: Readonly<Record<string, KindLoader>>, problems: Problem[],
-): Promise<ReadSource | undefined> {
+  entry: unknown, at: readonly PropertyKey[], head: Partial<SiteHead>, kinds: Readonly<Record<string, KindLoader>>, problems: Problem[],
+): Promise<ReadSource> {
+  const within = (found: readonly Problem[]) => { problems.push(...found.map((problem) => ({ ...problem, path: [...at, ...problem.path] }))) }
   const { data, problems: found } = checkAgainst(sourceHeadSchema, entry)
-  if (found) {
-    problems.push(...found.map((problem) => ({ ...problem, path: [...at, ...problem.path] })))
-    return undefined
-  }
-  const { id, type, tags: tagEntries, ...given } = data
+  if (found) within(found)
+  const { id, type, tags: tagEntries, ...given } = data ?? readableHead(entry)
   const kind = Object.hasOwn(kinds, type) ? await kinds[type]?.() : undefined
-  if (!kind) problems.push({ path: [...at, 'type'], message: `no connector is called "${type}"${suggest(type, Object.keys(kinds))}` })
+  if (!kind && type !== '') problems.push({ path: [...at, 'type'], message: `no connector is called "${type}"${suggest(type, Object.keys(kinds))}` })
   const config = kind && checkAgainst(kind.config, given)
-  if (config?.problems) problems.push(...config.problems.map((problem) => ({ ...problem, path: [...at, ...problem.path] })))
-  const tags = readTags(tagEntries, [...at, 'tags'], head?.templates, problems)
+  if (config?.problems) within(config.problems)
+  const tags = readTags(tagEntries, [...at, 'tags'], head.templates, problems)
+  if (kind?.checkConfig && config && !config.problems && head.templates) within(kind.checkConfig(config.data, tags))
   problems.push(...checkTags(tags, kind && config && !config.problems ? { kind, config: config.data } : undefined, head))
   return { id, at, kind, given, config: config?.data, tags }
 }
@@ -96,7 +110,7 @@ function refuseTwins(sources: readonly ReadSource[], problems: Problem[]): void 
   const ids = new Map<string, number>()
   const owners = new Map<string, string>()
   for (const [index, { id, at, tags }] of sources.entries()) {
-    if (ids.has(id)) problems.push({ path: [...at, 'id'], message: `there are two sources "${id}"; give one of them another id` })
+    if (id !== '' && ids.has(id)) problems.push({ path: [...at, 'id'], message: `there are two sources "${id}"; give one of them another id` })
     ids.set(id, index)
     for (const { tag, path: place, like } of tags) {
       const owner = owners.get(tag)

@@ -42,7 +42,7 @@ export const csvFileFields = {
     zone: z.string().refine(isTimeZone, { error: 'not an IANA time zone; e.g. UTC or Europe/Berlin' })
       .describe('Of times that do not name their offset themselves'),
   }),
-  delimiter: z.string().min(1).max(4).default(','),
+  delimiter: z.string().length(1, { error: 'write the one character between two cells, e.g. ";", or "\\t" for a tab' }).default(','),
   decimal: z.enum(['.', ',']).default('.'),
   encoding: z.enum(['utf8', 'latin1', 'utf16le']).default('utf8'),
   ignore: z.array(z.string()).default([]).describe('Columns that are known and not imported; others must be mapped'),

@@ -38,7 +38,7 @@ export function addEdgeCommands(edge: Command, shell: EdgeShell): void {
     .addOption(new Option('--security <mode>', 'security mode').choices(['None', 'Sign', 'SignAndEncrypt']).default('SignAndEncrypt'))
     .option('--user <name>', 'log in as this user')
     .option('--password-env <variable>', 'environment variable that holds the password')
-    .option('--listen <seconds>', 'MQTT: how long to listen', wholeNumber, 15)
+    .option('--listen <time>', 'MQTT: how long to listen, e.g. 30s or 5min', '15s')
     .option('--topic <filters...>', 'MQTT: where to listen', ['#'])
     .option('--no-rebirth', 'MQTT: do not ask Sparkplug nodes for their births')
     .option('--ca <file>', 'MQTT: PEM file of the authority that signed the broker\'s certificate')

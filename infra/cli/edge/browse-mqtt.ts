@@ -3,6 +3,7 @@ import path from 'node:path'
 import { z } from 'zod'
 import { draftSources } from '../../../edge/connectors/mqtt-browse/draft.ts'
 import { listen } from '../../../edge/connectors/mqtt-browse/listen.ts'
+import { durationSchema } from '../../../edge/connectors/kind.ts'
 import { brokerFields } from '../../../edge/connectors/mqtt/config.ts'
 import { checkAgainst } from '../../../edge/schema-problems.ts'
 import { createSecrets } from '../../../edge/site/secrets.ts'
@@ -16,12 +17,15 @@ export interface BrowseMqttOptions {
   readonly passwordEnv?: string
   readonly ca?: string
   readonly topic: readonly string[]
-  readonly listen: number
+  readonly listen: string
   readonly rebirth: boolean
 }
 
 /** `edge browse mqtt://…`: listens for a while and prints what it heard as sources of a site file. */
-export async function browseMqtt(url: string, { id = 'mqtt-1', user, passwordEnv, ca, topic, listen: seconds, rebirth }: BrowseMqttOptions, env: NodeJS.ProcessEnv, print: Printer): Promise<void> {
+export async function browseMqtt(url: string, { id = 'mqtt-1', user, passwordEnv, ca, topic, listen: listenFor, rebirth }: BrowseMqttOptions, env: NodeJS.ProcessEnv, print: Printer): Promise<void> {
+  // A number alone is seconds, as it was before.
+  const { data: listenMs, problems: wrong } = checkAgainst(durationSchema, listenFor.replace(/^(\d+)$/, '$1s').replace(/(\d\s*)m$/, '$1min'))
+  if (listenMs === undefined || listenMs === 0) throw new CliError('usage', `--listen ${listenFor}: ${wrong?.map(({ message }) => message).join('; ') ?? 'must be more than nothing'}`)
   const { data: broker, problems } = checkAgainst(z.strictObject(brokerFields), {
     url, ...(user !== undefined && { username: user }), ...(passwordEnv !== undefined && { password: { env: passwordEnv } }), ...(ca !== undefined && { tls: { ca: path.resolve(ca) } }),
   })
@@ -29,8 +33,8 @@ export async function browseMqtt(url: string, { id = 'mqtt-1', user, passwordEnv
   const abort = new AbortController()
   process.once('SIGINT', () => { abort.abort() })
   const heard = await listen({
-    broker, clientId: `twinward-${randomBytes(6).toString('hex')}`, topics: topic, listenMs: seconds * 1_000, rebirths: rebirth, secret: createSecrets(env, process.cwd()), signal: abort.signal,
-    onHeard: (messages) => { print.progress(`listening for ${seconds} s: ${counted(messages, 'message')}`) },
+    broker, clientId: `twinward-${randomBytes(6).toString('hex')}`, topics: topic, listenMs, rebirths: rebirth, secret: createSecrets(env, process.cwd()), signal: abort.signal,
+    onHeard: (messages) => { print.progress(`listening for ${listenFor}: ${counted(messages, 'message')}`) },
   })
   const draft = draftSources(heard, id, { url, ...(user !== undefined && { username: user }), ...(passwordEnv !== undefined && { passwordEnv }) })
   if (draft.tags > 0) print.line(draft.yaml.trimEnd())

@@ -1,4 +1,5 @@
 import { assetImportFromSite } from '../../../edge/site/assets.ts'
+import { checkMachine } from '../../../edge/site/check-machine.ts'
 import { describeBytes, describeSpan } from '../../../edge/site/describe.ts'
 import { BYTES_A_READING, estimateSite } from '../../../edge/site/estimate.ts'
 import { createSecrets } from '../../../edge/site/secrets.ts'
@@ -16,7 +17,7 @@ export async function checkSite(file: string, env: NodeJS.ProcessEnv, print: Pri
   const sources = estimateSite(site)
   const readingsPerSec = sources.reduce((sum, source) => sum + source.readingsPerSec, 0)
   const bufferSeconds = readingsPerSec > 0 ? plan.buffer.capBytes / (readingsPerSec * BYTES_A_READING) : null
-  const warnings = warningsOf(site, env, path.dirname(path.resolve(file)))
+  const warnings = await warningsOf(site, env, path.dirname(path.resolve(file)))
 
   print.line(`${file} has no mistake: gateway ${plan.gateway} of site ${plan.site}, shipping to ${plan.platform.url}.`)
   print.table(sources.map(({ id, type, tags, waveforms, readingsPerSec: read, atSourcesPace, shippedPerSec }) => ({
@@ -29,7 +30,7 @@ export async function checkSite(file: string, env: NodeJS.ProcessEnv, print: Pri
 }
 
 /** What is no mistake of the file, but would keep the gateway from doing its work on this machine. */
-function warningsOf(site: SiteFile, env: NodeJS.ProcessEnv, folder: string): string[] {
+async function warningsOf(site: SiteFile, env: NodeJS.ProcessEnv, folder: string): Promise<string[]> {
   const { plan } = site
   const warnings: string[] = []
   const collect = (check: () => void) => {
@@ -40,8 +41,7 @@ function warningsOf(site: SiteFile, env: NodeJS.ProcessEnv, folder: string): str
       warnings.push(...error.message.split('\n'))
     }
   }
-  const { password } = plan.platform
-  if (password) collect(() => { createSecrets(env, folder)(password) })
+  warnings.push(...site.describe(await checkMachine(site, createSecrets(env, folder))))
   collect(() => { assetImportFromSite(site) })
   const free = diskFree(plan.buffer.directory) ?? diskFree(path.dirname(plan.buffer.directory))
   const wanted = plan.buffer.capBytes + (plan.buffer.keepRaw?.bytes ?? 0)

@@ -51,7 +51,7 @@ test('a Sparkplug plant in ten lines, as the docs have it: browsed, checked, run
   const talking = { on: true }
   t.after(() => { talking.on = false })
   const talk = (async () => { while (talking.on) await Promise.all([node.send('press-4', 'Strokes', 7), sleep(100)]) })()
-  const seen = await browse(stage, '--listen', '4', '--id', 'press-hall')
+  const seen = await browse(stage, '--listen', '4s', '--id', 'press-hall')
   assert.equal(seen.code, 0, seen.err)
   const found = await drafted(seen.out)
   assert.deepEqual([...found].map(([address, { tag, unit, source }]) => [address, tag, unit, source]).sort(), [
@@ -115,5 +115,7 @@ test('browsing a broker that nobody speaks on, or that is not there, says so', a
   const silent = await browse(stage, '--listen', '1', '--json')
   assert.deepEqual([silent.code, (JSON.parse(silent.out) as { tags: number; messages: number }).tags], [0, 0])
   assert.equal((await called(['edge', 'browse', 'mqtt://127.0.0.1:9', '--listen', '1'], {})).code, 1)
+  for (const wrong of ['soon', '0s']) assert.equal((await called(['edge', 'browse', 'mqtt://127.0.0.1:9', '--listen', wrong], {})).code, 2)
+  assert.equal((await called(['edge', 'browse', 'mqtt://127.0.0.1:9', '--listen', '1m'], {})).code, 1)
   assert.equal((await called(['edge', 'browse', 'mqtt://h/path'], {})).code, 2)
 })

@@ -169,6 +169,45 @@ suite('each mistake is told with line and cure', () => {
     const lines = await linesOf(siteText.replace('gateway: gw-1\n', '').replace('8 GiB', '8').replace('unit: /min }', 'unit: rpm }'))
     assert.deepEqual(lines.map((line) => line.split(': ').slice(0, 2).join(' ')), ['site.yaml:1 gateway', 'site.yaml:4 buffer.cap', 'site.yaml:28 sources[plc-8].tags[pump-2/speed].unit'])
   })
+  test('one mistake hides no other: what does not depend on it is checked all the same', async () => {
+    // The file's own keys, the head of a source, and beside them an asset, a template, a rule and a unit.
+    const lines = await linesOf(siteText.replace('gateway: gw-1\n', '').replace('  - id: plc-8', '  - id: PLC 8').replace('platform: { mqtt: "mqtt://10.0.0.2:1883", ', 'platform: { ')
+      .replace('tag: pump-2/speed', 'tag: pumb-2/speed').replace('unit: /min }', 'unit: rpm }').replace('with: { unit: 1 }', 'with: { uint: 1 }').replace('below: 5, before', 'below: 5, after: 5 d, before').replace(', after: 60s } }', ' } }'))
+    const all = lines.join('\n')
+    for (const expected of [/gateway: is missing/, /\.id: a slug|\.id: /, /platform: does not say where the platform's broker is/, /"pumb-2" is not among assets/, /"rpm" is not a UCUM unit/, /add with: \{ unit: … \}/, /raw readings are kept for 1 d only/]) assert.match(all, expected)
+  })
+  test('what a source\'s kind says of its config and its tags', async () => {
+    const push = (more: string) => parseSiteFile(`version: 1
+site: works
+gateway: gw-1
+platform: { mqtt: "mqtt://h" }
+sources:
+  - id: push
+    type: http-push
+    tokens:
+      - name: line
+        secret: { env: LINE }
+        ${more}
+    tags: [{ tag: pump-1/speed, address: s, unit: "1" }]
+`, 'site.yaml')
+    await push('assets: [pump-1]')
+    await assert.rejects(push('assets: [pump-1, pumb-1]'), (error: Error) => /^site\.yaml:11: .*no tag of this source is of the asset "pumb-1"; did you mean "pump-1"\?; line could send nothing for it$/.test(error.message))
+    const csv = (delimiter: string) => parseSiteFile(`version: 1
+site: works
+gateway: gw-1
+platform: { mqtt: "mqtt://h" }
+sources:
+  - id: exports
+    type: csv-folder
+    folder: /srv/exports
+    mode: live
+    time: { column: t, zone: UTC }
+    delimiter: ${delimiter}
+    tags: [{ tag: pump-1/speed, address: s, unit: "1" }]
+`, 'site.yaml')
+    await csv('"\\t"')
+    await assert.rejects(csv('";;"'), (error: Error) => /^site\.yaml:11: .*delimiter: write the one character between two cells/.test(error.message))
+  })
   test('whatever is written, it is a plan or a refusal', async () => {
     const words = fc.constantFrom('{', '}', '[', ']', ':', '-', '\n', '  ', 'tags', 'sources', '"', '&a', '*a', '<<', 'null', '1e9', 'like', ',', '!!binary', '|')
     await fc.assert(fc.asyncProperty(fc.nat(siteText.length), fc.nat(40), fc.array(words, { maxLength: 5 }), async (at, cut, put) => {
