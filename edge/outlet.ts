@@ -71,6 +71,8 @@ export function createOutlet({ buffer, source, limits, nowUs, signal, room, gaps
 
   return {
     position: (key) => buffer.position(key),
+    positionKeys: (prefix) => buffer.positionKeys(prefix),
+    forget: async (keys) => { await onDisk(() => buffer.forgetPositions(keys)) },
     async deliver(delivery) {
       const full = delivery.blocks.filter((block) => blockCount(block) > 0)
       for (const block of full) checkSize(source.id, block, limits)

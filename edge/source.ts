@@ -49,6 +49,10 @@ export interface Delivery {
 
 export interface Outlet {
   position(key: string): unknown
+  /** Keys of positions that begin so. */
+  positionKeys(prefix: string): string[]
+  /** Removes positions that nobody will ask for again. */
+  forget(keys: readonly string[]): Promise<void>
   /**
    * Resolves with true when the blocks are on disk. While the buffer is full, a live source's go by the buffer's policy,
    * others wait. False: they were not taken, because that policy refused them or the source is being stopped.

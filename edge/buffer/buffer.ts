@@ -59,6 +59,9 @@ export interface DurableBuffer {
 
   /** How far a source has been read, as its connector described it. */
   position(key: string): unknown
+  /** Keys of positions that begin so. */
+  positionKeys(prefix: string): string[]
+  forgetPositions(keys: readonly string[]): Promise<void>
   /** What the last `queueCut` of this epoch kept; undefined in a new one. */
   readonly state: unknown
   /** Keeps a document (a tag map) that raw entries refer to by digest. */

@@ -271,6 +271,8 @@ export async function openLmdbBuffer({ directory, capBytes = DEFAULT_CAP, archiv
     },
 
     position: (key) => positions.get(key),
+    positionKeys: (prefix) => [...positions.getKeys({ start: prefix, end: `${prefix}\uffff` })],
+    forgetPositions: (keys) => store.change(() => { for (const key of keys) positions.removeSync(key) }),
     async keepDocument(digest, document) {
       if (documents.doesExist(digest)) return
       await store.change(() => { documents.putSync(digest, document) })

@@ -23,6 +23,11 @@ export function createCollectingOutlet(positions = new Map<string, unknown>()): 
     deliveries,
     positions,
     position: (key) => positions.get(key),
+    positionKeys: (prefix) => [...positions.keys()].filter((key) => key.startsWith(prefix)),
+    forget(keys) {
+      for (const key of keys) positions.delete(key)
+      return Promise.resolve()
+    },
     deliver(delivery) {
       deliveries.push(delivery)
       if (delivery.position) positions.set(delivery.position.key, delivery.position.value)

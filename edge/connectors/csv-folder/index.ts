@@ -17,5 +17,5 @@ export const csvFolder: ConnectorKind<CsvFolderConfig> = {
     const facts = await stat(folder).catch(() => undefined)
     return facts?.isDirectory() === true ? [] : [{ path: ['folder'], message: `${folder} is no folder on this machine; make it, readable by the gateway's user, or correct the path` }]
   },
-  create: createCsvFolderSource,
+  create: (config, context) => createCsvFolderSource(config, context),
 }

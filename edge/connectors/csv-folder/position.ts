@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import type { CsvFilePlan } from '../csv/plan.ts'
 import type { CsvPosition } from '../csv/replay.ts'
@@ -13,23 +11,17 @@ export interface FilePosition extends CsvPosition {
 
 /**
  * Where to go on with a file: at its end when it is the one that was read, behind the last row when it has grown since, at
- * its begin when it is another file of the same name.
+ * its begin when it is another file of the same name. The plan must have been asked about `before.bytes`.
  */
 export async function startOf(file: CsvFilePlan, before: FilePosition | undefined): Promise<FilePosition> {
   const facts = { bytes: file.bytes, modifiedMs: file.modifiedMs, digest: file.digest }
   const fresh = { rows: 0, readings: 0, skippedRows: 0, done: false, ...facts }
   if (!before || before.bytes > file.bytes) return fresh
   if (before.bytes === file.bytes) return before.digest === file.digest ? { ...before, ...facts } : fresh
-  if (await digestOfFirst(file.path, before.bytes) !== before.digest) return fresh
+  if (file.digestOfFirst !== before.digest) return fresh
   // A last line without its end may have been half a line: it is read again, and what is the same is stored once.
   const half = before.done && before.rows > 0 && !(await endsLine(file.path, before.bytes)) ? 1 : 0
   return { ...before, ...facts, rows: before.rows - half, done: false }
-}
-
-async function digestOfFirst(path: string, bytes: number): Promise<string> {
-  const hash = createHash('sha256')
-  for await (const chunk of createReadStream(path, { end: bytes - 1 })) hash.update(chunk as Uint8Array)
-  return hash.digest('hex')
 }
 
 async function endsLine(path: string, bytes: number): Promise<boolean> {

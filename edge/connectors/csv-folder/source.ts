@@ -17,9 +17,12 @@ export const newCounters = () => ({ looks: 0, files: 0, files_refused: 0, rows: 
 /** Files are checked before any of them is read, so that they come in the order of their first row; so many at once. */
 const AT_ONCE = 50
 const TOLD_ROWS = 10
+/** How long a file must have been gone until it is forgotten: a share that is away for a while comes back with all of its files. */
+const FORGET_AFTER_MS = 24 * 3_600_000
 const SHOWN = 3
 
-export function createCsvFolderSource(config: CsvFolderConfig, context: ConnectorContext): Source {
+/** @param forgetAfterMs how long a file must have been gone until it is forgotten */
+export function createCsvFolderSource(config: CsvFolderConfig, context: ConnectorContext, forgetAfterMs = FORGET_AFTER_MS): Source {
   const { id, map, log } = context
   const layout = layoutOf(config, context)
   const counters = newCounters()
@@ -27,17 +30,21 @@ export function createCsvFolderSource(config: CsvFolderConfig, context: Connecto
   /** What is not looked at again until it changes: read to its end, or refused. */
   const settledWith = new Map<string, Pick<Found, 'bytes' | 'modifiedMs'>>()
   const refused = new Map<string, string>()
+  /** Names whose positions are kept and that are not in the folder, with when that was seen first. */
+  const gone = new Map<string, number>()
   let badRows: string | null = null
   let moving: string | null = null
   let waiting = 0
   let looked = false
 
-  const keyOf = (name: string) => `csv-folder/${id}/${name}`
+  const prefix = `csv-folder/${id}/`
+  const keyOf = (name: string) => prefix + name
   const isSame = (a: Pick<Found, 'bytes' | 'modifiedMs'> | undefined, b: Found) => a?.bytes === b.bytes && a.modifiedMs === b.modifiedMs
 
   async function look(outlet: Outlet, signal: AbortSignal): Promise<void> {
-    const { settled, unsettled } = await watch.look(Date.now())
+    const { settled, unsettled, all } = await watch.look(Date.now())
     counters.looks++
+    await forgetGone(outlet, new Set(all))
     const names = new Set(settled.map(({ name }) => name))
     for (const known of [settledWith, refused]) for (const name of known.keys()) if (!names.has(name)) known.delete(name)
     const fresh: Found[] = []
@@ -52,13 +59,24 @@ export function createCsvFolderSource(config: CsvFolderConfig, context: Connecto
     waiting = unsettled
   }
 
+  /** What is kept of files would grow for ever. One that comes again after that is read again; what is the same is stored once. */
+  async function forgetGone(outlet: Outlet, there: ReadonlySet<string>): Promise<void> {
+    const nowMs = performance.now()
+    const absent = outlet.positionKeys(prefix).map((key) => key.slice(prefix.length)).filter((name) => !there.has(name))
+    for (const name of gone.keys()) if (!absent.includes(name)) gone.delete(name)
+    for (const name of absent) if (!gone.has(name)) gone.set(name, nowMs)
+    const over = [...gone].filter(([, sinceMs]) => nowMs - sinceMs >= forgetAfterMs).map(([name]) => keyOf(name))
+    if (over.length > 0) await outlet.forget(over)
+  }
+
   async function read(files: readonly Found[], outlet: Outlet, signal: AbortSignal): Promise<void> {
     const nowUs = context.nowUs()
     const checked: { readonly file: Found; readonly found: CsvChecked; readonly start: FilePosition }[] = []
     for (const file of files) {
       try {
-        const found = await checkCsvFile(file.path, layout, nowUs, undefined, signal, true)
-        checked.push({ file, found, start: await startOf(found.plan, outlet.position(keyOf(file.name)) as FilePosition | undefined) })
+        const before = outlet.position(keyOf(file.name)) as FilePosition | undefined
+        const found = await checkCsvFile(file.path, layout, nowUs, undefined, signal, true, before?.bytes)
+        checked.push({ file, found, start: await startOf(found.plan, before) })
         refused.delete(file.name)
       } catch (error) {
         if (signal.aborted) return

@@ -11,8 +11,8 @@ export interface Found {
 }
 
 export interface FolderWatch {
-  /** Files that nobody writes any more, by name; and how many are being written. Refuses (`unavailable`) a folder that cannot be read. */
-  look(nowMs: number): Promise<{ settled: Found[]; unsettled: number }>
+  /** Files that nobody writes any more, by name; how many are being written; and the names of all. Refuses (`unavailable`) a folder that cannot be read. */
+  look(nowMs: number): Promise<{ settled: Found[]; unsettled: number; all: readonly string[] }>
 }
 
 /**
@@ -42,7 +42,7 @@ export function createFolderWatch(folder: string, pattern: RegExp, settledMs: nu
         if (nowMs - sinceMs >= settledMs || age >= settledMs) settled.push({ name, path: place, bytes, modifiedMs })
         else unsettled++
       }
-      return { settled, unsettled }
+      return { settled, unsettled, all: names }
     },
   }
 }

@@ -12,6 +12,8 @@ export interface CsvFilePlan {
   readonly name: string
   /** SHA-256 of its bytes: the import remembers the file by it, whatever it is called. */
   readonly digest: string
+  /** SHA-256 of as many of its first bytes as were asked about; null when nobody asked, or it has fewer. */
+  readonly digestOfFirst: string | null
   readonly bytes: number
   readonly modifiedMs: number
   readonly rows: number
@@ -34,15 +36,15 @@ const KEPT_PROBLEMS = 100
 /**
  * Reads a whole file and keeps nothing of it: every mistake is known before the first reading ships, and the import
  * knows how far rows stray from the order of time, hence how far back it can promise to be complete. With `grows`, the
- * file ends where it ends now, and may have no rows yet.
+ * file ends where it ends now, and may have no rows yet; `firstBytes` is how long it was before.
  */
 export async function checkCsvFile(
-  file: string, map: CsvLayout, nowUs: number, onProgress: (bytesRead: number, rows: number) => void = () => {}, signal?: AbortSignal, grows = false,
+  file: string, map: CsvLayout, nowUs: number, onProgress: (bytesRead: number, rows: number) => void = () => {}, signal?: AbortSignal, grows = false, firstBytes?: number,
 ): Promise<CsvChecked> {
   const name = path.basename(file)
   const facts = await stat(file).catch(() => undefined)
   if (!facts?.isFile()) refuse('not_found', `${file} is not a file that can be read; check the path`, { file })
-  const reading = readCsv(file, map, grows ? facts.size : undefined)
+  const reading = readCsv(file, map, { bytesAtMost: grows ? facts.size : undefined, firstBytes })
   const problems: CsvProblem[] = []
   let rows = 0
   let badRows = 0
@@ -69,7 +71,7 @@ export async function checkCsvFile(
   const good = rows - badRows
   return {
     plan: {
-      path: path.resolve(file), name, digest: reading.digest(), bytes: facts.size, modifiedMs: facts.mtimeMs, rows, badRows, readings: good * map.tags.length,
+      path: path.resolve(file), name, digest: reading.digest(), digestOfFirst: reading.digestOfFirst(), bytes: facts.size, modifiedMs: facts.mtimeMs, rows, badRows, readings: good * map.tags.length,
       firstUs: good > 0 ? firstUs : null, lastUs: good > 0 ? lastUs : null, latenessUs,
     },
     problems,

@@ -47,7 +47,7 @@ export async function replayCsv({ layout, files, nowUs, positionKey, startOf, gr
     if (!grow) await checkUnchanged(file)
     /** A later file may begin before this one ends: nothing behind its first row is complete until then. */
     const nextFirstUs = Math.min(...files.slice(index + 1).map(({ firstUs }) => firstUs ?? Infinity))
-    const reading = readCsv(file.path, layout, grow ? file.bytes : undefined)
+    const reading = readCsv(file.path, layout, { bytesAtMost: grow ? file.bytes : undefined })
     let position = start
     let block = newBlock(addresses, rowsPerBlock * tags)
     let filled = 0

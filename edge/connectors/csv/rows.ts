@@ -19,6 +19,8 @@ export interface CsvReading {
   bytesRead(): number
   /** SHA-256 of the file; when `rows` has come to its end. */
   digest(): string
+  /** SHA-256 of as many first bytes as were asked for; null when the file has fewer. */
+  digestOfFirst(): string | null
 }
 
 interface NumberedRecord {
@@ -35,13 +37,16 @@ const NUMBER = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i
 /**
  * Streams a file's rows by a map. A mistake in the header, or one after which rows cannot be told apart (an unclosed
  * quote), ends the rows by a refusal (`invalid`) with file, line, column and cure; a mistake in one row is that row's.
- * With `bytesAtMost`, the file ends there: what is written meanwhile is for another time.
+ * With `bytesAtMost`, the file ends there: what is written meanwhile is for another time. `firstBytes`: what digest to give beside
+ * the whole file's, so that one that has grown is read once to know it again.
  */
-export function readCsv(file: string, map: CsvLayout, bytesAtMost?: number): CsvReading {
+export function readCsv(file: string, map: CsvLayout, { bytesAtMost, firstBytes }: { readonly bytesAtMost?: number | undefined; readonly firstBytes?: number | undefined } = {}): CsvReading {
   const hash = createHash('sha256')
   let bytes = 0
+  let first: string | null = null
   const input = createReadStream(file, { highWaterMark: 256 * 1024, ...(bytesAtMost !== undefined && { end: bytesAtMost - 1 }) })
   input.on('data', (chunk) => {
+    if (firstBytes !== undefined && bytes < firstBytes && bytes + chunk.length >= firstBytes) first = hash.copy().update(chunk.slice(0, firstBytes - bytes)).digest('hex')
     hash.update(chunk)
     bytes += chunk.length
   })
@@ -73,7 +78,7 @@ export function readCsv(file: string, map: CsvLayout, bytesAtMost?: number): Csv
     }
     if (!read) refuse('invalid', `${name}:1: the file is empty; it needs a header line with the columns ${columnsOf(map).join(', ')}`, { file: name, line: 1 })
   }
-  return { rows: rows(), bytesRead: () => bytes, digest: () => hash.copy().digest('hex') }
+  return { rows: rows(), bytesRead: () => bytes, digest: () => hash.copy().digest('hex'), digestOfFirst: () => first }
 }
 
 const columnsOf = (map: CsvLayout) => [map.time.column, ...map.tags.map(({ column }) => column)]

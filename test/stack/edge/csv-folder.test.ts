@@ -4,6 +4,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { suite, test, type TestContext } from 'node:test'
 import { csvFolder } from '../../../edge/connectors/csv-folder/index.ts'
+import { createCsvFolderSource } from '../../../edge/connectors/csv-folder/source.ts'
 import { namePattern } from '../../../edge/connectors/csv-folder/config.ts'
 import type { Source } from '../../../edge/source.ts'
 import { parseSiteFile } from '../../../edge/site/site-file.ts'
@@ -22,8 +23,8 @@ const head = 'when;a;b\n'
 
 interface Watching { readonly folder: string; readonly outlet: CollectingOutlet; readonly source: Source; stop(): Promise<void>; counter(name: string): number; put(name: string, text: string): void }
 
-async function watching(t: TestContext, { config = {}, outlet = createCollectingOutlet(), folder = mkdtempSync(path.join(os.tmpdir(), 'twinward-exports-')), files = {} }: {
-  config?: object; outlet?: CollectingOutlet; folder?: string; files?: Record<string, string>
+async function watching(t: TestContext, { config = {}, outlet = createCollectingOutlet(), folder = mkdtempSync(path.join(os.tmpdir(), 'twinward-exports-')), files = {}, forgetAfterMs }: {
+  config?: object; outlet?: CollectingOutlet; folder?: string; files?: Record<string, string>; forgetAfterMs?: number
 } = {}): Promise<Watching> {
   const put = (name: string, text: string) => {
     writeFileSync(path.join(folder, `.${name}`), text)
@@ -31,7 +32,7 @@ async function watching(t: TestContext, { config = {}, outlet = createCollecting
   }
   for (const [name, text] of Object.entries(files)) put(name, text)
   const parsed = csvFolder.config.parse({ folder, mode: 'backfill', lookEvery: '20ms', settledAfter: '60ms', delimiter: ';', time: { column: 'when', zone: 'UTC' }, ...config })
-  const source = csvFolder.create(parsed, connectorContext(['a', 'b']))
+  const source = createCsvFolderSource(parsed, connectorContext(['a', 'b']), forgetAfterMs)
   const abort = new AbortController()
   const ended = source.run(outlet, abort.signal)
   const stop = async () => {
@@ -93,6 +94,20 @@ suite('a folder of exports', () => {
     again.put('new.csv', head + rows(12, 13))
     await until(() => again.counter('files') === 1)
     assert.deepEqual(values(again), [12])
+  })
+
+  test('what is kept of files goes when they have been gone for long, and not before', async (t) => {
+    const outlet = createCollectingOutlet()
+    const folder = await watching(t, { outlet, files: { 'one.csv': head + rows(0, 3), 'two.csv': head + rows(3, 6) } })
+    await until(() => folder.counter('files') === 2)
+    rmSync(path.join(folder.folder, 'one.csv'))
+    const looks = folder.counter('looks')
+    await until(() => folder.counter('looks') > looks + 5)
+    assert.equal(outlet.positions.size, 2, 'a day has not passed')
+    await folder.stop()
+    await watching(t, { outlet, folder: folder.folder, forgetAfterMs: 50 })
+    await until(() => outlet.positions.size === 1)
+    assert.deepEqual([...outlet.positions.keys()], ['csv-folder/source-1/two.csv'])
   })
 
   test('a bad row is told with file, line and column, and counted; the rest lands; a file that does not fit the map waits for its cure', async (t) => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
@@ -37,6 +38,20 @@ async function rowsOf(text: string | Buffer, more: Partial<CsvMap> = {}): Promis
   for await (const row of readCsv(fileOf(text), { ...map, ...more }).rows) rows.push(row)
   return rows
 }
+
+test('a file that has grown is known again by one reading: the digest of what it was, and of what it is', async () => {
+  const sha = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
+  const text = Buffer.from(`when;T;P;label\n${Array.from({ length: 20_000 }, (_, i) => `2026-03-01 12:00:00;${i};1;x\n`).join('')}`)
+  assert.ok(text.byteLength > 2 * 256 * 1024, 'several chunks')
+  for (const firstBytes of [1, 256 * 1024, 256 * 1024 + 1, text.byteLength - 1, text.byteLength]) {
+    const reading = readCsv(fileOf(text), map, { firstBytes })
+    for await (const row of reading.rows) assert.ok('sourceUs' in row)
+    assert.deepEqual([reading.digestOfFirst(), reading.digest()], [sha(text.subarray(0, firstBytes)), sha(text)])
+  }
+  const shorter = readCsv(fileOf(text), map, { bytesAtMost: 100, firstBytes: 200 })
+  for await (const _row of shorter.rows) { /* to its end */ }
+  assert.equal(shorter.digestOfFirst(), null)
+})
 
 suite('a map with mistakes is refused with file, line and cure', () => {
   for (const [what, from, to, expected] of [

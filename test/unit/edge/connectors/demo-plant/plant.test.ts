@@ -121,7 +121,7 @@ test('as a source it goes on where it was, and promises only what it has deliver
     const abort = new AbortController()
     let made = 0
     await createDemoPlantSource({ config: short }).run({
-      lost: () => Promise.resolve(), position: () => position, connected() {},
+      lost: () => Promise.resolve(), position: () => position, positionKeys: () => [], forget: () => Promise.resolve(), connected() {},
       async deliver(delivery) {
         deliveries.push(delivery)
         position = delivery.position?.value
