@@ -113,10 +113,10 @@ function addTalk(gates: Command, open: Open): void {
       print.document(answer)
     })
   }
-  gates.command('add-reviewer <gate> <actor>').description('name somebody who should look at it, and is told').option('--required', 'their approval is wanted too')
-    .action(async (id: string, reviewer: string, options: { required?: boolean }, command: Command) => {
+  gates.command('add-reviewer <gate> <actor>').description('name somebody who should look at it, and is told').option('--required', 'their approval is wanted too').option(...standIn)
+    .action(async (id: string, reviewer: string, options: { required?: boolean; for?: string }, command: Command) => {
       const { api, print, site } = await open(command)
-      const answer = await api.post<{ required: boolean }>(address(id, '/reviewers'), { reviewer, required: options.required === true }, { site })
+      const answer = await api.post<{ required: boolean }>(address(id, '/reviewers'), { reviewer, required: options.required === true, onBehalfOf: options.for ?? null }, { site })
       print.line(`${reviewer} is told${answer.required ? ', and must approve' : ''}.`)
       print.document(answer)
     })

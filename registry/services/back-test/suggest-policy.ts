@@ -5,14 +5,15 @@ import { slugSchema } from '../../domain/contract/primitives.ts'
 import { refuse } from '../../domain/errors.ts'
 import { levelForLead, levelForLoad, tradeOff, withLevels, type TradeOffPoint } from '../../domain/evaluation/trade-off.ts'
 import type { Policy, PolicyRule } from '../../domain/policy/policy.ts'
+import { currentAssignment, lockSeat, type Seat } from '../../store/assignments.ts'
 import { newestPolicy } from '../../store/policies.ts'
 import { inSite } from '../../store/transaction.ts'
 import type { ServiceContext } from '../context.ts'
-import { createRelease } from '../create-release.ts'
+import { createReleaseIn } from '../create-release.ts'
 import { readJudgedFamily, type JudgedFamily, type SliceView } from './judged-family.ts'
 import { backTestDaysSchema, sliceView } from './preview-policy.ts'
-import { proposePolicy } from '../propose-policy.ts'
-import { requestPromotion, scopeSchema } from '../gates/request-promotion.ts'
+import { proposePolicyIn } from '../propose-policy.ts'
+import { requestPromotionIn, scopeSchema } from '../gates/request-promotion.ts'
 
 export const suggestPolicyInput = z.object({
   site: slugSchema,
@@ -51,8 +52,7 @@ export async function suggestPolicy(ctx: ServiceContext, actor: Actor, input: Su
   if ((alertsPerDay === undefined) === (leadHours === undefined)) {
     refuse('invalid', 'say what is wanted: either alertsPerDay, the most alerts a day, or leadHours, the hours a failure is to be announced before')
   }
-  const { judged, newest } = await inSite(ctx.pool, input.site, async (tx) => (
-    { judged: await readJudgedFamily(tx, input), newest: await newestPolicy(tx, input.family) }), { snapshot: true })
+  const judged = await inSite(ctx.pool, input.site, (tx) => readJudgedFamily(tx, input), { snapshot: true })
   const { release: { policy, releaseId }, series, failures, context: { span } } = judged
   const rule = ruleSought(policy, input.rule)
   const points = tradeOff({ series, policy, rule, failures, span, leadHours: leadHours ?? null })
@@ -61,7 +61,7 @@ export async function suggestPolicy(ctx: ServiceContext, actor: Actor, input: Su
   const wanted = alertsPerDay === undefined ? `recorded failures announced ${leadHours} hours before` : `at most ${alertsPerDay} alerts a day`
   return {
     family: input.family, release: releaseId, slice: sliceView(judged), rule: rule.id, before: { raiseAt: rule.raiseAt, clearAt: rule.clearAt }, chosen, tradeOff: points,
-    proposal: !propose || same ? null : await ask(ctx, actor, input, judged, nextVersion(withLevels(policy, rule.id, chosen), newest),
+    proposal: !propose || same ? null : await ask(ctx, actor, input, judged, withLevels(policy, rule.id, chosen),
       `Suggested for ${wanted}: ${rule.id} raises at ${chosen.raiseAt} instead of ${rule.raiseAt}, clears at ${chosen.clearAt}`),
   }
 }
@@ -82,12 +82,25 @@ function nextVersion(policy: Policy, newest: Policy | undefined): Policy {
   return { ...policy, version: again ? version : version + 1 }
 }
 
-/** Each step is a verb of its own, with its ledger row. */
+/**
+ * Policy, release and gate in one transaction, each with its audit and ledger row: all are there, or none. Refuses (`stale_state`)
+ * where another release is in force by now than the one that was tried.
+ */
 async function ask(
-  ctx: ServiceContext, actor: Actor, { site, family }: SuggestPolicyInput, { release: { model }, scope }: JudgedFamily, definition: Policy, reason: string,
+  ctx: ServiceContext, actor: Actor, { site, family }: SuggestPolicyInput, { release: { model, releaseRef, releaseId }, scope }: JudgedFamily, policy: Policy, reason: string,
 ): Promise<SuggestedPolicy['proposal']> {
-  await proposePolicy(ctx, actor, { site, family, definition })
-  const { releaseId } = await createRelease(ctx, actor, { site, model: { name: model.name, version: model.version }, policyVersion: definition.version })
-  const { gate } = await requestPromotion(ctx, actor, { site, release: releaseId, role: 'champion', scope, reason })
-  return { policyVersion: definition.version, release: releaseId, gate }
+  demand(actor, 'gate.request', site)
+  return inSite(ctx.pool, site, async (tx) => {
+    const seat: Seat = { site, family, role: 'champion', scope }
+    await lockSeat(tx, seat)
+    const current = await currentAssignment(tx, seat)
+    if (current?.releaseRef !== releaseRef) {
+      refuse('stale_state', `${current?.release ?? 'nothing'} is in force by now, and the levels were tried on ${releaseId}; ask again`, { release: current?.release ?? null })
+    }
+    const definition = nextVersion(policy, await newestPolicy(tx, family))
+    await proposePolicyIn(tx, actor, { site, family, definition }, ctx.nowUs())
+    const { releaseId: proposed } = await createReleaseIn(tx, actor, { site, model: { name: model.name, version: model.version }, policyVersion: definition.version })
+    const { gate } = await requestPromotionIn(tx, actor, { site, release: proposed, role: 'champion', scope, reason }, ctx.nowUs())
+    return { policyVersion: definition.version, release: proposed, gate }
+  })
 }

@@ -8,7 +8,6 @@ import { stepGate } from '../../domain/gates/step.ts'
 import { getFamily } from '../../store/families.ts'
 import { readParts, toMachine } from '../../store/gate-parts.ts'
 import { lockGate, noteTold, type GateRow } from '../../store/gates.ts'
-import { appendLedger } from '../../store/ledger.ts'
 import { announce } from '../../store/outbox.ts'
 import { inSite, type Tx } from '../../store/transaction.ts'
 import type { ServiceContext } from '../context.ts'
@@ -16,6 +15,7 @@ import { ownersOf } from './gate-action.ts'
 import { closeGate } from './gate-closing.ts'
 import { effectOf } from './gate-effect.ts'
 import { proposalOf } from './gate-proposal.ts'
+import { tellGate } from './gate-talk.ts'
 
 export interface GateStanding {
   readonly state: GateState | 'collecting'
@@ -77,7 +77,7 @@ async function escalate(tx: Tx, tended: Tended, nowUs: number): Promise<number |
   if (level > row.escalationLevel) {
     await noteTold(tx, row.gateId, { escalation: level })
     const to = row.rules.escalation.slice(row.escalationLevel, level).map((step) => step.to)
-    await tell(tx, tended, 'gate.escalated', `escalated/${level}`, { level, to }, nowUs)
+    await tellGate(tx, row, platformActor('gates'), { verb: 'escalate-gate', kind: 'gate.escalated', key: `escalated/${level}`, nowUs, body: { ...await facts(tx, tended), level, to } })
   }
   return nextUs
 }
@@ -89,18 +89,12 @@ async function tellOverdue(tx: Tx, tended: Tended, nowUs: number): Promise<numbe
   if (level > row.overdueLevel) {
     await noteTold(tx, row.gateId, { overdue: level })
     const to = row.rules.escalation.map((step) => step.to)
-    await tell(tx, tended, 'gate.review-overdue', `overdue/${level}`, { level, to, emergency: { by: machine.emergency?.by ?? null, reason: machine.emergency?.reason ?? null } }, nowUs)
+    const { by = null, reason = null } = machine.emergency ?? {}
+    await tellGate(tx, row, platformActor('gates'), {
+      verb: 'tell-review-overdue', kind: 'gate.review-overdue', key: `overdue/${level}`, nowUs, body: { ...await facts(tx, tended), level, to, emergency: { by, reason } },
+    })
   }
   return nextUs
-}
-
-async function tell(
-  tx: Tx, tended: Tended, kind: 'gate.escalated' | 'gate.review-overdue', key: string, more: Record<string, unknown>, nowUs: number,
-): Promise<void> {
-  const { row } = tended
-  const data = { ...await facts(tx, tended), ...more }
-  await appendLedger(tx, { site: row.site, kind, subject: `gate/${row.gateId}`, actor: platformActor('gates'), body: data })
-  await announce(tx, { site: row.site, id: `gate/${row.gateId}/${key}`, type: kind, atUs: nowUs, data })
 }
 
 async function facts(tx: Tx, { row, machine }: Tended): Promise<Record<string, unknown>> {

@@ -80,6 +80,13 @@ describe('policies tried on stored scores, over HTTP', () => {
     const tried = await ask<Preview>('policy-preview', { definition: candidate({ raiseAt: chosen.raiseAt, clearAt: chosen.clearAt }) })
     assert.equal(tried.body.comparison.alerts['after'], chosen.alerts, 'the curve says what a preview says')
 
+    // Whoever asks for it owns the family, and the owner must approve: nobody ever could, so the gate is refused.
+    await plant.asOwner(`update family set owner_id = 'rita', governance = jsonb_set(governance, '{approve-policy,ownerMustApprove}', 'true')`)
+    const kept = await Promise.all(['policy', 'release', 'gate', 'ledger_entry', 'audit_entry'].map(count))
+    assert.equal((await ask('policy-suggestions', { alertsPerDay: 1 })).status, 400)
+    assert.deepEqual(await Promise.all(['policy', 'release', 'gate', 'ledger_entry', 'audit_entry'].map(count)), kept, 'all of it or none')
+    await plant.asOwner(`update family set owner_id = null, governance = jsonb_set(governance, '{approve-policy,ownerMustApprove}', 'false')`)
+
     const asked = await ask<Suggestion>('policy-suggestions', { alertsPerDay: 1 })
     assert.equal(asked.status, 200, asked.text)
     const { proposal } = asked.body

@@ -221,6 +221,9 @@ describe('people at gates over HTTP', () => {
 
     assert.equal((await post('otto', `/v1/delegations/${own.body.id}/revoke`, {})).status, 200)
     assert.deepEqual(code(await post('ron', `/v1/delegations/${given.body.id}/revoke`, {})), [403, 'forbidden'])
+    assert.equal((await at('otto', gate, 'reviewers', { reviewer: 'vera', onBehalfOf: 'rita' })).status, 201)
+    const [added] = await plant.asOwner<{ body: { onBehalfOf: string } }>("select body::jsonb as body from ledger_entry where kind = 'gate.reviewer-added' and subject = $1", [`gate/${gate.id}`])
+    assert.equal(added?.body.onBehalfOf, 'rita')
     const done = await approve('otto', gate)
     assert.deepEqual([done.status, done.body.state], [200, 'approved'], done.text)
     assert.deepEqual((await look('vera', gate)).decisions.map(({ actor, onBehalfOf }) => [actor, onBehalfOf]), [['otto', 'rita']])

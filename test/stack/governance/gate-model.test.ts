@@ -117,7 +117,7 @@ describe('gates in the database, by any sequence of actions, clocks, lost roles 
       case 'answer':
         return void await answerGate(ctx, actor(act.by), { site, gate, comment: act.text })
       case 'add-reviewer':
-        return void await addReviewer(ctx, actor(act.by), { site, gate, reviewer: act.reviewer, required: act.required })
+        return void await addReviewer(ctx, actor(act.by), { site, gate, reviewer: act.reviewer, required: act.required, onBehalfOf: null })
       case 'withdraw':
         return void await withdrawGate(ctx, actor(act.by), { site, gate, reason: 'mistake' })
       case 'overtake':

@@ -40,8 +40,8 @@ describe('computing evidence anew', () => {
     const { gate: first } = await requestPromotion(ctx(), mia, { site: plant.site, release, role: 'champion', reason: 'better' })
     const digest = await open(first, 1)
     await commentOnGate(ctx(), otto, { ...at(first), comment: 'It ran hot.' })
-    await addReviewer(ctx(), mia, { ...at(first), reviewer: 'ron', required: true })
-    await addReviewer(ctx(), mia, { ...at(first), reviewer: 'otto', required: false })
+    await addReviewer(ctx(), mia, { ...at(first), reviewer: 'ron', required: true, onBehalfOf: null })
+    await addReviewer(ctx(), mia, { ...at(first), reviewer: 'otto', required: false, onBehalfOf: null })
     await decideGate(ctx(), { ...at(first), actor: 'rita', verdict: 'approve', evidenceDigest: digest })
     await askChanges(ctx(), ron, { ...at(first), onBehalfOf: null, comment: 'Why so few?' })
     nowUs += 1.5 * HOUR
@@ -69,5 +69,12 @@ describe('computing evidence anew', () => {
     assert.ok((standing.wakeAtUs ?? Infinity) < nowUs, 'the next step is due two hours after the first request')
     await tendGate(ctx(), at(second))
     assert.deepEqual(await told(), ['shift-lead', 'plant-lead'])
+
+    nowUs += 24 * HOUR
+    assert.equal((await tendGate(ctx(), at(second))).state, 'expired')
+    const audited = async (gate: string) => (await plant.asOwner<{ verb: string; actor_id: string }>(
+      'select verb, actor_id from audit_entry where subject = $1 order by audit_id', [`gate/${gate}`])).map(({ verb, actor_id }) => `${verb} by ${actor_id}`)
+    assert.deepEqual((await audited(first)).slice(-2), ['escalate-gate by twinward:gates', 'void-gate by rita'])
+    assert.deepEqual(await audited(second), ['recompute-evidence by rita', 'escalate-gate by twinward:gates', 'expire-gate by twinward:gates'])
   })
 })
