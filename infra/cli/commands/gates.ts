@@ -13,6 +13,7 @@ interface GateDetail extends Gate {
   decisions: { actor: string; onBehalfOf: string | null; stage: string; verdict: string; at: string; comment: string }[]
   reviewers: { actor: string; required: boolean }[]
   thread: { kind: string; by: string; text: string; at: string }[]
+  deciding: string[]
 }
 interface Decided { state: string; approvals: number; required: number }
 interface Reviewed { review: string; approvals: number; required: number; note: string }
@@ -53,6 +54,7 @@ export function addGateCommands(program: Command, open: Open): void {
         print.line(gate.changesAsked.length > 0 ? `Answer with: twinward gates answer ${id} --comment TEXT --key-file REQUESTER-KEY`
           : `Decide with: twinward gates approve ${id} --evidence ${String(gate.evidenceDigest)} --key-file YOUR-KEY`)
       }
+      if (gate.deciding.length > 0) print.line(`You could decide in the name of: ${gate.deciding.join(', ')}${gate.deciding.length > 1 ? ' (--for says whose)' : ''}`)
       if (gate.emergency?.review.state === 'due') print.line(`Review with: twinward gates review ${id} confirm --evidence ${String(gate.evidenceDigest)} --key-file YOUR-KEY`)
       print.document(gate)
     })

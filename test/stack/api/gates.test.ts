@@ -1,32 +1,21 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import type { Keeper } from '../../../infra/keeper.ts'
-import type { WorkerProcess } from '../../../infra/worker.ts'
-import { startTestApi, type TestApi } from '../../helpers/api.ts'
-import { createGovernanceSite, until, type GovernanceSite } from '../../helpers/governance.ts'
-import { useStack } from '../../helpers/stack.ts'
+import type { TestApi } from '../../helpers/api.ts'
+import { startGovernanceApi, type GovernanceApi, type GovernancePerson } from '../../helpers/governance-api.ts'
+import { until, type GovernanceSite } from '../../helpers/governance.ts'
 
 interface Gate { id: string; state: string; evidenceDigest: string | null; waitingForMe: boolean; approvals: number; decisions: { actor: string; verdict: string }[] }
 
 describe('gates over HTTP', () => {
   let plant: GovernanceSite
-  let worker: WorkerProcess
-  let keeper: Keeper
   let api: TestApi
-  const keys = {} as Record<'mia' | 'rita' | 'vera', string>
+  let keys: GovernanceApi<GovernancePerson>['keys']
+  let desk: GovernanceApi<GovernancePerson>
   before(async () => {
-    plant = await createGovernanceSite(await useStack())
-    worker = await plant.startWorker()
-    keeper = await plant.startKeeper()
-    api = await startTestApi(plant.connections)
-    for (const id of ['mia', 'rita', 'vera'] as const) keys[id] = await api.keyFor(plant.site, plant.people[id].roles, id)
+    desk = await startGovernanceApi();
+    ({ plant, api, keys } = desk)
   })
-  after(async () => {
-    await api?.stop()
-    await keeper?.stop()
-    await worker?.stop()
-    await plant?.end()
-  })
+  after(() => desk?.end())
 
   const read = async (key: string, gate: string) => (await api.call<Gate>(key, 'GET', `/v1/gates/${gate}`)).body
   const opened = async (release: string) => {
@@ -86,9 +75,9 @@ describe('gates over HTTP', () => {
   it('answers 503 within its deadline when nobody is there to decide, and the gate goes on waiting', async () => {
     const { release } = await plant.release()
     const { gate, digest } = await opened(release)
-    await worker.stop()
+    await desk.stopWorker()
     const answer = await api.call<{ type: string }>(keys.rita, 'POST', `/v1/gates/${gate}/approve`, { evidenceDigest: digest })
-    worker = await plant.startWorker()
+    await desk.startWorker()
     assert.deepEqual([answer.status, answer.body.type.split(':').at(-1)], [503, 'unavailable'], answer.text)
     assert.ok(['open', 'approved'].includes((await read(keys.rita, gate)).state))
   })

@@ -1,44 +1,31 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import type { Keeper } from '../../../infra/keeper.ts'
-import type { WorkerProcess } from '../../../infra/worker.ts'
-import { startTestApi, type Answer, type TestApi } from '../../helpers/api.ts'
-import { createGovernanceSite, type GovernanceSite } from '../../helpers/governance.ts'
-import { useStack } from '../../helpers/stack.ts'
+import type { TestApi } from '../../helpers/api.ts'
+import { codeOf as code, startGovernanceApi, type GovernanceApi, type GovernancePerson, type Problem } from '../../helpers/governance-api.ts'
+import type { GovernanceSite } from '../../helpers/governance.ts'
 
 interface Version { version: number; state: string; digest: string; owner: string | null; gate: string | null; governance: Record<string, Record<string, unknown>> }
 interface Gate { state: string; subject: string; evidenceDigest: string; wanted: string; evidence: { changes: { path: string }[]; canApprove: Record<string, { required: number; able: number }> } }
-type Problem = { type: string; detail: string }
+
+type Person = GovernancePerson | 'ada'
 
 describe('who must approve is itself changed through a gate', () => {
   let plant: GovernanceSite
-  let worker: WorkerProcess
-  let keeper: Keeper
   let api: TestApi
-  const keys: Record<string, string> = {}
+  let desk: GovernanceApi<Person>
   before(async () => {
-    plant = await createGovernanceSite(await useStack())
-    worker = await plant.startWorker()
-    keeper = await plant.startKeeper()
-    api = await startTestApi(plant.connections)
-    for (const id of ['mia', 'rita', 'ron', 'vera'] as const) keys[id] = await api.keyFor(plant.site, plant.people[id].roles, id)
-    keys['ada'] = await api.keyFor(plant.site, ['admin'], 'ada')
+    desk = await startGovernanceApi({ ada: ['admin'] });
+    ({ plant, api } = desk)
   })
-  after(async () => {
-    await api?.stop()
-    await keeper?.stop()
-    await worker?.stop()
-    await plant?.end()
-  })
+  after(() => desk?.end())
 
-  const call = <T = Problem>(who: string, method: string, address: string, body?: unknown) => api.call<T>(keys[who]!, method, address, body)
-  const code = (answer: Answer<unknown>): [number, string | undefined] => [answer.status, (answer.body as Partial<Problem>).type?.split(':').at(-1)]
+  const call = <T = Problem>(who: Person, method: string, address: string, body?: unknown) => desk.call<T>(who, method, address, body)
   const governance = (id = plant.family) => `/v1/families/${id}/governance`
   const versions = async () => (await call<{ items: Version[] }>('vera', 'GET', governance())).body.items
   const look = async (gate: string) => (await call<Gate>('vera', 'GET', `/v1/gates/${gate}`)).body
-  const approve = async (who: string, gate: string) => call<Problem & { state: string }>(who, 'POST', `/v1/gates/${gate}/approve`, { evidenceDigest: (await look(gate)).evidenceDigest })
+  const approve = async (who: Person, gate: string) => call<Problem & { state: string }>(who, 'POST', `/v1/gates/${gate}/approve`, { evidenceDigest: (await look(gate)).evidenceDigest })
   const found = (body: object) => call<Problem & { governanceVersion: number }>('rita', 'POST', '/v1/families', { id: plant.family, name: 'Pumps', ...body })
-  const propose = (who: string, body: object) => call<Problem & { gate: string; version: number }>(who, 'POST', governance(), { reason: 'we grew', ...body })
+  const propose = (who: Person, body: object) => call<Problem & { gate: string; version: number }>(who, 'POST', governance(), { reason: 'we grew', ...body })
 
   it('founding sets version 1; whoever changes it directly is told how it is done', async () => {
     assert.deepEqual(await versions(), [], 'a family that an import made has the defaults, which nobody chose')

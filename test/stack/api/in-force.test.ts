@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import type { Keeper } from '../../../infra/keeper.ts'
-import type { WorkerProcess } from '../../../infra/worker.ts'
 import { microsToIso } from '../../../registry/domain/contract/time.ts'
-import { startTestApi, type TestApi } from '../../helpers/api.ts'
-import { createGovernanceSite, until, type GovernanceSite } from '../../helpers/governance.ts'
-import { useStack } from '../../helpers/stack.ts'
+import type { TestApi } from '../../helpers/api.ts'
+import { startGovernanceApi, type GovernanceApi, type GovernancePerson } from '../../helpers/governance-api.ts'
+import { until, type GovernanceSite } from '../../helpers/governance.ts'
 
 interface InForce {
   role: string; scope: string; from: string; release: { id: string; digest: string }; model: { name: string; version: number }
@@ -19,23 +17,14 @@ type List = { items: InForce[] }
 
 describe('what is in force, over HTTP', () => {
   let plant: GovernanceSite
-  let worker: WorkerProcess
-  let keeper: Keeper
   let api: TestApi
-  const keys = {} as Record<'mia' | 'rita' | 'ron' | 'vera', string>
+  let keys: GovernanceApi<GovernancePerson>['keys']
+  let desk: GovernanceApi<GovernancePerson>
   before(async () => {
-    plant = await createGovernanceSite(await useStack())
-    worker = await plant.startWorker()
-    keeper = await plant.startKeeper()
-    api = await startTestApi(plant.connections)
-    for (const id of ['mia', 'rita', 'ron', 'vera'] as const) keys[id] = await api.keyFor(plant.site, plant.people[id].roles, id)
+    desk = await startGovernanceApi();
+    ({ plant, api, keys } = desk)
   })
-  after(async () => {
-    await api?.stop()
-    await keeper?.stop()
-    await worker?.stop()
-    await plant?.end()
-  })
+  after(() => desk?.end())
 
   const promote = async (scope?: { kind: string; id: string }) => {
     const { release } = await plant.release()
