@@ -15,6 +15,7 @@ import { retrainModel, retrainModelInput } from '../../../registry/services/retr
 import { currentFeatureSet } from '../../../registry/store/feature-sets.ts'
 import { insertFeatureWindows } from '../../../registry/store/feature-windows.ts'
 import { inSite } from '../../../registry/store/transaction.ts'
+import { startTestApi } from '../../helpers/api.ts'
 import { useStack } from '../../helpers/stack.ts'
 import { admin, createTrainingSite, MINUTE, normalRows, T0, WIDTH, type TrainingSite } from '../../helpers/training.ts'
 
@@ -102,6 +103,23 @@ describe('a family over two sites', () => {
     assert.deepEqual((JSON.parse(entry!.body) as { copiedFrom: unknown }).copiedFrom, { ...from, by: 'mia' })
     // Back where it came from, it is the one that is there.
     assert.deepEqual((await copyModelVersion(place.ctx, mia, { site: HERE, from: { site: THERE, name: made.name, version: 1 } })).made, false)
+  })
+
+  it('over HTTP: learns from two sites, and takes a model over', async () => {
+    const { connections } = await useStack()
+    const api = await startTestApi({ ...connections, database: { url: place.database.url, migrationUrl: place.database.migrationUrl }, s3: { ...connections.s3, bucketPrefix: place.bucketPrefix } })
+    try {
+      const asked = await api.call<{ id: string }>(api.adminKey, 'POST', `/v1/operations?site=${HERE}`, { kind: 'retrain-model', family: FAMILY, sites: [THERE] })
+      assert.equal(asked.status, 202, asked.text)
+      const [request] = await inSite(place.pool, HERE, async (tx) => (await tx.query<{ sites: string[] }>("select request->'input'->'sites' as sites from operation where operation_id = $1", [asked.body.id])).rows)
+      assert.deepEqual(request, { sites: [THERE] })
+      const copied = await api.call<{ name: string; version: number; made: boolean }>(api.adminKey, 'POST', `/v1/models/copies?site=${THERE}`, { from: { site: HERE, name: 'pumps-pca', version: 1 } })
+      assert.deepEqual([copied.status, copied.body.name, copied.body.version, copied.body.made], [201, 'pumps-pca', 1, false])
+      const { body } = await api.call<{ copiedFrom: unknown; createdBy: string }>(api.adminKey, 'GET', `/v1/models/pumps-pca/versions/1?site=${THERE}`)
+      assert.deepEqual([body.copiedFrom, body.createdBy], [{ site: HERE, name: 'pumps-pca', version: 1, by: 'mia' }, 'mia'])
+    } finally {
+      await api.stop()
+    }
   })
 
   it('does not take a model over whose feature set means something else here', async () => {
