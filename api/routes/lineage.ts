@@ -12,7 +12,7 @@ const lineageSchema = z
       kind: z.string(),
       label: z.string(),
       detail: z.string().nullable(),
-      level: z.number().int().describe('Orders the drawing: decisions above, raw batches below'),
+      level: z.number().int().describe('Orders the drawing: outcomes (-1) and alerts (0) above, decisions below them, raw batches at the bottom'),
       rules: z.array(z.object({
         rule: z.string(), state: z.enum(['normal', 'pending', 'active', 'clearing']), since: z.string(), signal: z.string().nullable(), value: z.number().nullable(),
         raiseAt: z.number(), clearAt: z.number(),

@@ -6,13 +6,37 @@ export interface AlertRoot {
   readonly alertId: string; readonly scoreId: string; readonly ruleId: string; readonly severity: string; readonly state: string; readonly raisedUs: number
 }
 
+const ALERT_ROOT = `select alert_id, raised_score_id, rule_id, severity, state, ${timestampToUs('raised_at')} as raised_us from alert`
+interface AlertRow { alert_id: string; raised_score_id: string; rule_id: string; severity: string; state: string; raised_us: string }
+const rootOf = (row: AlertRow): AlertRoot => ({
+  alertId: row.alert_id, scoreId: row.raised_score_id, ruleId: row.rule_id, severity: row.severity, state: row.state, raisedUs: Number(row.raised_us),
+})
+
 export async function findAlertRoot(tx: Tx, site: string, alertId: string): Promise<AlertRoot | undefined> {
-  const { rows } = await tx.query<{ alert_id: string; raised_score_id: string; rule_id: string; severity: string; state: string; raised_us: string }>(
-    `select alert_id, raised_score_id, rule_id, severity, state, ${timestampToUs('raised_at')} as raised_us
-     from alert where site_id = $1 and alert_id = $2`, [site, alertId])
-  return rows.map((row) => ({
-    alertId: row.alert_id, scoreId: row.raised_score_id, ruleId: row.rule_id, severity: row.severity, state: row.state, raisedUs: Number(row.raised_us),
-  }))[0]
+  const { rows } = await tx.query<AlertRow>(`${ALERT_ROOT} where site_id = $1 and alert_id = $2`, [site, alertId])
+  return rows.map(rootOf)[0]
+}
+
+/** The alerts that a score's decision raised, found by the machine and time of the score. */
+export async function alertsRaisedBy(tx: Tx, assetRef: number, scoreId: string): Promise<AlertRoot[]> {
+  const { rows } = await tx.query<AlertRow>(`${ALERT_ROOT} where asset_ref = $1 and raised_score_id = $2 order by rule_id`, [assetRef, scoreId])
+  return rows.map(rootOf)
+}
+
+export interface FollowUps {
+  readonly workOrder: { readonly number: string; readonly title: string; readonly state: string; readonly createdBy: string } | null
+  readonly feedback: readonly { readonly by: string; readonly verdict: string; readonly failureMode: string | null; readonly note: string; readonly atUs: number }[]
+}
+
+/** What people made of an alert. */
+export async function followUpsOf(tx: Tx, alertId: string): Promise<FollowUps> {
+  const orders = await tx.query<{ number: string; title: string; state: string; created_by: string }>('select number, title, state, created_by from work_order where alert_id = $1', [alertId])
+  const feedback = await tx.query<{ given_by: string; verdict: string; failure_mode: string | null; note: string; at_us: string }>(
+    `select given_by, verdict, failure_mode, note, ${timestampToUs('given_at')} as at_us from feedback where alert_id = $1 order by given_at`, [alertId])
+  return {
+    workOrder: orders.rows.map(({ created_by: createdBy, ...order }) => ({ ...order, createdBy }))[0] ?? null,
+    feedback: feedback.rows.map((row) => ({ by: row.given_by, verdict: row.verdict, failureMode: row.failure_mode, note: row.note, atUs: Number(row.at_us) })),
+  }
 }
 
 export interface BatchRecord {

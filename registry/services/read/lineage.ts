@@ -8,7 +8,7 @@ import { mergeChunks } from '../../domain/ingest/merge.ts'
 import type { Decision } from '../../domain/policy/decide.ts'
 import { describeDecision } from '../../domain/policy/describe-decision.ts'
 import { ruleProgress, type RuleProgress } from '../../domain/policy/rule-progress.ts'
-import { batchRecords, findAlertRoot, releaseRecord, type AlertRoot, type BatchRecord } from '../../store/lineage-records.ts'
+import { alertsRaisedBy, batchRecords, findAlertRoot, followUpsOf, releaseRecord, type AlertRoot, type BatchRecord, type FollowUps } from '../../store/lineage-records.ts'
 import { placesOf } from '../../store/releases-in-force.ts'
 import { readReplayRecord, type ReplayRecord } from '../../store/replay-records.ts'
 import { inSite, type Tx } from '../../store/transaction.ts'
@@ -24,10 +24,10 @@ export type LineageInput = z.infer<typeof lineageInput>
 export interface LineageNode {
   /** `kind/…`, unique in the graph. */
   readonly id: string
-  readonly kind: 'alert' | 'decision' | 'score' | 'window' | 'release' | 'model' | 'feature-set' | 'policy' | 'readings' | 'waveforms' | 'assignment' | 'dataset' | 'batch' | 'approval'
+  readonly kind: 'work-order' | 'outcome' | 'alert' | 'decision' | 'score' | 'window' | 'release' | 'model' | 'feature-set' | 'policy' | 'readings' | 'waveforms' | 'assignment' | 'dataset' | 'batch' | 'approval'
   readonly label: string
   readonly detail: string | null
-  /** How far down: 0 is what was asked for. */
+  /** How far down: 0 is the alert, what rests on it is above. */
   readonly level: number
   /** Of a decision: where each rule of the policy stood after it. */
   readonly rules?: readonly RuleProgress[]
@@ -44,7 +44,7 @@ const NAMED_BATCHES = 40
 
 /**
  * Where an alert or a score comes from: its decision and score, down to raw batches on the one side, and to release,
- * model, dataset, policy and the approvals on the other. Refuses (`not_found`) what the site does not have.
+ * model, dataset, policy and the approvals on the other; and what came of it: alerts, work orders, outcomes. Refuses (`not_found`) what the site does not have.
  */
 export async function readLineage(ctx: ServiceContext, actor: Actor, input: LineageInput): Promise<Lineage> {
   demand(actor, 'read', input.site)
@@ -57,7 +57,9 @@ export async function readLineage(ctx: ServiceContext, actor: Actor, input: Line
       return refuse('not_found', `site ${input.site} has no score ${scoreId}`, { score: scoreId })
     }
     const graph = createGraph()
-    judgement(graph, record, alert)
+    const alerts = alert ? [alert] : await alertsRaisedBy(tx, record.score.assetRef, scoreId)
+    judgement(graph, record, alerts)
+    for (const { alertId } of alerts) followUps(graph, alertId, await followUpsOf(tx, alertId))
     await readingsSide(tx, graph, record)
     await releaseSide(tx, graph, record)
     return graph.result()
@@ -73,8 +75,11 @@ function createGraph() {
     /** Adds a node once, under what rests on it. */
     add(node: LineageNode, restsOnIt?: string): string {
       if (!nodes.has(node.id)) nodes.set(node.id, node)
-      if (restsOnIt !== undefined) edges.set(`${restsOnIt}>${node.id}`, { from: restsOnIt, to: node.id })
+      if (restsOnIt !== undefined) this.link(restsOnIt, node.id)
       return node.id
+    },
+    link(restsOnIt: string, node: string): void {
+      edges.set(`${restsOnIt}>${node}`, { from: restsOnIt, to: node })
     },
     result: (): Lineage => ({ nodes: [...nodes.values()].sort((a, b) => a.level - b.level), edges: [...edges.values()] }),
   }
@@ -83,25 +88,41 @@ function createGraph() {
 const scoreNode = ({ score }: ReplayRecord): string => `score/${score.scoreId}`
 const releaseNode = ({ release }: ReplayRecord): string => `release/${release.releaseId}`
 
-function judgement(graph: Graph, record: ReplayRecord, alert: AlertRoot | undefined): void {
+function judgement(graph: Graph, record: ReplayRecord, alerts: readonly AlertRoot[]): void {
   const { score, window, release } = record
-  const top = alert && graph.add({
-    id: `alert/${alert.alertId}`, kind: 'alert', label: `${alert.ruleId}, ${alert.severity}`, level: 0,
-    detail: `raised for ${microsToIso(alert.raisedUs)}, ${alert.state}`,
-  })
+  const tops = alerts.map(({ alertId, ruleId, severity, raisedUs, state }) => graph.add({
+    id: `alert/${alertId}`, kind: 'alert', label: `${ruleId}, ${severity}`, level: 0, detail: `raised for ${microsToIso(raisedUs)}, ${state}`,
+  }))
   const decision = score.decision as Decision | null
   const decided = decision === null ? undefined : graph.add({
-    id: `decision/${score.scoreId}`, kind: 'decision', level: 1, ...describeDecision(decision, release.policy.rules, alert?.ruleId),
+    id: `decision/${score.scoreId}`, kind: 'decision', level: 1, ...describeDecision(decision, release.policy.rules, alerts[0]?.ruleId),
     rules: ruleProgress(decision, release.policy.rules),
-  }, top)
+  })
+  if (decided !== undefined) for (const top of tops) graph.link(top, decided)
   graph.add({
     id: scoreNode(record), kind: 'score', level: 2, label: `score ${figure(score.score)}, confidence ${figure(score.confidence)}`,
     detail: [`${score.role} ${release.releaseId}`, ...score.contributions.map(({ feature, share }) => `${feature} ${Math.round(share * 100)} %`)].join(', '),
-  }, decided ?? top)
+  }, decided)
   graph.add({
     id: `window/${window.windowId}`, kind: 'window', level: 3, label: `${microsToIso(window.startUs)} – ${microsToIso(window.endUs)}`,
     detail: `revision ${window.revision}, ${window.lane} lane, as of commit ${window.commitNumber}`,
   }, scoreNode(record))
+}
+
+/** Above the alert: a work order and what was found rest on it. */
+function followUps(graph: Graph, alertId: string, { workOrder, feedback }: FollowUps): void {
+  const alert = `alert/${alertId}`
+  if (workOrder) {
+    const order = graph.add({ id: `work-order/${workOrder.number}`, kind: 'work-order', level: -1, label: `${workOrder.number}, ${workOrder.state}`, detail: `${workOrder.title}; by ${workOrder.createdBy}` })
+    graph.link(order, alert)
+  }
+  for (const { by, verdict, failureMode, note, atUs } of feedback) {
+    const outcome = graph.add({
+      id: `outcome/${alertId}/${by}`, kind: 'outcome', level: -1, label: `${verdict.replace('-', ' ')}, says ${by}`,
+      detail: [failureMode, microsToIso(atUs), note].filter((part) => part !== null && part !== '').join('; '),
+    })
+    graph.link(outcome, alert)
+  }
 }
 
 async function readingsSide(tx: Tx, graph: Graph, { window, tags, readings }: ReplayRecord): Promise<void> {

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { after, describe, it } from 'node:test'
 import { createModelCache } from '../../../activities/models/load-model.ts'
 import { createReplayScorer } from '../../../activities/windows/replay-scorer.ts'
+import { createWorkOrder } from '../../../registry/services/create-work-order.ts'
+import { giveFeedback, giveFeedbackInput } from '../../../registry/services/give-feedback.ts'
 import { readLineage } from '../../../registry/services/read/lineage.ts'
 import { replayAlert, replayPeriod } from '../../../registry/services/replay/replay-period.ts'
 import { replayScore, replayStored, type Replay, type ReplayDeps } from '../../../registry/services/replay/replay-score.ts'
@@ -177,8 +179,23 @@ describe('lineage', () => {
     assert.deepEqual([...reached].sort(), [...ids].sort(), 'everything hangs together')
     assert.ok(nodes.some(({ kind, detail }) => kind === 'batch' && /sha256 [0-9a-f]{64}, object gw-1/.test(detail ?? '')))
     const byScore = await readLineage(site.ctx, admin, { site: site.site, score: scoreId })
-    assert.equal(byScore.nodes.length, nodes.length - 1)
+    assert.deepEqual(byScore.nodes.map(({ id }) => id).sort(), [...ids].sort(), 'a score leads up to the alert it raised')
     await assert.rejects(readLineage(site.ctx, admin, { site: site.site, score: '999999' }), { code: 'not_found' })
+  })
+
+  it('leads up to the work order and the outcome', async () => {
+    const { site, scoreId, alertId } = await wornSite()
+    const input = { site: site.site, alert: alertId }
+    const { number } = await createWorkOrder(site.ctx, admin, input)
+    await giveFeedback(site.ctx, admin, giveFeedbackInput.parse({ ...input, verdict: 'false-alarm', note: 'a loose sensor' }))
+    for (const asked of [{ alert: alertId }, { score: scoreId }]) {
+      const { nodes, edges } = await readLineage(site.ctx, admin, { site: site.site, ...asked })
+      assert.deepEqual(nodes.slice(0, 3).map(({ kind, level }) => [kind, level]).sort(), [['alert', 0], ['outcome', -1], ['work-order', -1]])
+      assert.match(nodes.find(({ kind }) => kind === 'outcome')?.label ?? '', /^false alarm, says /)
+      assert.match(nodes.find(({ kind }) => kind === 'outcome')?.detail ?? '', /a loose sensor$/)
+      assert.equal(nodes.find(({ kind }) => kind === 'work-order')?.label, `${number}, open`)
+      assert.equal(edges.filter(({ to }) => to === `alert/${alertId}`).length, 2)
+    }
   })
 
   it('says of a score whose rule waits out its delay that the rule is pending', async () => {
