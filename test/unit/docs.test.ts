@@ -44,3 +44,12 @@ test('docs/events.md names every event that leaves the platform, and no other', 
   })
   assert.deepEqual([...named].sort(), [...eventTypes].sort())
 })
+
+test('every event in that list is told of somewhere', () => {
+  const list = path.join('registry', 'domain', 'contract', 'bus-event.ts')
+  const sources = ['registry', 'activities'].flatMap((room) => readdirSync(path.join(root, room), { recursive: true, encoding: 'utf8' }).map((name) => path.join(room, name)))
+    .filter((name) => name.endsWith('.ts') && name !== list).map((name) => readFileSync(path.join(root, name), 'utf8')).join('\n')
+  // Of an alert's and a closed gate's events the code names the last part alone.
+  const spoken = (type: string) => sources.includes(`'${type}'`) || (/^(alert|gate)\./.test(type) && sources.includes(`'${type.split('.')[1] ?? ''}'`))
+  assert.deepEqual(eventTypes.filter((type) => !spoken(type)), [])
+})
