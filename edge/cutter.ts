@@ -3,6 +3,7 @@ import { createBell, firstOf } from './bell.ts'
 import type { DurableBuffer, RawEntry } from './buffer/buffer.ts'
 import { createClaims, type ActiveSource, type ClaimState } from './claims.ts'
 import { createGroup, type CutGroup } from './cut-group.ts'
+import type { CutLimits } from './cut-limits.ts'
 import { persistOnce, type Persist } from './disk-watch.ts'
 import type { GapBook } from './gap-book.ts'
 import { gapOfDamaged } from './losses.ts'
@@ -10,18 +11,6 @@ import type { RawReader } from './raw-reader.ts'
 import type { Recaller } from './recall.ts'
 import { watchersOf, type ShapeState } from './shape.ts'
 import type { TagMapping } from './tag-map.ts'
-
-export interface CutLimits {
-  /** Readings in a batch, 50,000 unless told. */
-  readonly rows: number
-  /** Samples in a batch of waveforms, 500,000 unless told. */
-  readonly samples: number
-  /** Longest a reading waits for others to share its batch, 1,000 ms unless told. */
-  readonly waitMs: number
-  /** Batches that may wait to be shipped; beyond it readings stay raw, so that order is chosen when the connection is back. 16 unless told. */
-  readonly queued: number
-}
-export const defaultCutLimits: CutLimits = { rows: 50_000, samples: 500_000, waitMs: 1_000, queued: 16 }
 
 export interface CutterOptions {
   readonly buffer: DurableBuffer

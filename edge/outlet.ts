@@ -1,6 +1,6 @@
 import { refuse } from '../registry/domain/errors.ts'
 import type { DurableBuffer, NewRawEntry } from './buffer/buffer.ts'
-import type { CutLimits } from './cutter.ts'
+import type { CutLimits } from './cut-limits.ts'
 import { persistOnce, type Persist } from './disk-watch.ts'
 import type { GapBook } from './gap-book.ts'
 import { gapsOfBlock } from './losses.ts'

@@ -1,6 +1,7 @@
 import type { Mode } from '../registry/domain/contract/batch.ts'
 import type { DurableBuffer } from './buffer/buffer.ts'
-import { createCutter, defaultCutLimits } from './cutter.ts'
+import { defaultCutLimits } from './cut-limits.ts'
+import { createCutter } from './cutter.ts'
 import { createRawReader } from './raw-reader.ts'
 
 const KEY = 'stream'

@@ -2,7 +2,7 @@ import path from 'node:path'
 import type { Config, MqttConnection } from './config.ts'
 import { loadSecrets } from './dev/secrets.ts'
 import { readJson } from './private-file.ts'
-import { statusFile, type PlatformStatus } from './status.ts'
+import { statusFile, type PlatformStatus } from './status-file.ts'
 
 /**
  * The broker for a program started beside the platform (an import on the same machine): the one the environment names,

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Part, PlatformParts } from '../api/deps.ts'
 import type { ServiceContext } from '../registry/services/context.ts'
 import { readJson } from './private-file.ts'
-import { statusFile, type PlatformStatus } from './status.ts'
+import { statusFile, type PlatformStatus } from './status-file.ts'
 
 /** The supervisor writes at least every 10 s; an older report is of a platform that is no longer there. */
 const FRESH_MS = 45_000

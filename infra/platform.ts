@@ -11,7 +11,8 @@ import { freePort, isFree, PortTakenError } from './dev/ports.ts'
 import { startStack, type Stack } from './dev/stack.ts'
 import { childArgs, ownBundle } from './node-child.ts'
 import { root } from './setup/paths.mjs'
-import { publishStatus, type PlatformStatus, type StatusPublisher } from './status.ts'
+import type { PlatformStatus } from './status-file.ts'
+import { publishStatus, type StatusPublisher } from './status.ts'
 import { createSupervisor, type ChildStatus, type Supervisor } from './supervisor.ts'
 
 export interface PlatformProcess {

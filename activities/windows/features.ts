@@ -4,7 +4,7 @@ import { assembleWindow, knownWithin, nextReadingUs, type KnownReadings, type Ro
 import type { CommittedBatch } from '../../registry/store/asset-lanes.ts'
 import type { FeatureWindow } from '../../registry/store/feature-windows.ts'
 import type { KnownFeatureSet } from './definitions.ts'
-import type { LanePlan } from './plan.ts'
+import type { LanePlan } from './lane-plan.ts'
 import type { Pulse } from './pulse.ts'
 
 /** The due windows of one lane that have readings, each as of the commit that made it due, in order; revisions not yet numbered. */

@@ -3,7 +3,7 @@ import type { CommittedBatch } from '../../registry/store/asset-lanes.ts'
 import { spansOfBatches, type BatchInterval } from '../../registry/store/batch-spans.ts'
 import type { LateWindow } from '../../registry/store/late-windows.ts'
 import type { Tx } from '../../registry/store/transaction.ts'
-import type { LanePlan } from './plan.ts'
+import type { LanePlan } from './lane-plan.ts'
 
 /**
  * Readings older than what was closed when their batch came. Whole intervals count, gaps inside them included: a

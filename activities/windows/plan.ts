@@ -1,5 +1,5 @@
 import type { Lane } from '../../registry/domain/contract/batch.ts'
-import { dueRanges, type DueRange, type LanePosition } from '../../registry/domain/windows/due.ts'
+import { dueRanges } from '../../registry/domain/windows/due.ts'
 import { laneStart, type WindowGrid, type WindowWait } from '../../registry/domain/windows/timing.ts'
 import { foldWatermark } from '../../registry/domain/windows/watermark.ts'
 import type { RoleTag } from '../../registry/domain/windows/window-readings.ts'
@@ -10,25 +10,11 @@ import { spansOfBatches } from '../../registry/store/batch-spans.ts'
 import { tagsForRoles } from '../../registry/store/judging-definitions.ts'
 import type { LateWindow } from '../../registry/store/late-windows.ts'
 import { lastCommit, oldestOpenCommit } from '../../registry/store/site-progress.ts'
-import type { AssetPlace } from '../../registry/store/releases-in-force.ts'
 import type { Tx } from '../../registry/store/transaction.ts'
 import type { Definitions, KnownFeatureSet } from './definitions.ts'
-import type { Judge, Wanted } from './judges.ts'
+import type { Wanted } from './judges.ts'
+import type { LanePlan } from './lane-plan.ts'
 import { findLate } from './late.ts'
-
-/** One asset measured by one feature set in one lane: what of it is due, and who judges it. */
-export interface LanePlan {
-  readonly place: AssetPlace
-  readonly set: KnownFeatureSet
-  /** The asset's tags in the set's roles. */
-  readonly tags: readonly RoleTag[]
-  readonly judges: readonly Judge[]
-  readonly lane: AssetLane
-  readonly ranges: readonly DueRange[]
-  readonly positions: readonly LanePosition[]
-  /** The lane as it stands when all ranges are closed. */
-  readonly after: AssetLane
-}
 
 export interface ClosingPlan {
   readonly lanes: readonly LanePlan[]

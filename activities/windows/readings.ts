@@ -2,7 +2,7 @@ import type { KnownReadings } from '../../registry/domain/windows/window-reading
 import { loadChunks, type ChunkCache, type TagSpan } from '../../registry/store/chunks.ts'
 import type { Tx } from '../../registry/store/transaction.ts'
 import { loadWaveforms } from '../../registry/store/waveforms.ts'
-import type { LanePlan } from './plan.ts'
+import type { LanePlan } from './lane-plan.ts'
 
 /**
  * Everything that the due windows of some lanes can read, one interval a tag. What the cache holds does not cross the

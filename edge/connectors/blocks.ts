@@ -25,6 +25,15 @@ export function packReadings(readings: readonly RawReading[]): ReadingsBlock {
   }
 }
 
+const ROWS = 10_000
+
+/** Readings in blocks that any batch can hold, to be delivered together. */
+export function inBlocks(readings: readonly RawReading[]): ReadingsBlock[] {
+  const blocks: ReadingsBlock[] = []
+  for (let at = 0; at < readings.length; at += ROWS) blocks.push(packReadings(readings.slice(at, at + ROWS)))
+  return blocks
+}
+
 /** What stands at the begin of a silence, once for each address: the connection said nothing more. */
 export function lostReadings(addresses: readonly string[], sourceUs: number): RawReading[] {
   return addresses.map((address) => ({ address, sourceUs, raw: NaN, quality: BAD | qualityReasons.communication }))

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { instantSchema, slugSchema, tagKeySchema } from '../../registry/domain/contract/primitives.ts'
 import { durationSchema, secretReferenceSchema } from '../connectors/kind.ts'
-import { bandwidthSchema, bytesSchema, rateSchema, spanSchema } from './measures.ts'
+import { bandwidthSchema, bytesSchema, rateSchema, spanSchema } from '../measures.ts'
 
 const shipSchema = z.union([
   z.literal('all'),

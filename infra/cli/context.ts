@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { loadConfig, type Config } from '../config.ts'
 import { readJson } from '../private-file.ts'
-import { statusFile, type PlatformStatus } from '../status.ts'
+import { statusFile, type PlatformStatus } from '../status-file.ts'
 import { createApiClient, findKey, type ApiClient } from './api-client.ts'
 import { CliError } from './errors.ts'
 import { createPrinter, type Printer } from './print.ts'

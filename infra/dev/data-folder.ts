@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs'
 import path from 'node:path'
 import { readJson } from '../private-file.ts'
 import { tryLock } from '../setup/process-lock.mjs'
-import { statusFile, type PlatformStatus } from '../status.ts'
+import { statusFile, type PlatformStatus } from '../status-file.ts'
 
 /** Makes the data folder this process's own; gives what frees it. */
 export interface DataFolderLock { readonly release: () => void }

@@ -2,8 +2,7 @@
  * The shapes the console reads from /v1, as the routes answer them. Instants are RFC 3339 text; lists are
  * `{ items, nextCursor }`. When a route and this file differ, the console is what breaks: keep them together.
  */
-import type { GateEvidence } from './parts/evidence.tsx'
-import type { GovernanceEvidence } from './parts/governance-change.tsx'
+import type { GateEvidence, GovernanceEvidence } from './evidence.ts'
 
 export interface Page<T> { items: T[]; nextCursor: string | null }
 /** GET /v1/twins/{asset}/trend */

@@ -1,10 +1,17 @@
 import { refuse } from '../../../registry/domain/errors.ts'
-import type { PushProblem } from './record.ts'
 
 export interface Answer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: unknown
+}
+
+/** What is wrong with one record of a request. */
+export interface PushProblem {
+  /** JSON Pointer into the body, or `line 7`. */
+  readonly at: string
+  readonly name: string | null
+  readonly detail: string
 }
 
 /** What a request may be refused for, with status and title (RFC 9457); the same codes as the platform's API. */

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { slugSchema } from '../../../registry/domain/contract/primitives.ts'
-import { bytesSchema } from '../../site/measures.ts'
+import { bytesSchema } from '../../measures.ts'
 import { durationSchema, secretReferenceSchema } from '../kind.ts'
 
 const tokenSchema = z.strictObject({

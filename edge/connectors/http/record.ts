@@ -3,7 +3,7 @@ import { DomainError } from '../../../registry/domain/errors.ts'
 import type { RawWaveform } from '../../raw-entry.ts'
 import { suggest } from '../../schema-problems.ts'
 import type { RawReading } from '../blocks.ts'
-import { faulty } from './answer.ts'
+import { faulty, type PushProblem } from './answer.ts'
 import { readTime, shown, type NumericTime } from './time.ts'
 
 /** What the site file says of a name that machines may send. */
@@ -12,13 +12,6 @@ export interface PushTag {
   /** Of the tags it feeds. */
   readonly units: readonly string[]
   readonly assets: readonly string[]
-}
-
-export interface PushProblem {
-  /** JSON Pointer into the body, or `line 7`. */
-  readonly at: string
-  readonly name: string | null
-  readonly detail: string
 }
 
 /** What is good in a request, and what is wrong with the rest. */

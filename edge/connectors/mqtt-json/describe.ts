@@ -1,6 +1,6 @@
 import type { SourceHealth } from '../../source.ts'
-import { shown } from '../mqtt/shown.ts'
-import type { Suspects } from '../mqtt/suspects.ts'
+import { shown } from '../shown.ts'
+import type { Suspects } from '../suspects.ts'
 import type { Counters } from './counters.ts'
 import type { Reader } from './reader.ts'
 

@@ -8,7 +8,7 @@ import { after, before, describe, it } from 'node:test'
 import { processIdentity } from '../../../infra/setup/process-lock.mjs'
 import { findSetpriv } from '../../../infra/setup/setpriv.mjs'
 import { root } from '../../../infra/setup/paths.mjs'
-import type { PlatformStatus } from '../../../infra/status.ts'
+import type { PlatformStatus } from '../../../infra/status-file.ts'
 
 describe('npm start', () => {
   let dir = ''

@@ -10,7 +10,7 @@ import pg from 'pg'
 import { connectionsToEnv, loadConfig } from '../../../infra/config.ts'
 import { findRemembered } from '../../../infra/pid-file.ts'
 import { startPlatform, type Platform, type PlatformProcess } from '../../../infra/platform.ts'
-import type { PlatformStatus } from '../../../infra/status.ts'
+import type { PlatformStatus } from '../../../infra/status-file.ts'
 import { processIdentity } from '../../../infra/setup/process-lock.mjs'
 import { freshDatabase, useStack } from '../../helpers/stack.ts'
 

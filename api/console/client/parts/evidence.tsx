@@ -1,30 +1,10 @@
 import { FailureTable } from './failure-table.tsx'
 import { ChangeTimeline } from './change-timeline.tsx'
 import { LoadPlot } from './load-plot.tsx'
-import type { Comparison } from '../plot/changes.ts'
+import type { GateEvidence, Side } from '../evidence.ts'
 import { counted, number, Panel, shortDigest } from './bits.tsx'
 
-/** The parts of a gate's evidence that people decide by; everything else is shown as it was hashed. */
-export interface GateEvidence {
-  champion?: Side | null
-  candidate?: Side | null
-  coverage?: { windows: number; assetsWithData: number; assetsWithout: string[]; meanGoodFraction: number | null }
-  /** Null where nothing was measured yet. */
-  slice?: { from: string | null; to: string | null; assets: string[]; recordedFailures: number }
-  drift?: { verdict: string; drifted: string[] } | null
-  /** Absent from evidence of before. */
-  scores?: 'stored' | 'computed'
-  comparison?: Comparison | null
-  judgedAgainst?: { failures: number; labels: number; digest: string }
-  replay?: { sampled: number; exact: number; equivalent: number; expired: number; failed: number } | null
-}
 interface Span { from: string; to: string }
-interface Side {
-  release: string
-  policy: { name: string; version: number }
-  trained: { model: string; kind: string; reason: string; dataset: { rows: number; commitNumber: number }; metrics: { choice?: { because?: string }; evaluation?: { falseAlarmRate?: number | null; leadTime?: unknown } } }
-  backTest: { windows: number; episodes: number; confidence?: { median: number | null; p99: number | null; above99: number | null }; episodesByRule: Record<string, number>; episodesByAsset: Record<string, number> } | null
-}
 
 const percent = (value: number | null | undefined) => (value === null || value === undefined ? '–' : `${number(value * 100, 3)} %`)
 const counts = (value: Record<string, number> | undefined) => Object.entries(value ?? {}).map(([name, n]) => `${name} ${n}×`).join(', ') || 'none'

@@ -1,15 +1,6 @@
+import type { GovernanceEvidence } from '../evidence.ts'
 import { counted, Panel, shortDigest } from './bits.tsx'
 import { Table } from './table.tsx'
-
-/** What approvers of other rules see: what changes, and whether anybody could still approve afterwards. */
-export interface GovernanceEvidence {
-  kind: 'change-governance'
-  version: number
-  replaces: number
-  openGates: 'keep' | 'void'
-  changes: { path: string; from: unknown; to: unknown }[]
-  canApprove: Record<string, { required: number; able: number; owner?: boolean }>
-}
 
 const shown = (value: unknown): string => (value === null ? 'none' : typeof value === 'string' ? value : JSON.stringify(value))
 

@@ -5,7 +5,7 @@ import { z } from 'zod'
 import type { ConnectorKind } from '../../../../edge/connectors/kind.ts'
 import { assetImportFromSite } from '../../../../edge/site/assets.ts'
 import { estimateSite } from '../../../../edge/site/estimate.ts'
-import { bandwidthSchema, bytesSchema, rateSchema, spanSchema } from '../../../../edge/site/measures.ts'
+import { bandwidthSchema, bytesSchema, rateSchema, spanSchema } from '../../../../edge/measures.ts'
 import { parseSiteFile } from '../../../../edge/site/site-file.ts'
 import { DomainError, refuse } from '../../../../registry/domain/errors.ts'
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { lockDataFolder } from '../../../../infra/dev/data-folder.ts'
-import { statusFile } from '../../../../infra/status.ts'
+import { statusFile } from '../../../../infra/status-file.ts'
 
 function tempDir(context: TestContext): string {
   const dir = mkdtempSync(path.join(tmpdir(), 'twinward-folder-'))

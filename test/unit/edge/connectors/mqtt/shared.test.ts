@@ -4,9 +4,9 @@ import fc from 'fast-check'
 import mqttPacket from 'mqtt-packet'
 import { pino } from 'pino'
 import { createPublishGuard } from '../../../../../edge/connectors/mqtt/broker-stream.ts'
-import { createProgress } from '../../../../../edge/connectors/mqtt/progress.ts'
+import { createProgress } from '../../../../../edge/connectors/progress.ts'
 import { createRedeliveries } from '../../../../../edge/connectors/mqtt/redeliveries.ts'
-import { createSuspects } from '../../../../../edge/connectors/mqtt/suspects.ts'
+import { createSuspects } from '../../../../../edge/connectors/suspects.ts'
 import { arrivalOf } from '../../../../helpers/mqtt-arrival.ts'
 
 suite('messages larger than anybody wants', () => {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { durationSchema } from '../connectors/kind.ts'
+import { durationSchema } from './connectors/kind.ts'
 
 const BYTES: Readonly<Record<string, number>> = {
   B: 1, kB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3, TiB: 1024 ** 4,
