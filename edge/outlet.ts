@@ -89,7 +89,7 @@ export function createOutlet({ buffer, source, limits, nowUs, signal, room, gaps
       if (!room) await buffer.waitForRoom(size, signal)
       if (signal.aborted) return false
       const taken = await onDisk(async () => {
-        await buffer.append(entries, { position: delivery.position })
+        await buffer.append(entries, { position: delivery.position, beside: delivery.beside })
         return true
       })
       if (taken !== true) return false

@@ -41,6 +41,8 @@ export interface Delivery {
   readonly completeThroughUs?: number
   /** Kept in the same transaction as the blocks. */
   readonly position?: SourcePosition
+  /** Kept likewise: parts of a position that is too much to be written anew each time. */
+  readonly beside?: readonly SourcePosition[]
   /** Of a source whose devices give the source times: the blocks whose times the gateway gave. */
   readonly gatewayTimed?: readonly Block[]
   /** The machine keeps what is not taken, and offers it again: nothing is lost then, and none noted. */

@@ -19,7 +19,7 @@ export interface DurableBuffer {
    * Stores entries and, in the same transaction, how far their source has been read. The archive makes room for them;
    * beyond that it refuses (`too_large`) above the cap, and (`conflict`) when another process has taken over the buffer.
    */
-  append(entries: readonly NewRawEntry[], options?: { position?: SourcePosition | undefined; records?: Records }): Promise<void>
+  append(entries: readonly NewRawEntry[], options?: { position?: SourcePosition | undefined; beside?: readonly SourcePosition[] | undefined; records?: Records }): Promise<void>
   /** Resolves when a raw entry with an id above `id` waits, at once when one does; not for those that have left. */
   waitForRaw(id: number, signal?: AbortSignal): Promise<void>
   /** Resolves when `bytes` more would fit; at once when they never will. */

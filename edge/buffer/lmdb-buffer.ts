@@ -103,7 +103,7 @@ export async function openLmdbBuffer({ directory, capBytes = DEFAULT_CAP, archiv
     get state() { return store.meta.state ?? undefined },
     room,
 
-    async append(entries, { position, records } = {}) {
+    async append(entries, { position, beside = [], records } = {}) {
       const size = entries.reduce((sum, entry) => sum + entry.bytes.byteLength, 0)
       const count = entries.reduce((sum, entry) => sum + entry.count, 0)
       if (size > room()) {
@@ -112,7 +112,7 @@ export async function openLmdbBuffer({ directory, capBytes = DEFAULT_CAP, archiv
       }
       const change = store.change((next) => {
         for (const entry of entries) put(++next.lastRawId, entry, 0)
-        if (position) positions.putSync(position.key, position.value)
+        for (const { key, value } of position ? [position, ...beside] : beside) positions.putSync(key, value)
         write(records)
         next.rawEntries += entries.length
         next.rawRows += count

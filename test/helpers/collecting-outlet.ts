@@ -30,7 +30,7 @@ export function createCollectingOutlet(positions = new Map<string, unknown>()): 
     },
     deliver(delivery) {
       deliveries.push(delivery)
-      if (delivery.position) positions.set(delivery.position.key, delivery.position.value)
+      for (const { key, value } of [...(delivery.position ? [delivery.position] : []), ...delivery.beside ?? []]) positions.set(key, value)
       for (const wake of [...waiting]) wake()
       return Promise.resolve(true)
     },

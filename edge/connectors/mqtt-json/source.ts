@@ -4,7 +4,7 @@ import type { Block } from '../../raw-entry.ts'
 import type { ConnectorContext } from '../kind.ts'
 import { inBlocks } from '../blocks.ts'
 import { createProgress } from '../progress.ts'
-import { createRedeliveries } from '../mqtt/redeliveries.ts'
+import { createRedeliveries, type KeptPrints } from '../mqtt/redeliveries.ts'
 import { openSession, type Session } from '../mqtt/session.ts'
 import { createSuspects } from '../suspects.ts'
 import type { MqttJsonConfig } from './config.ts'
@@ -17,8 +17,8 @@ import { createRoutes } from './routes.ts'
 interface Stored {
   readonly clientId: string
   readonly filters: readonly string[]
-  /** Fingerprints of what was delivered last. */
-  readonly recent: readonly string[]
+  /** Which fingerprints of what was delivered last are kept, in pages of their own. Earlier versions: all of them. */
+  readonly recent: KeptPrints | readonly string[] | undefined
   /** From when on something is missing that the broker does not hold, UTC microseconds. */
   readonly heardUs: number | null
   /** Some of it came by QoS 0, of which no broker holds anything. */
@@ -49,10 +49,11 @@ export function createMqttJsonSource(config: MqttJsonConfig, context: ConnectorC
     async run(outlet, signal) {
       const before = outlet.position(key) as Stored | undefined
       let state: Stored = {
-        recent: [], heardUs: null, loose: false, ...before,
+        recent: undefined, heardUs: null, loose: false, ...before,
         filters: routes.filters, clientId: config.clientId ?? before?.clientId ?? `twinward-${randomBytes(6).toString('hex')}`,
       }
-      const redeliveries = createRedeliveries(state.recent, nowMs)
+      const pageKey = (index: number) => `${key}/recent/${index}`
+      const redeliveries = createRedeliveries({ kept: before?.recent, page: (index) => outlet.position(pageKey(index)) as string[] | undefined }, nowMs)
       let session: Session | null = null
       try {
         session = await openSession({
@@ -69,9 +70,10 @@ export function createMqttJsonSource(config: MqttJsonConfig, context: ConnectorC
             const blocks = [...blocksOf(timed), ...gatewayTimed]
             if (blocks.length === 0) return
             const heardUs = progress.missingFromUs(nowUs(), nowMs())
-            state = { ...state, heardUs, recent: redeliveries.note(fresh), loose: state.loose || fresh.some(({ packetId, retained }) => packetId === undefined && !retained) }
+            const { kept, pages } = redeliveries.note(fresh)
+            state = { ...state, heardUs, recent: kept, loose: state.loose || fresh.some(({ packetId, retained }) => packetId === undefined && !retained) }
             const completeThroughUs = progress.throughUs(nowUs(), nowMs())
-            await outlet.deliver({ blocks, gatewayTimed, position: { key, value: state }, ...(completeThroughUs !== undefined && { completeThroughUs }) })
+            await outlet.deliver({ blocks, gatewayTimed, position: { key, value: state }, beside: pages.map(({ index, prints }) => ({ key: pageKey(index), value: prints })), ...(completeThroughUs !== undefined && { completeThroughUs }) })
           },
         }, context)
         counters.connections++

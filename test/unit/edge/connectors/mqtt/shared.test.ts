@@ -5,7 +5,7 @@ import mqttPacket from 'mqtt-packet'
 import { pino } from 'pino'
 import { createPublishGuard } from '../../../../../edge/connectors/mqtt/broker-stream.ts'
 import { createProgress } from '../../../../../edge/connectors/progress.ts'
-import { createRedeliveries } from '../../../../../edge/connectors/mqtt/redeliveries.ts'
+import { createRedeliveries, type KeptPrints, type Redeliveries } from '../../../../../edge/connectors/mqtt/redeliveries.ts'
 import { createSuspects } from '../../../../../edge/connectors/suspects.ts'
 import { arrivalOf } from '../../../../helpers/mqtt-arrival.ts'
 
@@ -55,31 +55,81 @@ suite('messages larger than anybody wants', () => {
 })
 
 suite('messages that come again', () => {
+  /** What a disk holds of them: pages, and which fingerprints count. */
+  function diskOf(kept?: KeptPrints | readonly string[]) {
+    const pages = new Map<number, readonly string[]>()
+    const disk = {
+      kept, pages, written: 0,
+      open: (nowMs = () => 0) => createRedeliveries({ kept: disk.kept, page: (index) => pages.get(index) }, nowMs),
+      keep(note: ReturnType<Redeliveries['note']>) {
+        disk.kept = note.kept
+        disk.written = 0
+        for (const { index, prints } of note.pages) {
+          pages.set(index, prints)
+          disk.written += JSON.stringify(prints).length
+        }
+      },
+    }
+    return disk
+  }
   test('are taken once, whatever is lost between disk and broker', () => {
     // A broker with a window of messages on their way; a gateway that is killed at any point, with what its disk holds.
     fc.assert(fc.property(fc.array(fc.record({ deliver: fc.integer({ min: 1, max: 20 }), acknowledged: fc.nat(20), text: fc.constantFrom('21.5', '21.6') }), { minLength: 1, maxLength: 40 }), (rounds) => {
-      let disk: readonly string[] = []
+      const disk = diskOf()
       let nextId = 1
       let onTheirWay: { id: number; text: string; sent: boolean; serial: number }[] = []
       let serial = 0
       const taken: number[] = []
       for (const { deliver, acknowledged, text } of rounds) {
         // Each round is a new connection of the same session.
-        const redeliveries = createRedeliveries(disk, () => 0)
+        const redeliveries = disk.open()
         while (onTheirWay.length < deliver) onTheirWay.push({ id: (nextId++ % 65_535) + 1, text, sent: false, serial: serial++ })
         const batch = onTheirWay.slice(0, deliver)
         const arrivals = batch.map(({ id, text: payload, sent }) => arrivalOf('t', payload, { packetId: id, duplicate: sent }))
         const fresh = redeliveries.fresh(arrivals)
         taken.push(...batch.filter((_, i) => fresh.includes(arrivals[i] ?? arrivalOf('', ''))).map((one) => one.serial))
-        disk = redeliveries.note(fresh)
+        disk.keep(redeliveries.note(fresh))
         for (const one of batch) one.sent = true
         onTheirWay = onTheirWay.slice(Math.min(acknowledged, batch.length))
       }
       assert.deepEqual(taken, Array.from({ length: taken.length }, (_, i) => i))
     }), { numRuns: 2_000 })
   })
+  test('the last thousand are known after a restart, whatever was forgotten before, and a delivery writes little', () => {
+    fc.assert(fc.property(fc.array(fc.record({ n: fc.integer({ min: 1, max: 150 }), then: fc.constantFrom('go on' as const, 'restart' as const, 'forget' as const, 'wait' as const) }), { minLength: 1, maxLength: 40 }), (steps) => {
+      const disk = diskOf()
+      let atMs = 0
+      let redeliveries = disk.open(() => atMs)
+      let next = 0
+      let noted: number[] = []
+      const arrival = (i: number) => arrivalOf('t', String(i), { packetId: i % 65_535, duplicate: true })
+      for (const { n, then } of steps) {
+        const numbers = Array.from({ length: n }, () => next++)
+        disk.keep(redeliveries.note(numbers.map(arrival)))
+        assert.ok(disk.written < 1_000 + 40 * n, `${disk.written} bytes for ${n}`)
+        noted = [...noted, ...numbers].slice(-1_024)
+        if (then === 'restart') redeliveries = disk.open(() => atMs)
+        if (then === 'forget') {
+          redeliveries.forget()
+          noted = []
+        }
+        if (then === 'wait') atMs += 1_000
+        assert.deepEqual(redeliveries.fresh(Array.from({ length: next }, (_, i) => arrival(i))).length, next - noted.length)
+      }
+    }), { numRuns: 60 })
+  })
+  test('what a former version kept is known, and goes into pages with the next delivery', () => {
+    const old = diskOf()
+    const arrivals = Array.from({ length: 300 }, (_, i) => arrivalOf('t', String(i), { packetId: i + 1, duplicate: true }))
+    old.keep(old.open().note(arrivals))
+    const disk = diskOf([...old.pages.values()].flat())
+    const redeliveries = disk.open()
+    assert.deepEqual(redeliveries.fresh(arrivals), [])
+    disk.keep(redeliveries.note([arrivalOf('t', 'new', { packetId: 301 })]))
+    assert.deepEqual(disk.open().fresh(arrivals), [])
+  })
   test('the mark alone, the number alone or the text alone is no repetition', () => {
-    const redeliveries = createRedeliveries([], () => 0)
+    const redeliveries = diskOf().open()
     const first = arrivalOf('t', 'a', { packetId: 5 })
     redeliveries.note([first])
     const known = (over: object) => redeliveries.fresh([{ ...first, ...over }]).length === 0
