@@ -84,7 +84,7 @@ export interface ImportReport {
   readonly skippedRows: number
 }
 
-export const importGateway = 'import'
+const importGateway = 'import'
 
 /** More are counted than told. */
 export const LISTED_PROBLEMS = 20

@@ -24,7 +24,7 @@ export interface HealthServerOptions {
  * `GET /healthz`: 200 while readings are taken and kept (troubles and all are in the body), 503 while they are not.
  * `GET /metrics`: the same for Prometheus. Rejects when the address cannot be had.
  */
-export async function openHealthServer({ listen: { host, port }, site, plan, version, absence }: HealthServerOptions): Promise<HealthServer> {
+async function openHealthServer({ listen: { host, port }, site, plan, version, absence }: HealthServerOptions): Promise<HealthServer> {
   const metrics = createMetrics(() => {
     const running = site()
     return running && { status: running.status(), figures: running.figures() }

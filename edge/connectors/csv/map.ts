@@ -3,7 +3,7 @@ import { refuse } from '../../../registry/domain/errors.ts'
 import { instantSchema, slugSchema } from '../../../registry/domain/contract/primitives.ts'
 import { checkAgainst } from '../../schema-problems.ts'
 import { readYaml } from '../../yaml-document.ts'
-import { compileTimeFormat, isTimeZone } from './local-time.ts'
+import { compileTimeFormat, isTimeZone } from '../local-time.ts'
 
 const siteOfMapSchema = z.union([
   slugSchema.transform((id) => ({ id, name: id, timeZone: 'UTC' })),
@@ -49,7 +49,7 @@ export const csvFileFields = {
 }
 
 /** How to read a CSV history: which column is which tag of which asset, and what its times mean. */
-export const csvMapSchema = z.strictObject({
+const csvMapSchema = z.strictObject({
   version: z.literal(1),
   site: siteOfMapSchema,
   asset: assetOfMapSchema,

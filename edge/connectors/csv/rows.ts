@@ -4,7 +4,7 @@ import path from 'node:path'
 import { CsvError, parse } from 'csv-parse'
 import { BAD, GOOD, qualityReasons } from '../../../registry/domain/contract/quality.ts'
 import { refuse } from '../../../registry/domain/errors.ts'
-import { createTimeReader } from './local-time.ts'
+import { createTimeReader } from '../local-time.ts'
 import type { CsvLayout } from './map.ts'
 import { shown, type CsvProblem } from './problem.ts'
 

@@ -3,8 +3,9 @@ import { DomainError } from '../../../registry/domain/errors.ts'
 import type { RawWaveform } from '../../raw-entry.ts'
 import { suggest } from '../../schema-problems.ts'
 import type { RawReading } from '../blocks.ts'
+import type { EpochUnit } from '../epoch.ts'
 import { faulty, type PushProblem } from './answer.ts'
-import { readTime, shown, type NumericTime } from './time.ts'
+import { readTime, shown } from './time.ts'
 
 /** What the site file says of a name that machines may send. */
 export interface PushTag {
@@ -29,7 +30,7 @@ export interface RecordReaderOptions {
   readonly tags: ReadonlyMap<string, PushTag>
   /** The assets that whoever sends may speak of; null: all. */
   readonly assets: ReadonlySet<string> | null
-  readonly numericTime: NumericTime
+  readonly numericTime: EpochUnit
   /** The gateway's time of this request. */
   readonly nowUs: number
 }
@@ -150,7 +151,7 @@ function wrongValue(value: unknown): string {
   return `${shown(value)} is no value; send a number, true, false, or null where the machine had none`
 }
 
-function waveformOf(fields: Fields, numericTime: NumericTime, nowUs: number): Omit<RawWaveform, 'address'> & { gatewayTimed: boolean } {
+function waveformOf(fields: Fields, numericTime: EpochUnit, nowUs: number): Omit<RawWaveform, 'address'> & { gatewayTimed: boolean } {
   const { samples, sampleRateHz, quality } = fields
   const intervalUs = fields['intervalUs'] ?? (typeof sampleRateHz === 'number' ? 1e6 / sampleRateHz : undefined)
   if (typeof intervalUs !== 'number' || !Number.isFinite(intervalUs) || intervalUs <= 0) return faulty('has no interval; send intervalUs, the microseconds from sample to sample, or sampleRateHz')

@@ -17,7 +17,7 @@ export function rtuRequest(request: ReadRequest): Uint8Array {
   return withCrc(Uint8Array.of(request.unit, ...requestPdu(request)))
 }
 
-export function withCrc(frame: Uint8Array): Uint8Array {
+function withCrc(frame: Uint8Array): Uint8Array {
   const crc = crc16(frame)
   return Uint8Array.of(...frame, crc & 255, crc >> 8)
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { DomainError } from '../../../registry/domain/errors.ts'
-import { isTimeZone } from '../csv/local-time.ts'
+import { isTimeZone } from '../local-time.ts'
 import { durationSchema } from '../kind.ts'
 import { brokerFields } from '../mqtt/config.ts'
 import { parseJsonPath, type JsonPath } from './path.ts'

@@ -1,10 +1,11 @@
 import { BAD, qualityReasons, UNCERTAIN, worse } from '../../../registry/domain/contract/quality.ts'
 import type { RawWaveform } from '../../raw-entry.ts'
 import type { RawReading } from '../blocks.ts'
+import { inMicros } from '../epoch.ts'
 import type { MessageShape } from './config.ts'
 import { findAll, findBeside, MOST_FOUND, type Found } from './path.ts'
 import type { Route, TopicPlan } from './routes.ts'
-import { inMicros, LAST_US } from './time.ts'
+import { LAST_US } from './time.ts'
 import { readQuality, readSamples, readValue } from './value.ts'
 
 /** What one message says of the mapped addresses. `timed`: by a time of its own. */

@@ -1,14 +1,11 @@
-import { compileTimeFormat, createTimeReader } from '../csv/local-time.ts'
+import { inMicros, type EpochUnit } from '../epoch.ts'
+import { compileTimeFormat, createTimeReader } from '../local-time.ts'
 import type { MessageShape } from './config.ts'
 
 type TimeShape = NonNullable<MessageShape['time']>
 
-const PER_UNIT_US = { s: 1e6, ms: 1e3, us: 1, ns: 1e-3 } as const
-export type EpochUnit = keyof typeof PER_UNIT_US
 /** The last moment that microseconds hold exactly. */
 export const LAST_US = 2 ** 53
-
-export const inMicros = (value: number, unit: EpochUnit): number => value * PER_UNIT_US[unit]
 
 /** Reads the times of one kind of message: UTC microseconds; null when there is none. Throws a plain Error when it is no time. */
 export function createInstantReader({ is, zone }: TimeShape): (value: unknown) => number | null {

@@ -2,11 +2,6 @@ import { qualityReasons, QUALITY_LEVEL_MASK, BAD } from '../../../registry/domai
 import type { RawWaveform } from '../../raw-entry.ts'
 import type { RawReading } from '../blocks.ts'
 
-export interface TrackedBatch {
-  readonly readings: RawReading[]
-  readonly waveforms: RawWaveform[]
-}
-
 export interface TrackCounters {
   duplicates: number
   out_of_order: number

@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib'
 import { collect, inflate } from '../../../../../edge/connectors/http/body.ts'
 import { decodeBody, formatOf, modeOf, type BodyFormat } from '../../../../../edge/connectors/http/decode.ts'
 import { createRecordReader, type Pushed, type PushTag } from '../../../../../edge/connectors/http/record.ts'
-import type { NumericTime } from '../../../../../edge/connectors/http/time.ts'
+import type { EpochUnit } from '../../../../../edge/connectors/epoch.ts'
 import { BAD, qualityReasons, UNCERTAIN } from '../../../../../registry/domain/contract/quality.ts'
 
 const NOW = Date.UTC(2026, 2, 1, 12) * 1000
@@ -14,7 +14,7 @@ const tags = new Map<string, PushTag>([
   ['shake', { kind: 'waveform', units: ['m/s2'], assets: ['pump-1'] }],
 ])
 
-function push(body: unknown, { format = 'json', assets = null, numericTime = 'ms' }: { format?: BodyFormat; assets?: ReadonlySet<string> | null; numericTime?: NumericTime } = {}): Pushed {
+function push(body: unknown, { format = 'json', assets = null, numericTime = 'ms' }: { format?: BodyFormat; assets?: ReadonlySet<string> | null; numericTime?: EpochUnit } = {}): Pushed {
   const reader = createRecordReader({ tags, assets, numericTime, nowUs: NOW })
   decodeBody(Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)), format, reader)
   return reader.result()

@@ -1,3 +1,5 @@
+import { inMicros, type EpochUnit } from './epoch.ts'
+
 /** A wall-clock time as a file writes it; `offsetMinutes` where it names its offset from UTC. */
 interface Written {
   /** The wall clock read as if it were UTC, in microseconds. */
@@ -7,7 +9,7 @@ interface Written {
 type Reader = (text: string) => Written | undefined
 
 const ISO = /^(\d{4})-(\d{2})-(\d{2})[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*(Z|[+-]\d{2}:?\d{2})?$/
-const UNIX: Record<string, number> = { 'unix-s': 1e6, 'unix-ms': 1e3, 'unix-us': 1 }
+const UNIX: Readonly<Record<string, EpochUnit>> = { 'unix-s': 's', 'unix-ms': 'ms', 'unix-us': 'us' }
 const TOKENS: Record<string, string> = {
   YYYY: '(?<year>\\d{4})', MM: '(?<month>\\d{1,2})', DD: '(?<day>\\d{1,2})', HH: '(?<hour>\\d{1,2})', mm: '(?<minute>\\d{2})', ss: '(?<second>\\d{2})',
   SSS: '(?<fraction>\\d{1,9})',
@@ -20,7 +22,7 @@ export function compileTimeFormat(format: string): Reader | undefined {
   if (unit !== undefined) {
     return (text) => {
       const value = text.trim() === '' ? NaN : Number(text)
-      return Number.isFinite(value) ? { wallUs: Math.round(value * unit), offsetMinutes: 0 } : undefined
+      return Number.isFinite(value) ? { wallUs: Math.round(inMicros(value, unit)), offsetMinutes: 0 } : undefined
     }
   }
   const tokens: readonly string[] = format.match(/YYYY|MM|DD|HH|mm|ss|SSS/g) ?? []
@@ -38,6 +40,12 @@ function readIso(text: string): Written | undefined {
   if (!match) return undefined
   const [, year, month, day, hour, minute, second, fraction, zone] = match
   return written(year, month, day, hour, minute, second, fraction, zone === undefined ? null : offsetOf(zone))
+}
+
+/** UTC microseconds of an ISO time that names its offset; NaN for anything else. */
+export function readIsoInstant(text: string): number {
+  const time = readIso(text)
+  return time && time.offsetMinutes !== null ? time.wallUs - time.offsetMinutes * 60e6 : NaN
 }
 
 function offsetOf(zone: string): number {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { compileTimeFormat, createTimeReader } from '../../../../../edge/connectors/csv/local-time.ts'
+import { compileTimeFormat, createTimeReader } from '../../../../edge/connectors/local-time.ts'
 
 const utc = (iso: string) => Date.parse(iso) * 1000
 
