@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import mqtt, { type MqttClient } from 'mqtt'
@@ -28,13 +30,15 @@ const ROWS: Record<string, (id: string) => [sql: string, value: string]> = {
   'window.scored': (id) => ['select 1 from score where score_id::text = $1', id.replace('score/', '')],
   'windows.scored': (id) => ['select 1 from feature_window where window_id::text = $1', id.replace('closing/', '')],
   'alert': (id) => ['select 1 from alert_event where alert_event_id::text = $1', id.replace('alert-event/', '')],
-  'drift.detected': (id) => ['select 1 from outbox where dedupe_key = $1', id],
 }
+/** Of all other types: the event's own. */
+const rowOfEvent = (id: string): [sql: string, value: string] => ['select 1 from outbox where dedupe_key = $1', id]
 
 describe('events on the bus', () => {
   const site = freshPrefix()
   const received: Received[] = []
   const looks: Promise<unknown>[] = []
+  let dataDir = ''
   let stack: TestStack
   let plant: JudgingSite
   let namespace: string
@@ -43,6 +47,7 @@ describe('events on the bus', () => {
   let keeper: ChildProcess
   before(async () => {
     stack = await useStack()
+    dataDir = await mkdtemp(path.join(tmpdir(), 'twinward-test-'))
     namespace = await freshNamespace(stack)
     plant = await createJudgingSite({ site })
     rows = new pg.Client({ connectionString: plant.database.adminUrl })
@@ -51,7 +56,7 @@ describe('events on the bus', () => {
     subscriber = await mqtt.connectAsync(url, { ...(username !== undefined && { username }), ...(password !== undefined && { password }) })
     subscriber.on('message', (topic, payload, { qos }) => {
       const event = JSON.parse(payload.toString()) as BusEvent
-      const [sql, value] = (ROWS[event.type] ?? ROWS[event.type.split('.')[0] ?? '']!)(event.id)
+      const [sql, value] = (ROWS[event.type] ?? ROWS[event.type.split('.')[0] ?? ''] ?? rowOfEvent)(event.id)
       // Looked up at once: a row that is not there yet was preceded by its event.
       looks.push(rows.query(sql, [value]).then(({ rowCount }) => { received.push({ topic, qos, event, rowThere: rowCount === 1 }) }))
     })
@@ -63,13 +68,14 @@ describe('events on the bus', () => {
     await subscriber?.endAsync()
     await rows?.end()
     await plant?.drop()
+    await rm(dataDir, { recursive: true, force: true })
   })
 
   async function startKeeper(): Promise<ChildProcess> {
     const { database: { url, migrationUrl } } = plant
     const connections = { ...stack.connections, database: { url, migrationUrl }, temporal: { ...stack.connections.temporal, namespace } }
     const child = spawn(process.execPath, [...tsxArgs(), path.join(root, 'infra/bin/keeper.ts')], {
-      env: { PATH: process.env['PATH'], HOME: process.env['HOME'], LOG_LEVEL: 'silent', ...connectionsToEnv(connections) }, stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+      env: { PATH: process.env['PATH'], HOME: process.env['HOME'], LOG_LEVEL: 'silent', TWINWARD_DATA_DIR: dataDir, ...connectionsToEnv(connections) }, stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     })
     const [message] = await once(child, 'message') as [{ type: string }]
     assert.equal(message.type, 'ready')
