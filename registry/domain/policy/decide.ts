@@ -1,3 +1,5 @@
+import { z } from 'zod'
+import { microsSchema } from '../contract/primitives.ts'
 import { refuse } from '../errors.ts'
 import type { Severity } from '../contract/scored-event.ts'
 import { severityRank, watchedFeature, type Policy, type PolicyRule } from './policy.ts'
@@ -17,6 +19,16 @@ export interface DecisionState {
   lastWindowEndUs: number | null
   rules: Record<string, RuleState>
 }
+
+/** Whether something that was stored as a state of the fold is one. */
+export function isDecisionState(stored: unknown): stored is DecisionState {
+  return decisionStateSchema.safeParse(stored).success
+}
+
+const decisionStateSchema = z.object({
+  lastWindowEndUs: microsSchema.nullable(),
+  rules: z.record(z.string(), z.object({ phase: z.enum(phaseNames), sinceUs: microsSchema, raisedUs: microsSchema.optional() })),
+})
 
 /** What was scored for one window; null (or not finite) where there is no figure. */
 export interface ScoredWindow {

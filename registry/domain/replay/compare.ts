@@ -48,7 +48,8 @@ export function withinTolerance(a: number, b: number, { relative, absolute }: To
 }
 
 function decided(decision: Decision | null, toTheLetter: boolean): string {
-  if (decision === null || toTheLetter) return canonicalJson(decision)
+  // Past what was stored there may be anything: then it is compared as it is.
+  if (decision === null || toTheLetter || !Array.isArray(decision.rules)) return canonicalJson(decision)
   const { windowEndUs, fired, severity, retired } = decision
   return canonicalJson({ windowEndUs, fired, severity, retired, rules: decision.rules.map(({ ruleId, state, transition }) => ({ ruleId, state, transition: transition ?? null })) })
 }

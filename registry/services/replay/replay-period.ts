@@ -10,7 +10,7 @@ import { recordAudit } from '../../store/audit.ts'
 import { alertCourse, decidedScores, type DecidedScore } from '../../store/decided-scores.ts'
 import { inSite } from '../../store/transaction.ts'
 import { assetRefOf } from '../read/asset-of.ts'
-import { replayStored, tellFailure, type Replay, type ReplayDeps, type Replayed } from './replay-score.ts'
+import { replayStored, STATE_BEFORE, tellFailure, type Replay, type ReplayDeps, type Replayed } from './replay-score.ts'
 
 export const replayPeriodInput = z.object({
   site: slugSchema,
@@ -99,7 +99,7 @@ async function replayAll(
 }
 
 /** A window must go on from the state in which the one before it left the rules, to the letter. */
-function brokenFold(after: DecisionState | null, before: DecisionState | null): Difference | null {
+function brokenFold(after: DecisionState | null, before: unknown): Difference | null {
   if (after === null || canonicalJson(after) === canonicalJson(before)) return null
-  return { what: 'state of the rules before the window', stored: before, recomputed: after }
+  return { what: STATE_BEFORE, stored: before, recomputed: after }
 }

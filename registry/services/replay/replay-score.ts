@@ -4,15 +4,15 @@ import { slugSchema } from '../../domain/contract/primitives.ts'
 import { DomainError, refuse } from '../../domain/errors.ts'
 import { computeFeatures } from '../../domain/features/compute.ts'
 import { featureSetDigest } from '../../domain/features/feature-set.ts'
-import type { DecisionState } from '../../domain/policy/decide.ts'
+import { isDecisionState, type Decision, type DecisionState } from '../../domain/policy/decide.ts'
+import type { Policy } from '../../domain/policy/policy.ts'
 import { firstDifference, type Difference, type Reckoning, type Tolerance } from '../../domain/replay/compare.ts'
 import { createCalibrator } from '../../domain/scoring/calibration.ts'
-import { decideWindow } from '../../domain/windows/decide-window.ts'
+import { decideWindow, type WindowFigures } from '../../domain/windows/decide-window.ts'
 import { assembleWindow } from '../../domain/windows/window-readings.ts'
 import { recordAudit } from '../../store/audit.ts'
 import { announce } from '../../store/outbox.ts'
 import { readReplayRecord, type ReplayRecord } from '../../store/replay-records.ts'
-import type { Decision } from '../../domain/policy/decide.ts'
 import { inSite, type Tx } from '../../store/transaction.ts'
 import type { ServiceContext } from '../context.ts'
 
@@ -41,6 +41,9 @@ export interface Replay {
   readonly gone: readonly string[]
   readonly runtime: { readonly then: string; readonly now: string }
 }
+
+/** How a difference is called that lies in the fold, not in the window. */
+export const STATE_BEFORE = 'state of the rules before the window'
 
 /** Applies to models registered without one. */
 const DEFAULT_TOLERANCE: Tolerance = { relative: 1e-3, absolute: 1e-9 }
@@ -79,7 +82,8 @@ export async function checkReplay(ctx: Pick<ReplayDeps, 'pool' | 'nowUs' | 'scor
 export interface Replayed {
   readonly replay: Replay
   readonly about: About
-  readonly foldBefore: DecisionState | null
+  /** As it was stored: nothing says that it is a state. */
+  readonly foldBefore: unknown
   /** Null where nothing was computed or decided again. */
   readonly foldAfter: DecisionState | null
 }
@@ -95,7 +99,7 @@ export async function replayStored(ctx: Pick<ReplayDeps, 'pool' | 'scorer'>, act
   }
   const { replay, foldAfter } = await replayRecord(ctx, record)
   const { class: outcome, comparison, firstDifference, gone, runtime } = replay
-  return { replay, foldBefore: record.score.foldBefore as DecisionState | null, foldAfter, about: { class: outcome, comparison, firstDifference, gone, runtime, release: record.release.releaseId, windowEndUs: record.window.endUs } }
+  return { replay, foldBefore: record.score.foldBefore, foldAfter, about: { class: outcome, comparison, firstDifference, gone, runtime, release: record.release.releaseId, windowEndUs: record.window.endUs } }
 }
 
 const audit = (tx: Tx, actor: Actor, { scoreId }: ReplayScoreInput, about: About & { readonly occasion?: string }): Promise<void> =>
@@ -131,15 +135,34 @@ async function replayRecord(ctx: Pick<ReplayDeps, 'scorer'>, record: ReplayRecor
   }
   const { confidence } = createCalibrator(release.calibration)(recomputedScore)
   const names = set.features.map((feature) => feature.name)
+  const tolerance = comparison === 'exact' ? null : toleranceOf(record)
   const decided = stored.decision === null ? null
-    : decideWindow(release.policy, names, score.foldBefore as DecisionState | null, {
+    : decideAgain(release.policy, names, score.foldBefore, {
       endUs: window.endUs, values: features, score: recomputedScore, confidence, suppressed: score.suppressed,
     })
+  if (typeof decided === 'string') {
+    const figuresDiffer = firstDifference(names, stored, { features, score: recomputedScore, confidence, decision: stored.decision }, tolerance)
+    return ended({
+      class: 'failed', recomputed: figures({ score: recomputedScore, confidence, decision: null }),
+      firstDifference: figuresDiffer ?? { what: STATE_BEFORE, stored: score.foldBefore, recomputed: decided },
+    })
+  }
   const recomputed: Reckoning = { features, score: recomputedScore, confidence, decision: decided?.decision ?? null }
-  const difference = firstDifference(names, stored, recomputed, comparison === 'exact' ? null : toleranceOf(record))
+  const difference = firstDifference(names, stored, recomputed, tolerance)
   return {
     replay: { ...answer, class: difference === null ? comparison : 'failed', recomputed: figures(recomputed), firstDifference: difference },
     foldAfter: decided?.state ?? null,
+  }
+}
+
+/** The decision once more, or why there can be none: what is stored as the state of the rules cannot stand before this window. */
+function decideAgain(policy: Policy, names: readonly string[], before: unknown, window: WindowFigures): ReturnType<typeof decideWindow> | string {
+  if (before !== null && !isDecisionState(before)) return 'what is stored is no state of rules'
+  try {
+    return decideWindow(policy, names, before, window)
+  } catch (error) {
+    if (!(error instanceof DomainError) || error.code !== 'stale_state') throw error
+    return error.message
   }
 }
 
@@ -148,6 +171,6 @@ function toleranceOf({ modelRuntime }: ReplayRecord): Tolerance {
   return declared.success ? declared.data : DEFAULT_TOLERANCE
 }
 
-const figures = ({ score, confidence, decision }: Reckoning): Replay['expected'] => ({
+const figures = ({ score, confidence, decision }: Omit<Reckoning, 'features'>): Replay['expected'] => ({
   score: Number.isFinite(score) ? score : null, confidence: Number.isFinite(confidence) ? confidence : null, decision,
 })

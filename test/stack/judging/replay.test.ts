@@ -84,6 +84,30 @@ describe('replay', () => {
     assert.deepEqual([gone.class, gone.gone], ['expired', ['model pumps v1']])
   })
 
+  it('fails by a stored state of the rules that cannot stand before its window, and the replay of its time goes on', async () => {
+    const { site, scoreId, deps } = await wornSite()
+    const states = [{}, 'x', { lastWindowEndUs: 'then', rules: {} }, { lastWindowEndUs: null, rules: { wear: null } }, { lastWindowEndUs: T0 + 1e6 * S, rules: {} }]
+    for (const state of states) {
+      await tamper(site, 'score', `update score set fold_before = '${JSON.stringify(state)}' where score_id = ${scoreId}`)
+      const answer = await replay(deps, site, scoreId)
+      assert.deepEqual([answer.class, answer.firstDifference?.what, answer.firstDifference?.stored], ['failed', 'state of the rules before the window', state])
+      assert.match(String(answer.firstDifference?.recomputed), /no state of rules|does not come after the last decided one/)
+      assert.deepEqual([answer.recomputed?.score, answer.recomputed?.decision], [answer.expected.score, null])
+    }
+    const decided = await site.asOwner('select 1 from score where decision is not null')
+    const whole = await replayPeriod(deps, admin, { site: site.site, asset: 'pump-1', fromUs: T0, toUs: T0 + 100 * S })
+    assert.deepEqual([whole.windows, whole.classes.failed, whole.firstDifference?.scoreId], [decided.length, 1, scoreId])
+    await tamper(site, 'reading_chunk', 'update reading_chunk set vals[3] = vals[3] + 1e-9')
+    assert.match((await replay(deps, site, scoreId)).firstDifference?.what ?? '', /^feature vibration_/, 'what comes first is named first')
+  })
+
+  it('in another runtime fails by a decision that is none', async () => {
+    const { site, scoreId, deps } = await wornSite()
+    await tamper(site, 'score', `update score set decision = '{}' where score_id = ${scoreId}`)
+    const answer = await replay({ ...deps, scorer: { ...deps.scorer, runtimeDigest: () => 'another' } }, site, scoreId)
+    assert.deepEqual([answer.class, answer.firstDifference?.what], ['failed', 'decision'])
+  })
+
   it('in another runtime compares within the tolerance of the model, and by the decision', async () => {
     const { site, scoreId, deps } = await wornSite()
     const elsewhere = (factor: number): ReplayDeps => ({
