@@ -3,8 +3,7 @@ import type { Logger } from 'pino'
 import { createPublisher } from '../activities/publish.ts'
 import type { CheckpointSigner } from '../registry/artifacts/checkpoint.ts'
 import { createMinioStore } from '../registry/artifacts/minio.ts'
-import type { ObjectStore } from '../registry/artifacts/object-store.ts'
-import { completeCheckpoints, sealLedger } from '../registry/services/seal-ledger.ts'
+import { completeCheckpoints, sealLedger, type SealContext } from '../registry/services/seal-ledger.ts'
 import { OUTBOX_CHANNEL } from '../registry/store/outbox.ts'
 import { forgetDelivered } from '../registry/store/outbox-queue.ts'
 import { createPool, type Pool } from '../registry/store/pool.ts'
@@ -38,6 +37,8 @@ export interface Keeper {
 }
 
 const SEAL_EVERY_MS = 1000
+/** A site that is refused is refused every second. */
+const SAY_AGAIN_MS = 60_000
 const ROUNDS_AT_ONCE = 20
 const SCHEDULES_EVERY_MS = 60_000
 const CLEAN_EVERY_MS = 600_000
@@ -71,7 +72,7 @@ export async function startKeeper({ connections, log, ledgerSigner, keepOutboxDa
     createRelay({ pool, log, bell: bells.bus }, busChannel(createPublisher(broker))),
     createRelay({ pool, log, bell: bells.webhook }, webhookChannel(pool)),
     createRelay({ pool, log, bell: bells.workflow }, workflowChannel(temporal.client)),
-    sealer({ pool, objects, signer: ledgerSigner ?? null }),
+    sealer({ pool, objects, signer: ledgerSigner ?? null }, log.child({ loop: 'sealer' })),
     periodic('reconciler', reconcileEveryMs, async (signal) => {
       // Where much was lost, on at once; but a workflow that fails as soon as it starts must not make this spin.
       for (let i = 0; i < ROUNDS_AT_ONCE && !signal.aborted && (await reconciler.round()).length > 0; i++);
@@ -95,7 +96,17 @@ export async function startKeeper({ connections, log, ledgerSigner, keepOutboxDa
   }
 }
 
-function sealer(ctx: { pool: Pool; objects: ObjectStore; signer: CheckpointSigner | null }): Loop {
+function sealer(base: Omit<SealContext, 'onRefused'>, log: Logger): Loop {
+  const saidAt = new Map<string, number>()
+  const ctx: SealContext = {
+    ...base,
+    onRefused(site, refusal) {
+      const now = Date.now()
+      if (now - (saidAt.get(site) ?? -Infinity) < SAY_AGAIN_MS) return
+      saidAt.set(site, now)
+      log.error({ site, err: refusal }, 'the ledger of this site is not sealed any further')
+    },
+  }
   return {
     name: 'sealer',
     async run(signal) {

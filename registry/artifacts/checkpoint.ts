@@ -1,7 +1,7 @@
-import { createHash, createPrivateKey, createPublicKey, sign, verify } from 'node:crypto'
+import { createHash, createPrivateKey, createPublicKey, sign, verify, type KeyObject } from 'node:crypto'
 import { z } from 'zod'
 import { canonicalJson } from '../domain/canonical.ts'
-import { DomainError } from '../domain/errors.ts'
+import { DomainError, refuse } from '../domain/errors.ts'
 import type { LedgerSeal } from '../domain/ledger/chain.ts'
 import type { ObjectStore } from './object-store.ts'
 
@@ -41,22 +41,33 @@ const checkpointKey = (site: string, sequence: number): string => `${site}/${Str
 const publicKeyKey = (keyId: string): string => `.keys/${keyId}.pem`
 const signedText = ({ site, sequence, entryId, previousHash, hash }: Checkpoint): string => canonicalJson({ site, sequence, entryId, previousHash, hash })
 
+/**
+ * Makes the checkpoint of a seal, once: one that is there stays, unless it is unsigned and can be signed now. Refuses
+ * (`digest_mismatch`) to replace one that was made of another entry.
+ */
 export async function putCheckpoint(objects: ObjectStore, signer: CheckpointSigner | null, site: string, seal: LedgerSeal): Promise<void> {
+  const existing = await readCheckpoint(objects, site, seal.sequence)
+  if (existing !== null && existing.hash !== seal.hash) refuseAnother(site, seal.sequence)
+  if (existing !== null && (existing.signature !== undefined || signer === null)) return
   const checkpoint: Checkpoint = { site, sequence: seal.sequence, entryId: seal.entryId, previousHash: seal.previousHash, hash: seal.hash }
   const signed = signer === null ? checkpoint : { ...checkpoint, signature: { key: signer.keyId, value: signer.sign(signedText(checkpoint)) } }
   await objects.put('ledger', checkpointKey(site, seal.sequence), new TextEncoder().encode(JSON.stringify(signed)), 'application/json')
+}
+
+export function refuseAnother(site: string, sequence: number): never {
+  refuse('digest_mismatch', `The checkpoint of entry ${sequence} of ${site} was made of another entry than the one in the database, so nothing is sealed behind it: \`ledger verify\` names the first that differs; compare with a backup.`, { site, sequence })
 }
 
 export const hasCheckpoint = (objects: ObjectStore, site: string, sequence: number): Promise<boolean> => objects.exists('ledger', checkpointKey(site, sequence))
 
 /** Null: there is none. Refuses (`digest_mismatch`) what is none. */
 export async function readCheckpoint(objects: ObjectStore, site: string, sequence: number): Promise<Checkpoint | null> {
-  if (!await hasCheckpoint(objects, site, sequence)) return null
-  const text = Buffer.from(await objects.get('ledger', checkpointKey(site, sequence))).toString('utf8')
+  const bytes = await getIfThere(objects, checkpointKey(site, sequence))
+  if (bytes === null) return null
   try {
-    return checkpointSchema.parse(JSON.parse(text))
+    return checkpointSchema.parse(JSON.parse(Buffer.from(bytes).toString('utf8')))
   } catch {
-    throw new DomainError('digest_mismatch', `the checkpoint of entry ${sequence} of ${site} cannot be read; object lock keeps its first version: restore that one`, { site, sequence })
+    refuse('digest_mismatch', `the checkpoint of entry ${sequence} of ${site} cannot be read; object lock keeps its first version: restore that one`, { site, sequence })
   }
 }
 
@@ -66,19 +77,48 @@ export async function publishKey(objects: ObjectStore, signer: CheckpointSigner)
   if (!await objects.exists('ledger', key)) await objects.put('ledger', key, Buffer.from(signer.publicKey), 'application/x-pem-file')
 }
 
-/** Whether the checkpoint bears the signature of the key it names, and that key is the one of that name. True of one that was never signed. */
-export async function signatureHolds(objects: ObjectStore, checkpoint: Checkpoint): Promise<boolean> {
+/** Gives a published key by its id; null: there is none, or what lies there is not the key of that name. */
+export type KeyReader = (keyId: string) => Promise<KeyObject | null>
+
+/** Reads each key once. */
+export function createKeyReader(objects: ObjectStore): KeyReader {
+  const known = new Map<string, Promise<KeyObject | null>>()
+  const read = async (keyId: string): Promise<KeyObject | null> => {
+    const bytes = await getIfThere(objects, publicKeyKey(keyId))
+    if (bytes === null) return null
+    try {
+      const key = createPublicKey(Buffer.from(bytes))
+      return keyIdOf(key.export({ type: 'spki', format: 'der' })) === keyId ? key : null
+    } catch {
+      // No key, by its form.
+      return null
+    }
+  }
+  return (keyId) => {
+    const found = known.get(keyId) ?? read(keyId)
+    known.set(keyId, found)
+    return found
+  }
+}
+
+/** Whether the checkpoint bears the signature of the key it names. True of one that was never signed. */
+export async function signatureHolds(keyOf: KeyReader, checkpoint: Checkpoint): Promise<boolean> {
   const { signature } = checkpoint
   if (signature === undefined) return true
-  const key = publicKeyKey(signature.key)
-  if (!await objects.exists('ledger', key)) return false
+  const key = await keyOf(signature.key)
   try {
-    const publicKey = createPublicKey(Buffer.from(await objects.get('ledger', key)))
-    return keyIdOf(publicKey.export({ type: 'spki', format: 'der' })) === signature.key
-      && verify(null, Buffer.from(signedText(checkpoint)), publicKey, Buffer.from(signature.value, 'base64'))
-  } catch (error) {
-    // No key, or no signature, by its form.
-    if (error instanceof DomainError) throw error
+    return key !== null && verify(null, Buffer.from(signedText(checkpoint)), key, Buffer.from(signature.value, 'base64'))
+  } catch {
+    // A key of another kind.
     return false
+  }
+}
+
+async function getIfThere(objects: ObjectStore, key: string): Promise<Uint8Array | null> {
+  try {
+    return await objects.get('ledger', key)
+  } catch (error) {
+    if (error instanceof DomainError && error.code === 'not_found') return null
+    throw error
   }
 }

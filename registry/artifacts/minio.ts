@@ -3,7 +3,7 @@ import http from 'node:http'
 import https from 'node:https'
 import { finished } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Client } from 'minio'
+import { Client, RETENTION_MODES, RETENTION_VALIDITY_UNITS, type ObjectLockInfo } from 'minio'
 import { DomainError, refuse } from '../domain/errors.ts'
 import type { BucketKind, ObjectStore } from './object-store.ts'
 
@@ -24,6 +24,11 @@ export interface MinioOptions {
 const KINDS: readonly BucketKind[] = ['raw', 'models', 'datasets', 'ledger']
 /** What these hold must not vanish by mistake: made with object lock, which cannot be switched on later. */
 const LOCKED: ReadonlySet<BucketKind> = new Set(['models', 'datasets', 'ledger'])
+
+/** How long a version of a checkpoint cannot be removed by whoever may write it. Governance: an administrator with the right to bypass it can. */
+const LEDGER_RETENTION = { mode: RETENTION_MODES.GOVERNANCE, unit: RETENTION_VALIDITY_UNITS.YEARS, validity: 10 } as const
+/** A bucket that an operator made without object lock, a store that has none, a key that may not look at it or set it: that is the operator's to decide. */
+const NO_RETENTION = new Set(['ObjectLockConfigurationNotFoundError', 'NotImplemented', 'MethodNotAllowed', 'AccessDenied', 'InvalidBucketState'])
 
 const MISSING = new Set(['NoSuchKey', 'NotFound', 'NoSuchBucket'])
 const OURS_ALREADY = new Set(['BucketAlreadyOwnedByYou', 'BucketAlreadyExists'])
@@ -67,6 +72,19 @@ export function createMinioStore(options: MinioOptions): ObjectStore {
     }
   }
 
+  // Their types name an overload without a result first.
+  const lockOf = (bucket: string) => client.getObjectLockConfig(bucket) as unknown as Promise<ObjectLockInfo>
+  const setLock = (bucket: string, lock: typeof LEDGER_RETENTION) => client.setObjectLockConfig(bucket, lock) as unknown as Promise<void>
+
+  /** A retention that the operator chose stays. */
+  async function retain(bucket: string): Promise<void> {
+    try {
+      if ((await lockOf(bucket)).mode === undefined) await setLock(bucket, LEDGER_RETENTION)
+    } catch (error) {
+      if (!NO_RETENTION.has(codeOf(error))) throw error
+    }
+  }
+
   return {
     async ensureBuckets() {
       for (const kind of KINDS) {
@@ -76,6 +94,7 @@ export function createMinioStore(options: MinioOptions): ObjectStore {
             .catch((error: unknown) => { if (!OURS_ALREADY.has(codeOf(error))) throw error })
         })
       }
+      await tried(`set a retention for ${bucketOf('ledger')}`, () => retain(bucketOf('ledger')))
     },
     async put(kind, key, bytes, contentType = 'application/octet-stream', sha256) {
       const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)

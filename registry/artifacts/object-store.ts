@@ -6,7 +6,7 @@ export type BucketKind = 'raw' | 'models' | 'datasets' | 'ledger'
  * allows it, so that putting twice is putting once.
  */
 export interface ObjectStore {
-  /** Makes missing buckets; `models`, `datasets` and `ledger` with object lock. Safe to run twice. */
+  /** Makes missing buckets; `models`, `datasets` and `ledger` with object lock; what `ledger` holds is kept for years by default. Safe to run twice. */
   ensureBuckets(): Promise<void>
   /** Resolves only when the store has confirmed the write. `sha256`: hex, for callers that have it already. */
   put(bucket: BucketKind, key: string, bytes: Uint8Array, contentType?: string, sha256?: string): Promise<void>

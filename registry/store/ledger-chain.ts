@@ -14,11 +14,19 @@ export async function becomeSealer(tx: Tx): Promise<boolean> {
   return rows[0]?.mine ?? false
 }
 
-/** Committed entries without a seal, in the order they were written. */
-export async function unsealedEntries(tx: Tx, limit: number): Promise<LedgerEntry[]> {
+/** Sites that have committed entries without a seal. */
+export async function sitesToSeal(tx: Tx): Promise<string[]> {
+  const { rows } = await tx.query<{ site_id: string }>(
+    'select distinct e.site_id from ledger_entry e where not exists (select from ledger_seal s where s.entry_id = e.entry_id)',
+  )
+  return rows.map((row) => row.site_id)
+}
+
+/** Committed entries of these sites without a seal, in the order they were written. */
+export async function unsealedEntries(tx: Tx, sites: readonly string[], limit: number): Promise<LedgerEntry[]> {
   const { rows } = await tx.query<EntryRow>(
     `select ${entryColumns} from ledger_entry e
-     where not exists (select from ledger_seal s where s.entry_id = e.entry_id) order by e.entry_id limit $1`, [limit],
+     where e.site_id = any($1) and not exists (select from ledger_seal s where s.entry_id = e.entry_id) order by e.entry_id limit $2`, [sites, limit],
   )
   return rows.map(toEntry)
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { Client } from 'minio'
+import { Client, RETENTION_MODES, RETENTION_VALIDITY_UNITS } from 'minio'
 import { createMinioStore } from '../../../registry/artifacts/minio.ts'
 import { DomainError } from '../../../registry/domain/errors.ts'
 import { objectStoreContract } from '../../contracts/object-store.ts'
@@ -24,6 +24,40 @@ describe('MinIO', () => {
       assert.equal((await lockOf(kind)).objectLockEnabled, 'Enabled')
     }
     await assert.rejects(lockOf('raw'))
+  })
+
+  it('keeps checkpoints of the ledger for years, unless the operator chose another retention', async () => {
+    const { s3 } = (await useStack()).connections
+    const bucketPrefix = freshPrefix()
+    const store = createMinioStore({ ...s3, bucketPrefix })
+    await store.ensureBuckets()
+    const url = new URL(s3.endpoint)
+    const client = new Client({ endPoint: url.hostname, port: Number(url.port), useSSL: false, accessKey: s3.accessKey, secretKey: s3.secretKey })
+    const lock = () => client.getObjectLockConfig(`${bucketPrefix}-ledger`) as unknown as Promise<{ mode: string; unit: string; validity: number }>
+    const retentionOf = async () => {
+      const { mode, unit, validity } = await lock()
+      return [mode, unit, validity]
+    }
+    assert.deepEqual(await retentionOf(), ['GOVERNANCE', 'Years', 10])
+    await store.put('ledger', 'kept', Uint8Array.of(1))
+    const { versionId } = await client.statObject(`${bucketPrefix}-ledger`, 'kept')
+    await assert.rejects(client.removeObject(`${bucketPrefix}-ledger`, 'kept', { versionId: versionId! }))
+    assert.deepEqual([...await store.get('ledger', 'kept')], [1])
+    const chosen = { mode: RETENTION_MODES.GOVERNANCE, unit: RETENTION_VALIDITY_UNITS.DAYS, validity: 400 }
+    await (client.setObjectLockConfig(`${bucketPrefix}-ledger`, chosen) as unknown as Promise<void>)
+    await store.ensureBuckets()
+    assert.deepEqual(await retentionOf(), ['GOVERNANCE', 'Days', 400])
+  })
+
+  it('leaves a ledger bucket that was made without object lock as it is', async () => {
+    const { s3 } = (await useStack()).connections
+    const bucketPrefix = freshPrefix()
+    const url = new URL(s3.endpoint)
+    const client = new Client({ endPoint: url.hostname, port: Number(url.port), useSSL: false, accessKey: s3.accessKey, secretKey: s3.secretKey })
+    await client.makeBucket(`${bucketPrefix}-ledger`, s3.region)
+    const store = createMinioStore({ ...s3, bucketPrefix })
+    await store.ensureBuckets()
+    await store.put('ledger', 'k', Uint8Array.of(1))
   })
 
   it('says "unavailable", not "missing", when nobody answers', async () => {

@@ -231,7 +231,7 @@ describe('gates', () => {
 
   it('keeps all of it in a ledger that nobody may change and that shows when somebody did', async () => {
     await keeper.stop()
-    while (await sealLedger({ ...plant.ctx, signer: null }) > 0);
+    while (await sealLedger({ ...plant.ctx, signer: null, onRefused(_site, refusal) { throw refusal } }) > 0);
     const whole = await verifyLedger(plant.ctx, plant.people.vera, { site: plant.site })
     assert.equal(whole.ok, true, whole.problem ?? '')
     assert.ok(whole.checked > 50)
