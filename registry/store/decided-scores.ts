@@ -4,18 +4,40 @@ import type { Tx } from './transaction.ts'
 
 export interface DecidedScore { readonly scoreId: string; readonly lane: Lane; readonly windowEndUs: number; readonly release: string }
 
-/** The scores that decided about a machine, windows ending in (from, to], in the order of their fold: at most `limit`. `lane` null: both. */
+interface Row { score_id: string; lane: Lane; end_us: string; release_id: string }
+const COLUMNS = `s.score_id, s.lane, ${timestampToUs('s.window_end')} as end_us, r.release_id`
+const fromRow = (row: Row): DecidedScore => ({ scoreId: row.score_id, lane: row.lane, windowEndUs: toUs(row.end_us), release: row.release_id })
+
+/**
+ * The scores that decided about a machine, windows ending in (from, to], in the order of their fold. `lane` null: both.
+ * `most` of them, and those of the other lane that end with the last: whoever goes on from that end misses none.
+ */
 export async function decidedScores(
-  tx: Tx, { assetRef, fromUs, toUs: throughUs, lane }: { assetRef: number; fromUs: number; toUs: number; lane: Lane | null }, limit: number,
-): Promise<DecidedScore[]> {
-  const { rows } = await tx.query<{ score_id: string; lane: Lane; end_us: string; release_id: string }>(
-    `select s.score_id, s.lane, ${timestampToUs('s.window_end')} as end_us, r.release_id
-     from score s join release r using (release_ref)
-     where s.asset_ref = $1 and s.window_end > ${usToTimestamp('$2')} and s.window_end <= ${usToTimestamp('$3')} and s.decision is not null
-       and ($4::text is null or s.lane = $4)
-     order by s.window_end, s.score_id limit $5`,
-    [assetRef, fromUs, throughUs, lane, limit])
-  return rows.map((row) => ({ scoreId: row.score_id, lane: row.lane, windowEndUs: toUs(row.end_us), release: row.release_id }))
+  tx: Tx, { assetRef, fromUs, toUs: throughUs, lane }: { assetRef: number; fromUs: number; toUs: number; lane: Lane | null }, most: number,
+): Promise<{ scores: DecidedScore[]; more: boolean }> {
+  const decidedAfter = (from: string) => `s.asset_ref = $1 and s.window_end > ${from} and s.window_end <= ${usToTimestamp('$3')}
+    and s.decision is not null and ($4::text is null or s.lane = $4)`
+  const { rows } = await tx.query<Row & { more: boolean }>(
+    `with part as (
+       select ${COLUMNS}, s.window_end from score s join release r using (release_ref)
+       where ${decidedAfter(usToTimestamp('$2'))} order by s.window_end fetch first ($5::bigint) rows with ties
+     )
+     select score_id, lane, end_us, release_id, exists (select from score s where ${decidedAfter('(select max(window_end) from part)')}) as more
+     from part order by window_end, score_id`,
+    [assetRef, fromUs, throughUs, lane, most])
+  return { scores: rows.map(fromRow), more: rows[0]?.more ?? false }
+}
+
+/** In each of these lanes the last score that decided about a machine before or at an instant: what the next one went on from. */
+export async function lastDecided(tx: Tx, assetRef: number, lanes: readonly Lane[], throughUs: number): Promise<DecidedScore[]> {
+  const { rows } = await tx.query<Row>(
+    `select last.* from unnest($2::text[]) as u(lane)
+     cross join lateral (
+       select ${COLUMNS} from score s join release r using (release_ref)
+       where s.asset_ref = $1 and s.lane = u.lane and s.window_end <= ${usToTimestamp('$3')} and s.decision is not null
+       order by s.window_end desc, s.score_id desc limit 1
+     ) last`, [assetRef, lanes, throughUs])
+  return rows.map(fromRow)
 }
 
 /**

@@ -5,10 +5,11 @@ import { microsSchema, slugSchema } from '../../domain/contract/primitives.ts'
 import { microsToIso } from '../../domain/contract/time.ts'
 import { refuse } from '../../domain/errors.ts'
 import type { DecisionState } from '../../domain/policy/decide.ts'
+import type { Lane } from '../../domain/contract/batch.ts'
 import type { Difference } from '../../domain/replay/compare.ts'
 import { recordAudit } from '../../store/audit.ts'
-import { alertCourse, decidedScores, type DecidedScore } from '../../store/decided-scores.ts'
-import { inSite } from '../../store/transaction.ts'
+import { alertCourse, decidedScores, lastDecided, type DecidedScore } from '../../store/decided-scores.ts'
+import { inSite, type Tx } from '../../store/transaction.ts'
 import { assetRefOf } from '../read/asset-of.ts'
 import { replayStored, STATE_BEFORE, tellFailure, type Replay, type ReplayDeps, type Replayed } from './replay-score.ts'
 
@@ -43,36 +44,48 @@ const WORSE: readonly Replay['class'][] = ['exact', 'equivalent', 'expired', 'fa
 /**
  * Replays the decisions about a machine in a time under the versions in force then, window after window: each from its
  * readings, and that each went on from the state in which the one before left the rules. A time in which anything fails is
- * an incident: audited, and announced once as `replay.failed`, with the first difference. Refuses (`not_found`) an
+ * an incident: audited, and announced once as `replay.failed`, with the first difference. `most` windows, then `more`. Refuses (`not_found`) an
  * unknown asset, and a time without decisions.
  */
-export async function replayPeriod(ctx: ReplayDeps, actor: Actor, input: ReplayPeriodInput): Promise<PeriodReplay> {
+export async function replayPeriod(ctx: ReplayDeps, actor: Actor, input: ReplayPeriodInput, most = MOST): Promise<PeriodReplay> {
   const { site, asset, fromUs, toUs } = input
   demand(actor, 'score.replay', site)
-  const scores = await inSite(ctx.pool, site, async (tx) => decidedScores(tx, { assetRef: await assetRefOf(tx, site, asset), fromUs, toUs, lane: null }, MOST + 1))
-  return replayAll(ctx, actor, { site, asset, subject: `asset/${asset}` }, scores, { fromUs, toUs })
+  const found = await inSite(ctx.pool, site, async (tx) => findScores(tx, { assetRef: await assetRefOf(tx, site, asset), fromUs, toUs, lane: null }, most))
+  return replayAll(ctx, actor, { site, asset, subject: `asset/${asset}` }, found, { fromUs, toUs })
 }
 
 /** The same of an alert: from where its rule began to hold until it cleared (or until now). Refuses (`not_found`). */
 export async function replayAlert(ctx: ReplayDeps, actor: Actor, { site, alert }: { site: string; alert: string }): Promise<PeriodReplay> {
   demand(actor, 'score.replay', site)
-  const { asset, course, scores } = await inSite(ctx.pool, site, async (tx) => {
+  const { asset, course, found } = await inSite(ctx.pool, site, async (tx) => {
     const course = await alertCourse(tx, site, alert) ?? refuse('not_found', `there is no alert ${alert} at site ${site}; GET /v1/alerts lists them`, { alert })
-    return { asset: course.asset, course, scores: await decidedScores(tx, { ...course, lane: 'live' }, MOST + 1) }
+    return { asset: course.asset, course, found: await findScores(tx, { ...course, lane: 'live' }, MOST) }
   })
-  return replayAll(ctx, actor, { site, asset, subject: `alert/${alert}` }, scores, course)
+  return replayAll(ctx, actor, { site, asset, subject: `alert/${alert}` }, found, course)
+}
+
+interface Found {
+  readonly scores: readonly DecidedScore[]
+  readonly more: boolean
+  /** What the first of each lane went on from: replayed for the state it left, not counted. */
+  readonly before: readonly DecidedScore[]
+}
+
+async function findScores(tx: Tx, course: { assetRef: number; fromUs: number; toUs: number; lane: Lane | null }, most: number): Promise<Found> {
+  const found = await decidedScores(tx, course, most)
+  return { ...found, before: await lastDecided(tx, course.assetRef, [...new Set(found.scores.map(({ lane }) => lane))], course.fromUs) }
 }
 
 async function replayAll(
-  ctx: ReplayDeps, actor: Actor, { site, asset, subject }: { site: string; asset: string; subject: string }, found: readonly DecidedScore[], asked: { fromUs: number; toUs: number },
+  ctx: ReplayDeps, actor: Actor, { site, asset, subject }: { site: string; asset: string; subject: string }, { scores, more, before: priors }: Found, asked: { fromUs: number; toUs: number },
 ): Promise<PeriodReplay> {
-  const scores = found.slice(0, MOST)
   const [first, last] = [scores[0], scores.at(-1)]
   if (first === undefined || last === undefined) {
     return refuse('not_found', `nothing was decided about ${asset} between ${microsToIso(asked.fromUs)} and ${microsToIso(asked.toUs)}; GET /v1/scores lists what was`, { asset })
   }
   const classes = { exact: 0, equivalent: 0, expired: 0, failed: 0 }
-  const left = new Map<string, Replayed>()
+  const left = new Map<Lane, Replayed>()
+  for (const { scoreId, lane } of priors) left.set(lane, await replayStored(ctx, actor, { site, scoreId }))
   let failure: { scoreId: string; windowEnd: string; replayed: Replayed; difference: Difference } | null = null
   for (const { scoreId, lane, windowEndUs } of scores) {
     const replayed = await replayStored(ctx, actor, { site, scoreId })
@@ -84,8 +97,8 @@ async function replayAll(
     if (difference !== null) failure ??= { scoreId, windowEnd: microsToIso(windowEndUs), replayed, difference }
   }
   const result: PeriodReplay = {
-    asset, from: microsToIso(first.windowEndUs), to: microsToIso(last.windowEndUs), more: found.length > scores.length,
-    releases: [...new Set([...scores].map(({ release }) => release))], windows: scores.length,
+    asset, from: microsToIso(first.windowEndUs), to: microsToIso(last.windowEndUs), more,
+    releases: [...new Set(scores.map(({ release }) => release))], windows: scores.length,
     class: WORSE.findLast((each) => classes[each] > 0) ?? 'exact', classes,
     firstDifference: failure && { scoreId: failure.scoreId, windowEnd: failure.windowEnd, ...failure.difference },
   }

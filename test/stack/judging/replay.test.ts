@@ -132,7 +132,7 @@ describe('replay', () => {
 })
 
 describe('replay of a time', () => {
-  const period = (deps: ReplayDeps, site: JudgingSite, fromS: number, toS: number) => replayPeriod(deps, admin, { site: site.site, asset: 'pump-1', fromUs: T0 + fromS * S, toUs: T0 + toS * S })
+  const period = (deps: ReplayDeps, site: JudgingSite, fromS: number, toS: number, most?: number) => replayPeriod(deps, admin, { site: site.site, asset: 'pump-1', fromUs: T0 + fromS * S, toUs: T0 + toS * S }, most)
   const failures = (site: JudgingSite) => site.asOwner<{ payload: { data: { score: string; firstDifference: { what: string } } } }>("select payload from outbox where kind = 'replay.failed'")
 
   it('is exact over all that was decided about a machine, and of an alert from before it was raised', async () => {
@@ -161,6 +161,28 @@ describe('replay of a time', () => {
     assert.deepEqual(told.map(({ payload }) => [payload.data.score, payload.data.firstDifference.what]), [[firstDifference?.scoreId, firstDifference?.what]])
   })
 
+  it('misses no window between one answer and the next, though both lanes decided windows that end together', async () => {
+    const { site, deps } = await wornSite()
+    await site.close(await site.commit({
+      gateway: 'gw-2', mode: 'backfill', completeThroughUs: T0 + 52 * S, series: [{ ...series('pump-1/vibration', 0, 52, () => 1), revision: 1 }, { ...series('pump-1/temperature', 0, 52, () => 41), revision: 1 }],
+    }))
+    const decided = await site.asOwner<{ lane: string; end: Date }>('select lane, window_end as end from score where decision is not null')
+    const ends = new Set(decided.map(({ end }) => end.getTime())).size
+    assert.ok(ends < decided.length, 'some windows end together')
+    for (const most of [1, 2, 3]) {
+      let windows = 0
+      let from = T0
+      for (let more = true; more;) {
+        const part = await period(deps, site, (from - T0) / S, 100, most)
+        assert.deepEqual([part.class, part.windows >= Math.min(most, decided.length - windows)], ['exact', true])
+        windows += part.windows
+        from = Date.parse(part.to) * 1000
+        more = part.more
+      }
+      assert.equal(windows, decided.length, `${most} at a time`)
+    }
+  })
+
   it('finds a decision that is right for a state it was never in', async () => {
     const { site, scoreId, deps } = await wornSite()
     // Score by score all is well: only the chain knows that the rule did not stand like that.
@@ -174,6 +196,11 @@ describe('replay of a time', () => {
     assert.equal((await replay(deps, site, last!.score_id)).class, 'exact')
     const whole = await period(deps, site, 0, 100)
     assert.deepEqual([whole.class, whole.firstDifference?.scoreId, whole.firstDifference?.what], ['failed', last!.score_id, 'state of the rules before the window'])
+    // As well where it is the first of an answer.
+    const but = await period(deps, site, 0, 100, whole.windows - 1)
+    assert.deepEqual([but.class, but.windows, but.more], ['exact', whole.windows - 1, true])
+    const rest = await period(deps, site, (Date.parse(but.to) * 1000 - T0) / S, 100)
+    assert.deepEqual([rest.class, rest.windows, rest.firstDifference?.scoreId], ['failed', 1, last!.score_id])
   })
 
   it('refuses a machine that is not there, a time without decisions, and an alert that is not there', async () => {
