@@ -1,4 +1,5 @@
 import type { Lane } from '../domain/contract/batch.ts'
+import { isDecisionState } from '../domain/policy/decide.ts'
 import { timestampToUs, toUs, usToTimestamp } from './sql-time.ts'
 import type { Tx } from './transaction.ts'
 
@@ -41,18 +42,18 @@ export async function lastDecided(tx: Tx, assetRef: number, lanes: readonly Lane
 }
 
 /**
- * The event time that an alert's decisions lie in: from the first window in which its rule held, which is an on-delay
- * before it was raised, through the one that cleared it, or the newest there can be. Undefined: there is no such alert.
+ * The event time that an alert's decisions lie in: from the first window in which its rule held, as the fold had it when
+ * the alert was raised, through the window that cleared it, or the newest there can be. Undefined: there is no such alert.
  */
 export async function alertCourse(tx: Tx, site: string, alertId: string): Promise<{ asset: string; assetRef: number; fromUs: number; toUs: number } | undefined> {
-  const { rows } = await tx.query<{ asset_id: string; asset_ref: number; from_us: string; to_us: string }>(
-    `select a.asset_id, a.asset_ref,
-            ${timestampToUs('least(al.raised_at, s.window_end)')} - coalesce((rule->>'onDelayUs')::bigint, 0) - 1 as from_us,
-            ${timestampToUs('coalesce(al.cleared_at, now())')} as to_us
+  const { rows } = await tx.query<{ asset_id: string; asset_ref: number; rule_id: string; fold_before: unknown; end_us: string; to_us: string }>(
+    `select a.asset_id, a.asset_ref, al.rule_id, s.fold_before, ${timestampToUs('s.window_end')} as end_us, ${timestampToUs('coalesce(al.cleared_at, now())')} as to_us
      from alert al join asset a using (asset_ref) join score s on s.score_id = al.raised_score_id
-     join release r on r.release_ref = al.release_ref join policy p using (policy_ref)
-     left join lateral (select rule from jsonb_array_elements(p.definition->'rules') rule where rule->>'id' = al.rule_id) u on true
      where al.site_id = $1 and al.alert_id = $2`, [site, alertId])
   const row = rows[0]
-  return row && { asset: row.asset_id, assetRef: row.asset_ref, fromUs: toUs(row.from_us), toUs: toUs(row.to_us) }
+  if (row === undefined) return undefined
+  const raisedUs = toUs(row.end_us)
+  const rule = isDecisionState(row.fold_before) ? row.fold_before.rules[row.rule_id] : undefined
+  const heldUs = rule?.phase === 'pending' ? Math.min(rule.sinceUs, raisedUs) : raisedUs
+  return { asset: row.asset_id, assetRef: row.asset_ref, fromUs: heldUs - 1, toUs: toUs(row.to_us) }
 }

@@ -1,4 +1,5 @@
 import { narrowness } from './assignments.ts'
+import type { ModelOrigin } from './model-versions.ts'
 import { timestampToUs, usToTimestamp } from './sql-time.ts'
 import type { Tx } from './transaction.ts'
 
@@ -17,9 +18,12 @@ export async function findAlertRoot(tx: Tx, site: string, alertId: string): Prom
   return rows.map(rootOf)[0]
 }
 
-/** The alerts that a score's decision raised, found by the machine and time of the score. */
+/** The alerts that a score's decision raised, or raised again, of its machine. */
 export async function alertsRaisedBy(tx: Tx, assetRef: number, scoreId: string): Promise<AlertRoot[]> {
-  const { rows } = await tx.query<AlertRow>(`${ALERT_ROOT} where asset_ref = $1 and raised_score_id = $2 order by rule_id`, [assetRef, scoreId])
+  const { rows } = await tx.query<AlertRow>(
+    `${ALERT_ROOT} where asset_ref = $1 and (raised_score_id = $2 or exists (
+       select from alert_event e where e.alert_id = alert.alert_id and e.kind = 'raised-again' and e.detail->>'score' = $2::bigint::text))
+     order by rule_id`, [assetRef, scoreId])
   return rows.map(rootOf)
 }
 
@@ -58,7 +62,8 @@ export async function batchRecords(tx: Tx, batchIds: readonly number[]): Promise
 
 export interface ReleaseRecord {
   readonly policy: { readonly version: number; readonly digest: string }
-  readonly dataset: { readonly datasetId: string; readonly digest: string; readonly rowCount: number; readonly commitNumber: number }
+  readonly dataset: { readonly datasetId: string; readonly digest: string; readonly rowCount: number; readonly commitNumber: number; readonly manifest: unknown }
+  readonly copiedFrom: ModelOrigin | null
   /** The assignment under which the release judged at that time, and the gate it came through. */
   readonly assignment: { readonly id: string; readonly reason: string; readonly assignedBy: string; readonly scope: string; readonly gateId: string | null } | null
   readonly decisions: readonly { readonly actor: string; readonly roles: readonly string[]; readonly verdict: string; readonly evidenceDigest: string; readonly atUs: number }[]
@@ -66,8 +71,9 @@ export interface ReleaseRecord {
 
 /** What a release is made of, and who let it judge in a role at an instant. */
 export async function releaseRecord(tx: Tx, releaseRef: number, role: string, asset: { assetId: string; lineId: string; familyId: string }, atUs: number): Promise<ReleaseRecord> {
-  const { rows: [parts] } = await tx.query<{ site_id: string; family_id: string; version: number; digest: string; dataset_id: string; dataset_digest: string; row_count: number; commit_number: string }>(
-    `select r.site_id, r.family_id, p.version, p.digest, d.dataset_id, d.digest as dataset_digest, d.row_count, d.commit_number
+  const { rows: [parts] } = await tx.query<{ site_id: string; family_id: string; version: number; digest: string; dataset_id: string; dataset_digest: string; row_count: number; commit_number: string; manifest: unknown; copied_from: ModelOrigin | null }>(
+    `select r.site_id, r.family_id, p.version, p.digest, d.dataset_id, d.digest as dataset_digest, d.row_count, d.commit_number,
+            jsonb_build_object('site', d.manifest->'site', 'sites', d.manifest->'sites') as manifest, m.copied_from
      from release r join policy p using (policy_ref) join model_version m using (model_version_ref) join dataset d using (dataset_id)
      where r.release_ref = $1`, [releaseRef])
   if (parts === undefined) throw new Error(`release ${releaseRef} is gone`)
@@ -83,7 +89,8 @@ export async function releaseRecord(tx: Tx, releaseRef: number, role: string, as
      from gate_decision where gate_id = $1 order by gate_decision_id`, [assigned.gate_id])).rows
   return {
     policy: { version: parts.version, digest: parts.digest },
-    dataset: { datasetId: parts.dataset_id, digest: parts.dataset_digest, rowCount: parts.row_count, commitNumber: Number(parts.commit_number) },
+    dataset: { datasetId: parts.dataset_id, digest: parts.dataset_digest, rowCount: parts.row_count, commitNumber: Number(parts.commit_number), manifest: parts.manifest },
+    copiedFrom: parts.copied_from,
     assignment: assigned === undefined ? null
       : { id: assigned.assignment_id, reason: assigned.reason, assignedBy: assigned.assigned_by, scope: assigned.scope, gateId: assigned.gate_id },
     decisions: decisions.map((row) => ({

@@ -23,19 +23,19 @@ export interface AssetPlace {
   readonly currentFeatureSetRef: number | null
 }
 
-/** Where assets stand now; one that has left the plant counts where it stood last, so that its history can be scored. */
-export async function placesOf(tx: Tx, assetRefs: readonly number[]): Promise<AssetPlace[]> {
+/** Where assets stand at an instant (now when absent); one that has left the plant counts where it stood last, so that its history can be scored. */
+export async function placesOf(tx: Tx, assetRefs: readonly number[], atUs: number | null = null): Promise<AssetPlace[]> {
   const { rows } = await tx.query<{ asset_ref: number; site_id: string; asset_id: string; family_id: string; line_id: string; fs: number | null }>(
     `select a.asset_ref, a.site_id, a.asset_id, v.family_id, v.line_id,
             (select max(f.feature_set_ref) from feature_set f where f.site_id = a.site_id and f.family_id = v.family_id) as fs
      from asset a
      join lateral (
        select family_id, line_id from asset_version
-       where asset_ref = a.asset_ref order by valid @> now() desc, lower(valid) desc nulls last limit 1
+       where asset_ref = a.asset_ref order by valid @> coalesce(${usToTimestamp('$2')}, now()) desc, lower(valid) desc nulls last limit 1
      ) v on true
      where a.asset_ref = any($1::int[])
      order by a.asset_ref`,
-    [assetRefs],
+    [assetRefs, atUs],
   )
   return rows.map((row) => ({
     assetRef: row.asset_ref, site: row.site_id, assetId: row.asset_id, familyId: row.family_id, lineId: row.line_id,

@@ -8,7 +8,7 @@ import { mergeChunks } from '../../domain/ingest/merge.ts'
 import type { Decision } from '../../domain/policy/decide.ts'
 import { describeDecision } from '../../domain/policy/describe-decision.ts'
 import { ruleProgress, type RuleProgress } from '../../domain/policy/rule-progress.ts'
-import { alertsRaisedBy, batchRecords, findAlertRoot, followUpsOf, releaseRecord, type AlertRoot, type BatchRecord, type FollowUps } from '../../store/lineage-records.ts'
+import { alertsRaisedBy, batchRecords, findAlertRoot, followUpsOf, releaseRecord, type AlertRoot, type BatchRecord, type FollowUps, type ReleaseRecord } from '../../store/lineage-records.ts'
 import { placesOf } from '../../store/releases-in-force.ts'
 import { readReplayRecord, type ReplayRecord } from '../../store/replay-records.ts'
 import { inSite, type Tx } from '../../store/transaction.ts'
@@ -90,8 +90,9 @@ const releaseNode = ({ release }: ReplayRecord): string => `release/${release.re
 
 function judgement(graph: Graph, record: ReplayRecord, alerts: readonly AlertRoot[]): void {
   const { score, window, release } = record
-  const tops = alerts.map(({ alertId, ruleId, severity, raisedUs, state }) => graph.add({
-    id: `alert/${alertId}`, kind: 'alert', label: `${ruleId}, ${severity}`, level: 0, detail: `raised for ${microsToIso(raisedUs)}, ${state}`,
+  const tops = alerts.map(({ alertId, scoreId, ruleId, severity, raisedUs, state }) => graph.add({
+    id: `alert/${alertId}`, kind: 'alert', label: `${ruleId}, ${severity}`, level: 0, 
+    detail: `raised for ${microsToIso(raisedUs)}, ${scoreId === score.scoreId ? '' : 'raised again by this, '}${state}`,
   }))
   const decision = score.decision as Decision | null
   const decided = decision === null ? undefined : graph.add({
@@ -163,16 +164,28 @@ const batchNode = ({ batchId, gateway, epoch, sequence, digest, objectKey, commi
   detail: `commit ${commitNumber}, landed ${microsToIso(receivedUs)}, sha256 ${digest}, object ${objectKey}`,
 })
 
+const datasetSites = z.object({
+  site: z.string().nullish(), sites: z.array(z.object({ site: z.string(), commitNumber: z.number() })).nullish(),
+})
+
+/** Each site numbers its own commits: another one's are named with it. */
+function commitsOf({ manifest, commitNumber }: ReleaseRecord['dataset'], here: string): string {
+  const { site, sites } = datasetSites.safeParse(manifest).data ?? {}
+  if (sites) return sites.map((each) => `${each.commitNumber} of ${each.site}`).join(', ')
+  return site && site !== here ? `${commitNumber} of ${site}` : `${commitNumber}`
+}
+
 async function releaseSide(tx: Tx, graph: Graph, record: ReplayRecord): Promise<void> {
   const { release, score, featureSet } = record
-  const [place] = await placesOf(tx, [score.assetRef])
+  const [place] = await placesOf(tx, [score.assetRef], score.scoredAtUs)
   if (place === undefined) throw new Error(`asset ${score.assetRef} is gone`)
   const parts = await releaseRecord(tx, release.releaseRef, score.role, place, score.scoredAtUs)
+  const { dataset, copiedFrom } = parts
   const above = releaseNode(record)
   graph.add({ id: above, kind: 'release', level: 3, label: release.releaseId, detail: `${score.role}, sha256 ${release.digest}` }, scoreNode(record))
   const model = graph.add({
     id: `model/${release.model.name}/${release.model.version}`, kind: 'model', level: 4, label: `${release.model.name} v${release.model.version}`,
-    detail: `${release.model.kind}, sha256 ${release.model.digest}`,
+    detail: `${release.model.kind}, sha256 ${release.model.digest}${copiedFrom === null ? '' : `, copied from ${copiedFrom.site}/${copiedFrom.name}@${copiedFrom.version} by ${copiedFrom.by}`}`,
   }, above)
   graph.add({
     id: `feature-set/${featureSet.set.name}/${featureSet.set.version}`, kind: 'feature-set', level: 4, label: `${featureSet.set.name}@${featureSet.set.version}`,
@@ -182,8 +195,8 @@ async function releaseSide(tx: Tx, graph: Graph, record: ReplayRecord): Promise<
     id: `policy/${parts.policy.version}`, kind: 'policy', level: 4, label: `${release.policy.name} v${parts.policy.version}`, detail: `sha256 ${parts.policy.digest}`,
   }, above)
   graph.add({
-    id: `dataset/${parts.dataset.datasetId}`, kind: 'dataset', level: 5, label: `${counted(parts.dataset.rowCount, 'window')} as of commit ${parts.dataset.commitNumber}`,
-    detail: `sha256 ${parts.dataset.digest}`,
+    id: `dataset/${dataset.datasetId}`, kind: 'dataset', level: 5, label: `${counted(dataset.rowCount, 'window')} as of commit ${commitsOf(dataset, score.site)}`,
+    detail: `sha256 ${dataset.digest}`,
   }, model)
   if (parts.assignment === null) return
   const { id, scope, assignedBy, reason, gateId } = parts.assignment

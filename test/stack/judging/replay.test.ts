@@ -7,16 +7,16 @@ import { giveFeedback, giveFeedbackInput } from '../../../registry/services/give
 import { readLineage } from '../../../registry/services/read/lineage.ts'
 import { replayAlert, replayPeriod } from '../../../registry/services/replay/replay-period.ts'
 import { replayScore, replayStored, type Replay, type ReplayDeps } from '../../../registry/services/replay/replay-score.ts'
-import { admin, createJudgingSite, S, series, T0, type JudgingSite } from '../../helpers/judging.ts'
+import { admin, createJudgingSite, S, series, T0, testPolicy, type JudgingSite } from '../../helpers/judging.ts'
 
 const open: JudgingSite[] = []
 after(async () => { for (const site of open) await site.drop() })
 
 /** A site whose pump wears out at second 30: an alert, and the score that raised it. */
-async function wornSite(): Promise<{ site: JudgingSite; scoreId: string; alertId: string; deps: ReplayDeps }> {
+async function wornSite(policy: Parameters<JudgingSite['release']>[0] = {}): Promise<{ site: JudgingSite; scoreId: string; alertId: string; deps: ReplayDeps }> {
   const site = await createJudgingSite()
   open.push(site)
-  await site.assign(await site.release())
+  await site.assign(await site.release(policy))
   for (let i = 0; i < 4; i++) {
     await site.close(await site.commit({
       series: [series('pump-1/vibration', i * 13, i * 13 + 13, (s) => (s < 30 ? Math.sin(s) : 9 + Math.sin(s))), series('pump-1/temperature', i * 13, i * 13 + 13, () => 40)],
@@ -161,6 +161,17 @@ describe('replay of a time', () => {
     assert.deepEqual(told.map(({ payload }) => [payload.data.score, payload.data.firstDifference.what]), [[firstDifference?.scoreId, firstDifference?.what]])
   })
 
+  it('of an alert goes from the first window in which its rule held, however delay and hop lie', async () => {
+    for (const onDelayUs of [0, 5 * S, 7 * S]) {
+      const { site, scoreId, alertId, deps } = await wornSite({ rules: [{ ...testPolicy.rules[0]!, onDelayUs }] })
+      const held = await site.asOwner<{ end: Date; raising: boolean }>(
+        `select window_end as end, score_id = ${scoreId} as raising from score where decision @@ '$.rules[*].value >= 5' order by window_end`)
+      assert.equal(held.findIndex(({ raising }) => raising), Math.ceil(onDelayUs / (5 * S)), 'windows it held before the one that raised')
+      const { from, class: outcome } = await replayAlert(deps, admin, { site: site.site, alert: alertId })
+      assert.deepEqual([Date.parse(from), outcome], [held[0]!.end.getTime(), 'exact'])
+    }
+  })
+
   it('misses no window between one answer and the next, though both lanes decided windows that end together', async () => {
     const { site, deps } = await wornSite()
     await site.close(await site.commit({
@@ -247,6 +258,44 @@ describe('lineage', () => {
       assert.equal(nodes.find(({ kind }) => kind === 'work-order')?.label, `${number}, open`)
       assert.equal(edges.filter(({ to }) => to === `alert/${alertId}`).length, 2)
     }
+  })
+
+  it('shows who let the release judge where the machine stood when it was scored', async () => {
+    const { site, alertId } = await wornSite()
+    const [release] = await site.asOwner<{ release_id: string }>('select release_id from release')
+    await site.assign(release!.release_id, 'champion', { kind: 'line', id: 'line-1' })
+    await site.asOwner("update score set scored_at = now()")
+    await site.asOwner("insert into line (site_id, line_id, area_id, name) select site_id, 'line-2', area_id, 'Line 2' from line")
+    await site.asOwner('update asset_version set valid = tstzrange(lower(valid), now())')
+    await site.asOwner(`insert into asset_version (asset_ref, site_id, valid, name, class, family_id, line_id)
+      select asset_ref, site_id, tstzrange(upper(valid), null), name, class, family_id, 'line-2' from asset_version`)
+    const { nodes } = await readLineage(site.ctx, admin, { site: site.site, alert: alertId })
+    assert.deepEqual(nodes.filter(({ kind }) => kind === 'assignment').map(({ label }) => label), ['champion of line line-1'])
+  })
+
+  it('leads from a score that raised an open alert again up to it', async () => {
+    const { site, scoreId, alertId } = await wornSite()
+    const [later] = await site.asOwner<{ score_id: string }>('select score_id from score where decision is not null and score_id > $1 order by score_id limit 1', [scoreId])
+    await site.asOwner("insert into alert_event (site_id, alert_id, kind, actor_id, detail) values ($1, $2, 'raised-again', 'twinward:decision', jsonb_build_object('score', $3::text))", [site.site, alertId, later!.score_id])
+    const { nodes, edges } = await readLineage(site.ctx, admin, { site: site.site, score: later!.score_id })
+    assert.match(nodes.find(({ id }) => id === `alert/${alertId}`)?.detail ?? '', /raised again by this/)
+    assert.ok(edges.some(({ from, to }) => from === `alert/${alertId}` && to === `decision/${later!.score_id}`))
+  })
+
+  it('names the sites whose commits a dataset is of, and where a model was copied from', async () => {
+    const { site, scoreId } = await wornSite()
+    const nodesOf = async () => {
+      const { nodes } = await readLineage(site.ctx, admin, { site: site.site, score: scoreId })
+      return ['dataset', 'model'].map((kind) => nodes.find((node) => node.kind === kind))
+    }
+    assert.equal((await nodesOf())[0]?.label, '200 windows as of commit 0')
+    await tamper(site, 'dataset', "update dataset set commit_number = 7, manifest = '{\"site\": \"hamburg\"}'")
+    await tamper(site, 'model_version', "update model_version set copied_from = '{\"site\": \"hamburg\", \"name\": \"pumps-pca\", \"version\": 3, \"by\": \"mia\"}'")
+    const [dataset, model] = await nodesOf()
+    assert.equal(dataset?.label, '200 windows as of commit 7 of hamburg')
+    assert.match(model?.detail ?? '', /copied from hamburg\/pumps-pca@3 by mia/)
+    await tamper(site, 'dataset', "update dataset set manifest = '{\"site\": \"hamburg\", \"sites\": [{\"site\": \"hamburg\", \"commitNumber\": 7}, {\"site\": \"bremen\", \"commitNumber\": 9}]}'")
+    assert.equal((await nodesOf())[0]?.label, '200 windows as of commit 7 of hamburg, 9 of bremen')
   })
 
   it('says of a score whose rule waits out its delay that the rule is pending', async () => {
