@@ -3,6 +3,7 @@ import type { Database } from 'lmdb'
 import { DomainError, refuse } from '../../registry/domain/errors.ts'
 import { createBell } from '../bell.ts'
 import type { DurableBuffer, NewRawEntry, RawEntry, RecordStore, Records } from './buffer.ts'
+import { createOldest } from './oldest.ts'
 import { startEpoch, type EntryHead, type Meta } from './lmdb-store.ts'
 import { openMended } from './mend.ts'
 
@@ -69,6 +70,8 @@ export async function openLmdbBuffer({ directory, capBytes = DEFAULT_CAP, archiv
     return rows
   }
 
+  const oldest = createOldest(directory)
+
   /** Removes the oldest archived entries while `excess` says so. */
   function prune(next: Meta, excess: (head: EntryHead) => boolean): number {
     const gone: number[] = []
@@ -110,6 +113,7 @@ export async function openLmdbBuffer({ directory, capBytes = DEFAULT_CAP, archiv
         refuse('too_large', `the buffer ${directory} is full (${capBytes - room()} of ${capBytes} bytes): `
           + `${count} readings were not taken. Restore the connection to the platform, or raise the cap.`, { capBytes, count })
       }
+      for (const { fromUs } of entries) oldest.note(fromUs)
       const change = store.change((next) => {
         for (const entry of entries) put(++next.lastRawId, entry, 0)
         for (const { key, value } of position ? [position, ...beside] : beside) positions.putSync(key, value)

@@ -7,6 +7,7 @@ import { diskFree } from '../disk-free.ts'
 import type { RecordStore } from './buffer.ts'
 import { openLmdbFile, type LmdbFile } from './lmdb-file.ts'
 import { META, newMeta, noDisk, openRoot, putMeta, startEpoch, tablesOf, type BatchHead, type EntryHead, type Meta, type Tables } from './lmdb-store.ts'
+import { readOldest } from './oldest.ts'
 
 /** Readings that a damaged file no longer gives. */
 export interface DamageLoss {
@@ -39,16 +40,17 @@ export function salvage(from: string, to: string): Salvaged {
   const root = openRoot(to)
   try {
     const tables = tablesOf(root)
-    const bornUs = Math.floor(statSync(from).birthtimeMs * 1000)
     const formerMeta = file && [...jsonEntries<Meta>(file, 'facts')].find(([key]) => key === META)?.[1]
     const meta: Meta = { ...newMeta(''), ...formerMeta, rawEntries: 0, rawRows: 0, rawBytes: 0, batches: 0, batchRows: 0, batchBytes: 0, archiveEntries: 0, archiveBytes: 0 }
     startEpoch(meta)
+    let oldestUs = Math.floor(statSync(from).birthtimeMs * 1000)
+    for (const us of oldestTimes(file, path.dirname(from))) oldestUs = Math.min(oldestUs, us)
     if (file) wantRoom(file, path.dirname(to))
     const inTurns = createTurns(root)
     const losses: DamageLoss[] = file ? [
-      ...copyEntries(file, tables, meta, formerMeta, bornUs, inTurns),
-      ...copyBatches(file, tables, meta, formerMeta, bornUs, inTurns),
-    ] : [unknownLoss(bornUs, null, 'readings that waited')]
+      ...copyEntries(file, tables, meta, formerMeta, oldestUs, inTurns),
+      ...copyBatches(file, tables, meta, formerMeta, oldestUs, inTurns),
+    ] : [unknownLoss(oldestUs, null, 'readings that waited')]
     if (file) copyRecords(file, tables, inTurns)
     meta.lostRows += losses.reduce((sum, { lost }) => sum + (lost ?? 0), 0)
     inTurns(() => {
@@ -61,6 +63,15 @@ export function salvage(from: string, to: string): Salvaged {
     file?.close()
     void root.close()
   }
+}
+
+/** How far back the readings of a damaged file went: as it was noted beside it, else as the heads that are left say. */
+function* oldestTimes(file: LmdbFile | undefined, directory: string): Generator<number> {
+  const time = (value: unknown) => (typeof value === 'number' ? value : Infinity)
+  yield time(readOldest(directory))
+  if (!file) return
+  for (const name of ['waiting', 'archive']) for (const [, head] of jsonEntries<EntryHead | null>(file, name)) yield time(head?.[5])
+  for (const [, head] of jsonEntries<BatchHead | null>(file, 'batch-heads')) yield time(head?.fromUs)
 }
 
 /** Refuses (`unavailable`) before it fills a disk that cannot hold the copy: it is tried again every few seconds. */
@@ -88,7 +99,7 @@ function createTurns(root: ReturnType<typeof openRoot>): Turns {
   }, { end })
 }
 
-function copyEntries(file: LmdbFile, tables: Tables, meta: Meta, former: Meta | undefined, bornUs: number, inTurns: Turns): DamageLoss[] {
+function copyEntries(file: LmdbFile, tables: Tables, meta: Meta, former: Meta | undefined, oldestUs: number, inTurns: Turns): DamageLoss[] {
   const waiting = new Map(jsonEntries<EntryHead>(file, 'waiting') as Iterable<[number, EntryHead]>)
   const archive = new Map(jsonEntries<EntryHead>(file, 'archive') as Iterable<[number, EntryHead]>)
   const known = [...waiting.values()].reduce((sum, [rows]) => sum + rows, 0)
@@ -119,11 +130,11 @@ function copyEntries(file: LmdbFile, tables: Tables, meta: Meta, former: Meta | 
       fromUs: Math.min(...left.map((head) => head[5])), toUs: Math.max(...left.map((head) => head[6])), lost: left.reduce((sum, [rows]) => sum + rows, 0),
       detail: 'the file of the buffer was damaged: readings that waited cannot be read',
     }] : []),
-    ...headless(former && former.rawRows - known, bornUs, 'readings that waited'),
+    ...headless(former && former.rawRows - known, oldestUs, 'readings that waited'),
   ]
 }
 
-function copyBatches(file: LmdbFile, tables: Tables, meta: Meta, former: Meta | undefined, bornUs: number, inTurns: Turns): DamageLoss[] {
+function copyBatches(file: LmdbFile, tables: Tables, meta: Meta, former: Meta | undefined, oldestUs: number, inTurns: Turns): DamageLoss[] {
   const heads = new Map(jsonEntries<BatchHead>(file, 'batch-heads') as Iterable<[number, BatchHead]>)
   const known = [...heads.values()].reduce((sum, { count }) => sum + count, 0)
   for (const { key, value } of file.entries('batch-bytes')) {
@@ -142,9 +153,9 @@ function copyBatches(file: LmdbFile, tables: Tables, meta: Meta, former: Meta | 
   }
   return [
     ...[...heads.values()].map(({ fromUs, toUs, count }) => ({
-      fromUs: fromUs ?? bornUs, toUs: toUs ?? nowUs(), lost: count, detail: 'the file of the buffer was damaged: a batch that was to be shipped cannot be read',
+      fromUs: fromUs ?? oldestUs, toUs: toUs ?? nowUs(), lost: count, detail: 'the file of the buffer was damaged: a batch that was to be shipped cannot be read',
     })),
-    ...headless(former && former.batchRows - known, bornUs, 'batches that were to be shipped'),
+    ...headless(former && former.batchRows - known, oldestUs, 'batches that were to be shipped'),
   ]
 }
 
@@ -155,8 +166,8 @@ function copyRecords(file: LmdbFile, tables: Tables, inTurns: Turns): void {
 }
 
 /** What the counts say was there, and of which not even the head is left. */
-function headless(rows: number | undefined, bornUs: number, what: string): DamageLoss[] {
-  return rows === undefined ? [unknownLoss(bornUs, null, what)] : rows > 0 ? [unknownLoss(bornUs, rows, what)] : []
+function headless(rows: number | undefined, oldestUs: number, what: string): DamageLoss[] {
+  return rows === undefined ? [unknownLoss(oldestUs, null, what)] : rows > 0 ? [unknownLoss(oldestUs, rows, what)] : []
 }
 
 const unknownLoss = (fromUs: number, lost: number | null, what: string): DamageLoss =>

@@ -35,6 +35,11 @@ export interface Accounts {
   /** In the order in which they were stored. */
   readonly stored: readonly StoredRun[]
   readonly ledger: readonly LedgerEntry[]
+  /**
+   * A source that lost its place gives again what it had given: what had been named as lost may come after all, and late.
+   * Then nothing is asked of the order, nor that as much is missing as was named; what is missing must be named all the same.
+   */
+  readonly givenAgain?: boolean
 }
 
 export interface Balance {
@@ -50,7 +55,7 @@ export interface Balance {
  * source readings = stored readings + readings in gaps of the ledger; no duplicate, no stranger, order kept in a lane.
  * Tag by tag, number by number: a gap that says how many it lost must be right, and what is missing must lie within it.
  */
-export function balance({ sources, stored, ledger }: Accounts): Balance {
+export function balance({ sources, stored, ledger, givenAgain = false }: Accounts): Balance {
   const problems: string[] = []
   const total = { given: 0, stored: 0, named: 0, untaken: 0 }
   const known = new Set(sources.map(({ tag }) => tag))
@@ -77,7 +82,7 @@ export function balance({ sources, stored, ledger }: Accounts): Balance {
     })
     if (twice.length > 0) problems.push(`${tag}: stored twice: ${inRuns(twice)}`)
     if (strangers.length > 0) problems.push(`${tag}: stored, but never given: ${inRuns(strangers)}`)
-    for (const lane of new Set(runs.map((run) => run.lane))) {
+    for (const lane of givenAgain ? [] : new Set(runs.map((run) => run.lane))) {
       const at = outOfOrder(runs.filter((run) => run.lane === lane))
       if (at) problems.push(`${tag}: out of order in the ${lane} lane: ${at}`)
     }
@@ -88,12 +93,12 @@ export function balance({ sources, stored, ledger }: Accounts): Balance {
     const holders = [...own, ...shared].filter(({ lost }) => lost !== 0)
     const homeless = timeOf ? missing.filter((raw) => !holders.some((entry) => holds(entry, timeOf(raw)))) : holders.length > 0 ? [] : missing
     if (homeless.length > 0) problems.push(`${tag}: missing, and in no gap: ${inRuns(homeless)}`)
-    if (open < 0) problems.push(`${tag}: the ledger names ${counted} as lost, but ${missing.length} are missing (${inRuns(missing)})`)
+    if (open < 0 && !givenAgain) problems.push(`${tag}: the ledger names ${counted} as lost, but ${missing.length} are missing (${inRuns(missing)})`)
     else if (open > 0 && holders.every(({ lost, tag: of }) => of !== null && lost !== null)) problems.push(`${tag}: ${missing.length} are missing (${inRuns(missing)}), but the ledger names ${counted}`)
   }
   const pooled = shared.reduce((sum, { lost }) => sum + (lost ?? 0), 0)
   total.named += pooled
-  if (shared.every(({ lost }) => lost !== null) && pooled > 0 && pooled !== unnamed) problems.push(`gaps of no one tag name ${pooled} as lost, but ${unnamed} are missing beyond those named tag by tag`)
+  if (shared.every(({ lost }) => lost !== null) && pooled > 0 && pooled !== unnamed && !(givenAgain && pooled > unnamed)) problems.push(`gaps of no one tag name ${pooled} as lost, but ${unnamed} are missing beyond those named tag by tag`)
   return { ...total, problems }
 }
 

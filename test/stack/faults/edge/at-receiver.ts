@@ -11,7 +11,7 @@ export interface StandIn {
   readonly desk: ReportDesk
   ledger(): LedgerEntry[]
   /** Waits until the accounts balance, then asserts it. */
-  settled(sources: readonly SourceAccount[], limitMs?: number): Promise<Balance>
+  settled(sources: readonly SourceAccount[], options?: { limitMs?: number; givenAgain?: boolean }): Promise<Balance>
   /** Waits until the ledger names this cause, with an end to each of its gaps. */
   named(cause: LedgerEntry['cause']): Promise<void>
   close(): Promise<void>
@@ -23,11 +23,12 @@ export async function standIn(mqtt: MqttConnection, site: string, { gateway = 'g
   const ledger = () => [...desk.gaps.values()].map(({ cause, tag, fromUs, toUs, lost }) => ({ cause, tag, fromUs, toUs, lost }))
   return {
     receiver, desk, ledger,
-    async settled(sources, limitMs = 30_000) {
+    async settled(sources, { limitMs = 30_000, givenAgain = false } = {}) {
+      const accounts = () => ({ sources, stored: storedAt(receiver, repeats), ledger: ledger(), givenAgain })
       for (const endMs = performance.now() + limitMs; performance.now() < endMs; await sleep(200)) {
-        if (balance({ sources, stored: storedAt(receiver, repeats), ledger: ledger() }).problems.length === 0) break
+        if (balance(accounts()).problems.length === 0) break
       }
-      return assertBalanced({ sources, stored: storedAt(receiver, repeats), ledger: ledger() })
+      return assertBalanced(accounts())
     },
     async named(cause) {
       for (;;) {

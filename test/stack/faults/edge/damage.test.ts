@@ -58,22 +58,25 @@ describe(`a damaged buffer (seed ${seed})`, () => {
       const site: CountingSite = { site: 'worn', gateway: 'gw-1', asset: 'machine-1', tags: 5, startUs: (Math.floor(Date.now() / 1000) - 60) * 1_000_000, stepUs: 10_000, rounds: 1_000_000_000, block: 10 }
       box.write(countingSite(site))
       const file = path.join(box.buffer, 'buffer.mdb')
+      /** Of all lives: other bytes may also hit pages that nobody uses, and then there is nothing to say. */
+      const said: string[] = []
       for (let blow = 0; blow < BLOWS; blow++) {
         const edge = await startAnyhow(box)
-        const { buffer } = (await edge.health()).body
+        const { buffer, problems } = (await edge.health()).body
+        said.push(...problems)
         await edge.until((health) => health.buffer.rows > buffer.rows + 2_000)
         await edge.stop('SIGKILL')
         strike(file, kind, random)
       }
       const edge = await startAnyhow(box)
-      const { problems } = (await edge.health()).body
-      assert.ok(problems.some((problem) => /damaged and has been set aside; .* readings of it are lost\. Check the disk/.test(problem)), problems.join('\n'))
+      said.push(...(await edge.health()).body.problems)
+      assert.ok(said.some((problem) => /damaged and has been set aside; .* readings of it are lost\. Check the disk/.test(problem)), said.join('\n'))
       assert.ok(existsSync(`${file}.damaged`))
       const rounds = Math.ceil((Date.now() * 1000 - site.startUs) / site.stepUs) + 10
       box.write(countingSite({ ...site, rounds }))
       await broker.restart()
       await edge.until(({ connected, buffer }) => connected && buffer.rows === 0)
-      const { given, stored, named } = await platform.settled(countingAccounts(site, rounds))
+      const { given, stored, named } = await platform.settled(countingAccounts(site, rounds), { givenAgain: kind === 'bytes' })
       assert.ok(platform.ledger().some(({ cause }) => cause === 'damaged'))
       t.diagnostic(`${given} given, ${stored} stored, ${named} named as lost`)
     })

@@ -81,6 +81,9 @@ test('bytes changed anywhere: it opens, gives nothing that was not written, and 
       const missing = ENTRIES - entries.length - batches.length
       if (damage.some(({ lost: n }) => n === null)) assert.ok(missing >= 0)
       else assert.equal(lost, missing)
+      const there = new Set([...buffer.readRaw(0, 1e9).map(({ fromUs }) => fromUs), ...buffer.listBatches(0, 100).map(({ sequence }) => sequence)])
+      const homeless = Array.from({ length: ENTRIES }, (_, i) => i + 1).filter((n) => !there.has(n) && !damage.some(({ fromUs, toUs }) => fromUs <= n && n <= toUs))
+      assert.deepEqual(homeless, [], 'what is lost lies within the times that are told')
       await buffer.append([entry(ENTRIES + 1)])
     } finally {
       await buffer.close()
