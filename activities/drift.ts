@@ -1,5 +1,6 @@
 import { datasetManifestSchema, readReference, type DatasetManifest } from '../registry/artifacts/dataset.ts'
 import { platformActor } from '../registry/domain/access/rights.ts'
+import { otherSitesOf } from '../registry/domain/datasets/other-sites.ts'
 import { createExclusionFinder } from '../registry/domain/datasets/exclusions.ts'
 import { driftSettingsOf, type DriftSettings } from '../registry/domain/drift/settings.ts'
 import { checkDrift, type DriftReport, type DriftVerdict, type FeatureDrift } from '../registry/domain/drift/verdict.ts'
@@ -114,12 +115,11 @@ async function retrainOnce(
   tx: Tx, deps: ServiceContext, { site, family }: MeasureDriftInput, report: DriftReport, { champion, settings, manifest }: Compared,
 ): Promise<string> {
   const nowUs = deps.nowUs()
-  const learnedFrom = manifest.sites?.map((each) => each.site) ?? [manifest.site]
   const recent = await retrainingSince(tx, family, nowUs - settings.retrainAfterSeconds * 1_000_000)
   if (recent !== null) return recent
   const { operationId } = await startRetraining(tx, {
     actor: platformActor('drift'), nowUs,
-    input: { site, family, reason: reasonOf(report, champion), assets: null, promote: true, sites: learnedFrom.filter((other) => other !== site) },
+    input: { site, family, reason: reasonOf(report, champion), assets: null, promote: true, sites: otherSitesOf(manifest, site, family) },
   })
   return operationId
 }

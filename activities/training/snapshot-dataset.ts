@@ -76,6 +76,11 @@ async function collect(deps: TrainingDeps, run: SnapshotInput): Promise<{ featur
   const slices = others.length === 0 ? [home] : [home, ...others].map(namedBySite)
   if (slices.every(({ assets }) => assets === 0)) refuse('unprocessable', `family ${family} has no assets to learn from; import some, or name others`, { family, assets: run.assets })
   const windows = others.length === 0 ? home.windows : newest(slices.flatMap((each) => each.windows))
+  for (const { site: of } of others) {
+    if (!windows.some(({ asset }) => asset.startsWith(`${of}/`))) {
+      refuse('insufficient_data', `site ${of} gives no window of this time, so nothing would be learned from it; leave it out, choose a longer period, or wait for its data`, { site: of })
+    }
+  }
   const exclusions = slices.flatMap((each) => each.exclusions)
   const rows = toRows(windows, featureSet.definition.features.map((f) => f.name), createExclusionFinder(exclusions))
   checkEnough(family, featureSet, rows)

@@ -1,8 +1,10 @@
 import { z } from 'zod'
 import { demand, type Actor } from '../domain/access/rights.ts'
 import { slugSchema } from '../domain/contract/primitives.ts'
+import { otherSitesOf } from '../domain/datasets/other-sites.ts'
 import { refuse } from '../domain/errors.ts'
 import { recordAudit } from '../store/audit.ts'
+import { findDataset } from '../store/datasets.ts'
 import { championOf } from '../store/drift-reports.ts'
 import { getFamily } from '../store/families.ts'
 import { modelWorkflowCalls } from '../store/model-workflow-calls.ts'
@@ -15,6 +17,8 @@ export const checkDriftInput = z.object({
   family: slugSchema,
   mayRetrain: z.boolean().default(false).describe('Whether drift may start a retraining, if the family\'s settings allow it'),
 })
+const originSchema = z.object({ site: z.string(), family: z.string(), sites: z.array(z.object({ site: z.string() })).optional() })
+
 export type CheckDriftRequest = z.infer<typeof checkDriftInput>
 
 /**
@@ -27,8 +31,12 @@ export async function checkDrift(ctx: ServiceContext, actor: Actor, input: Check
   if (mayRetrain) demand(actor, 'model.train', site)
   return inSite(ctx.pool, site, async (tx) => {
     await getFamily(tx, site, family)
-    if (await championOf(tx, family) === undefined) {
-      refuse('unprocessable', `no champion is in force for family ${family}, so there is no reference to compare with; promote a release first`, { family })
+    const champion = await championOf(tx, family)
+      ?? refuse('unprocessable', `no champion is in force for family ${family}, so there is no reference to compare with; promote a release first`, { family })
+    if (mayRetrain) {
+      const manifest = originSchema.safeParse((await findDataset(tx, champion.datasetId))?.manifest)
+      // A retraining learns from the same sites again: whoever may start one must be allowed to read there.
+      for (const other of manifest.success ? otherSitesOf(manifest.data, site, family) : []) demand(actor, 'read', other)
     }
     const operation = await createOperation(tx, {
       kind: 'check-drift', requestedBy: actor.id,

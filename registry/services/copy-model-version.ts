@@ -23,7 +23,8 @@ export type CopyModelVersionInput = z.infer<typeof copyModelVersionInput>
  * same artifact by digest, so the same windows get the same scores at both. Nothing is in force by that; this site binds
  * it with a policy of its own, and its own gate decides on evidence of its own machines. Whoever made the model stays
  * its author. Repeating it gives the copy that is there. Refuses (`not_found`) a version, family or artifact that is not
- * there, (`already_exists`) a feature set whose name and version mean something else here.
+ * there, (`already_exists`) a feature set whose name and version mean something else here, (`conflict`) a run of that name
+ * that registered something else here.
  * @see MLflow's `copy_model_version`, which this is modelled on
  */
 export async function copyModelVersion(
@@ -40,8 +41,12 @@ export async function copyModelVersion(
     const { model, dataset } = origin
     await lockRun(tx, model.runId)
     const known = await findModelVersionOfRun(tx, model.runId, model.kind)
-    if (known !== undefined) return { ...known, made: false }
     const family = input.family ?? model.family
+    if (known !== undefined) {
+      if (known.digest === model.digest && known.family === family) return { ...known, made: false }
+      refuse('conflict', `site ${site} has ${known.name} v${known.version} for family ${known.family} of a run that is called the same (${known.runId}); `
+        + (known.digest === model.digest ? 'one site takes a model over for one family' : 'it is another model: train it under a run of another name'), { name: known.name, version: known.version, family: known.family })
+    }
     const { featureSetRef } = await publishFeatureSet(tx, actor, { site, family, definition: origin.featureSet })
     const copy = await registerDataset(tx, { ...dataset, family, featureSetRef })
     const stored = await insertModelVersion(tx, { ...model, family, featureSetRef, datasetId: copy.datasetId, copiedFrom: { ...from, by: actor.id } })

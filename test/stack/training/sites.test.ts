@@ -92,6 +92,26 @@ describe('a family over two sites', () => {
     await assert.rejects(copy(mia, { from: { ...from, version: 9 } }), { code: 'not_found', message: /site plant-1 has no version 9 of model pumps-pca/ })
     await assert.rejects(copy(mia, { family: 'fans' }), { code: 'not_found', message: /site plant-2 has no asset family fans; it has pumps/ })
 
+    /** Another model at another site, whose run happens to be called the same. */
+    const registerAndCopy = async () => {
+      const third = 'plant-4'
+      await importAssets(place.ctx, admin, assetImportSchema.parse({
+        site: { id: third, name: 'Fourth' }, areas: [{ id: 'hall', name: 'Hall' }], lines: [{ id: 'line-1', area: 'hall', name: 'Line 1' }],
+        assets: [{ id: 'pump-1', name: 'A pump', class: 'centrifugal-pump', family: FAMILY, line: 'line-1', validFrom: '2020-01-01T00:00:00Z' }],
+      }))
+      const { featureSetRef } = await registerFeatureSet(place.ctx, admin, { site: third, family: FAMILY, definition })
+      const other = Buffer.from('another model')
+      const otherDigest = createHash('sha256').update(other).digest('hex')
+      await place.objects.put('models', modelArtifactKey(FAMILY, otherDigest), other)
+      const { rows } = await inSite(place.pool, third, (tx) => tx.query<{ dataset_id: string }>(
+        `insert into dataset (site_id, family_id, feature_set_ref, digest, manifest_key, manifest, commit_number, row_count, created_by)
+         values ($1, $2, $3, $4, 'm', '{}', 0, 1, 'test') returning dataset_id`, [third, FAMILY, featureSetRef, otherDigest]))
+      await registerModelVersion(place.ctx, admin, {
+        site: third, family: FAMILY, name: 'pumps-pca', kind: 'pca', artifactKey: modelArtifactKey(FAMILY, otherDigest), digest: otherDigest, dataset: rows[0]!.dataset_id, metrics: {},
+        card: '# Pumps', runtime: {}, reason: 'test', runId: 'run-1', calibration: made.calibration as never,
+      })
+      return copyModelVersion(place.ctx, admin, { site: THERE, from: { site: third, name: 'pumps-pca', version: 1 } })
+    }
     const copies = await Promise.all([copy(mia), copy(mia), copy(mia)])
     assert.deepEqual(copies.map((each) => each.made).sort(), [false, false, true])
     for (const { digest: same, version, createdBy, copiedFrom, calibration } of copies) {
@@ -101,6 +121,7 @@ describe('a family over two sites', () => {
     assert.deepEqual([await at('dataset'), await at('model_version'), await at('feature_set'), await at('assignment')], ['1', '1', '1', '0'])
     const [entry] = (await inSite(place.pool, THERE, async (tx) => (await tx.query<{ body: string }>("select body from ledger_entry where kind = 'model.registered' and site_id = $1", [THERE])).rows))
     assert.deepEqual((JSON.parse(entry!.body) as { copiedFrom: unknown }).copiedFrom, { ...from, by: 'mia' })
+    await assert.rejects(registerAndCopy(), { code: 'conflict', message: /plant-2 has pumps-pca v1 for family pumps of a run that is called the same \(run-1\); it is another model/ })
     // Back where it came from, it is the one that is there.
     assert.deepEqual((await copyModelVersion(place.ctx, mia, { site: HERE, from: { site: THERE, name: made.name, version: 1 } })).made, false)
   })
