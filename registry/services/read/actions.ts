@@ -45,7 +45,8 @@ interface Row {
 }
 
 /**
- * Reads it: windows out of the packed scores, and of what is not packed yet out of the scores themselves. Refuses
+ * Reads it: windows out of the packed scores, and of days that are not packed whole out of the scores themselves, so that it
+ * does not matter how far a keeper is that packs them just now. Refuses
  * (`not_found`) a version that is not there.
  */
 export async function getModelActions(
@@ -58,16 +59,20 @@ export async function getModelActions(
     const releases = (await tx.query<{ release_ref: number; release_id: string }>(
       'select release_ref, release_id from release where site_id = $1 and model_version_ref = $2 order by number', [site, model.modelVersionRef])).rows
     const { rows } = await tx.query<Row>(
-      `with packed as (
-         select c.asset_ref, sum(c.n) as n, min(c.t_min) as first, max(c.t_max) as last
-         from asset a join score_chunk c using (asset_ref) where a.site_id = $1 and c.model_version_ref = $2 group by 1
-       ), through as (
+      `with through as (
          select a.asset_ref, coalesce(c.through_score_id, 0) as id from asset a left join score_chunked c using (asset_ref)
          where a.site_id = $1 and exists (select from asset_lane l where l.asset_ref = a.asset_ref)
+       ), unpacked as (
+         select distinct s.asset_ref, (s.window_end at time zone 'UTC')::date as day
+         from score s join through t on t.asset_ref = s.asset_ref and s.score_id > t.id where s.score_id > (select min(id) from through)
+       ), packed as (
+         select c.asset_ref, sum(c.n) as n, min(c.t_min) as first, max(c.t_max) as last
+         from asset a join score_chunk c using (asset_ref)
+         where a.site_id = $1 and c.model_version_ref = $2 and not exists (select from unpacked u where u.asset_ref = c.asset_ref and u.day = c.day) group by 1
        ), recent as (
          select s.asset_ref, count(distinct s.window_end) as n, min(s.window_end) as first, max(s.window_end) as last
-         from score s join through t on t.asset_ref = s.asset_ref and s.score_id > t.id
-         where s.score_id > (select min(id) from through) and s.revision = 0 and s.release_ref = any($3::int[]) group by 1
+         from unpacked u join score s on s.asset_ref = u.asset_ref and s.window_end >= u.day::timestamp at time zone 'UTC' and s.window_end < (u.day + 1)::timestamp at time zone 'UTC'
+         where s.release_ref = any($3::int[]) group by 1
        ), followed as (
          select al.asset_ref, count(*) as alerts, count(*) filter (where al.pages) as paged, count(al.acknowledged_at) as acknowledged,
                 count(w.number) as work_orders, count(*) filter (where w.state = 'done') as work_orders_done,
