@@ -17,8 +17,10 @@ export interface PlayedMachine {
 }
 
 /** Plays a ramp on every address, a round each `everyMs`, as long as it is told to. */
-export function rampMachine(addresses: readonly string[], everyMs: number, value: (round: number) => number = (round) => round): PlayedMachine & { rounds: number; mute: boolean; broken: boolean; stop: boolean } {
+export function rampMachine(addresses: readonly string[], everyMs: number, value: (round: number) => number = (round) => round): PlayedMachine & { rounds: number; mute: boolean; broken: boolean; stop: boolean; atRest(): boolean } {
   const machine = {
+    /** Told to stop, and all it has said is taken: the last round may still be on its way. */
+    atRest: () => machine.stop && addresses.every((address) => (machine.taken.get(address) ?? 0) === machine.rounds),
     rounds: 0, mute: false, broken: false, stop: false, taken: new Map<string, number>(),
     async next() {
       await sleep(everyMs)

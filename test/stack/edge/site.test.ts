@@ -61,7 +61,7 @@ test('a live gateway ships what its machine says, reports how it is, and gives i
   await until('a hundred readings', () => good(receiver).length >= 100)
   await until('a few reports', () => desk.reports.length >= 3)
   machine.stop = true
-  await until('an empty buffer', () => site.status().buffer.rows === 0)
+  await until('an empty buffer', () => machine.atRest() && site.status().buffer.rows === 0)
   const values = good(receiver).filter(({ tag }) => tag === 'pump-1/a').map(({ value }) => value)
   assert.deepEqual(values, Array.from({ length: machine.rounds }, (_, i) => i))
   assert.equal(desk.mappings.size, 1)
@@ -85,7 +85,7 @@ test('after an outage, live first: what comes now goes first, what waited goes b
   await until('backfill', () => arrived(receiver).some(({ mode }) => mode === 'backfill'))
   await sleep(500)
   machine.stop = true
-  await until('an empty buffer', () => site.status().buffer.rows === 0)
+  await until('an empty buffer', () => machine.atRest() && site.status().buffer.rows === 0)
   const all = good(receiver)
   assert.deepEqual(all.map(({ value }) => value).sort((x, y) => x - y), Array.from({ length: machine.rounds }, (_, i) => i))
   for (const mode of ['live', 'backfill'] as const) {

@@ -23,7 +23,7 @@ const deliver = async ({ blocks }) => {
   process.stdout.write(String(blocks[0].raw[0]))
   stop.abort()
 }
-await source.run({ position: () => undefined, deliver }, stop.signal)
+await source.run({ position: () => undefined, connected() {}, deliver }, stop.signal)
 `
 
 test('the connector runs as one file in a folder without packages, encrypted', async (t) => {
