@@ -47,8 +47,13 @@ describe('a disk that takes no writes', { skip: canMount() ? false : 'only root 
     await edge.until(() => device.last() > already + 10)
     device.rest()
     await edge.until(({ buffer }) => buffer.rows === 0)
-    const { given, stored } = await platform.settled([...countingAccounts(site, site.rounds), ...device.accounts('machine-2', 2, new Set())])
-    assert.ok(given - stored <= inHand, `${given - stored} are lost, though a machine is not asked while the disk is full`)
+    const lost = async () => {
+      const { given, stored } = await platform.settled([...countingAccounts(site, site.rounds), ...device.accounts('machine-2', 2, new Set())])
+      return given - stored
+    }
+    // The last answer may be on its way when the buffer is looked at: what is lost stays lost, and what comes has come soon.
+    for (const endMs = performance.now() + 10_000; performance.now() < endMs && await lost() > inHand;) await sleep(100)
+    assert.ok(await lost() <= inHand, `${await lost()} are lost, though a machine is not asked while the disk is full`)
     await platform.named('disk')
   }
 
@@ -92,8 +97,7 @@ describe('a disk that takes no writes', { skip: canMount() ? false : 'only root 
     await edge.until((health) => !isFull(health) && health.buffer.rows > rows)
     await broker.restart()
     await edge.until(({ buffer, counters }) => (counters['appended'] ?? 0) > 300_000 && buffer.rows < 1_000)
-    // One answer of the killed life, and one where the full disk undid a start that had asked already: both lie in the gap.
-    await settle(on, edge, 4)
+    await settle(on, edge, 2)
   })
 
   it('read-only: it says so instead of ending, and starts when it is mended', async (t) => {
