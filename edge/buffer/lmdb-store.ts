@@ -6,6 +6,7 @@ import { DomainError, refuse } from '../../registry/domain/errors.ts'
 import type { Mode } from '../../registry/domain/contract/batch.ts'
 import type { QueuedBatch, RecordStore } from './buffer.ts'
 import { bufferFingerprint } from './identity.ts'
+import { diskFree } from '../disk-free.ts'
 import { createReserve, RESERVE_BYTES, type Reserve } from './reserve.ts'
 
 /** All that is true of the buffer beside its entries; it changes with them or not at all. */
@@ -74,6 +75,8 @@ interface Change {
 const PAGE = 4096
 export const META = 'meta'
 const STATE = 'state'
+/** A disk with less is full: a transaction may take as much before it gives any back. */
+const SPARE_BYTES = RESERVE_BYTES / 4
 const OWNER = 'owner'
 
 /**
@@ -100,8 +103,11 @@ export function openLmdbStore(directory: string): LmdbStore {
   function commit(): void {
     const changes = queue
     queue = []
-    // Without the reserve, the free pages of the file are for those who give more back.
-    const wait = reserve.given() && !hasRoomInside() ? changes.filter(({ frees }) => !frees) : []
+    // Without the reserve, the free pages of the file are for those who give more back; and before the disk is full, not
+    // after: LMDB does not survive many writes that fail halfway.
+    const cramped = (reserve.given() || spare() < SPARE_BYTES) && !hasRoomInside()
+    if (cramped && spare() < SPARE_BYTES && changes.some(({ frees }) => frees)) reserve.give()
+    const wait = cramped ? changes.filter(({ frees }) => !frees) : []
     const now = changes.filter((change) => !wait.includes(change))
     const failure = attempt(now)
     if (failure) {
@@ -147,6 +153,8 @@ export function openLmdbStore(directory: string): LmdbStore {
     for (const tell of outcomes) tell()
     return undefined
   }
+
+  const spare = () => diskFree(directory) ?? Infinity
 
   /** Half of the file is free, and enough for some transactions. */
   function hasRoomInside(): boolean {
