@@ -135,6 +135,8 @@ export function createUplink(options: UplinkOptions): Uplink {
     let bytes = flightBytes()
     for (const batch of buffer.listBatches(cursor, Math.max(0, tuning.window - flights.size))) {
       if (flights.size > 0 && bytes + batch.byteLength > tuning.windowBytes) return false
+      // Between epochs no number says which came first; the platform goes by what it had first.
+      if ([...flights.values()].some((flight) => flight.batch.epoch !== batch.epoch)) return false
       if (holdMs() > 0) return false
       cursor = batch.key
       // Its acknowledgement has come and its removal is on the way to disk.

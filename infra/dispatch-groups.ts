@@ -20,12 +20,13 @@ export interface Group {
 }
 
 export const bufferKey = ({ site, gateway, epoch }: WaitingBatch): string => `${site}/${gateway}/${epoch}`
+const gatewayKey = ({ site, gateway }: WaitingBatch): string => `${site}/${gateway}`
 
 /**
  * The next group of each gateway buffer: batches in unbroken sequence, so that decisions do not depend on the order of
  * arrival. A gap holds a buffer back until the batch behind it has waited {@link GAP_PATIENCE_US}. `waiting` is ordered
  * by buffer and sequence. Behind a group that is under way another one may go once the former's batches are committed:
- * see {@link overlap}.
+ * see {@link overlap}. A gateway's buffers (one mended, cloned or begun anew for another file) store one after the other.
  */
 export function nextGroups(waiting: readonly WaitingBatch[], nowUs: number, underWay: readonly Group[] = [], overlapRows: number = overlap.rows): Group[] {
   const byBuffer = new Map<string, WaitingBatch[]>()
@@ -34,11 +35,12 @@ export function nextGroups(waiting: readonly WaitingBatch[], nowUs: number, unde
     if (list) list.push(batch)
     else byBuffer.set(bufferKey(batch), [batch])
   }
+  const turns = turnsOf(waiting)
   const groups: Group[] = []
   for (const [key, all] of byBuffer) {
     const before = underWay.filter((group) => group.key === key)
     const taken = new Set(before.flatMap(({ batches }) => batches.map(({ batchId }) => batchId)))
-    const list = all.filter(({ batchId }) => !taken.has(batchId))
+    const list = all.filter((batch) => !taken.has(batch.batchId) && (batch.stored || turns.get(gatewayKey(batch)) === key))
     const first = list[0]
     if (first === undefined || before.length >= overlap.groups || all.some(({ batchId, stored }) => taken.has(batchId) && !stored)) continue
     if (!first.follows && nowUs - first.receivedUs < GAP_PATIENCE_US) continue
@@ -54,4 +56,17 @@ export function nextGroups(waiting: readonly WaitingBatch[], nowUs: number, unde
   }
   // Longest waiting first, so that busy gateways cannot keep the others out when there is room for a few only.
   return groups.sort((a, b) => a.batches[0]!.receivedUs - b.batches[0]!.receivedUs)
+}
+
+/**
+ * Whose turn it is to store, by gateway: the buffer with the batch that landed before all others. A gateway ships those of
+ * a new epoch only when it has the answer to all of the former, so that what landed first was also measured first.
+ */
+function turnsOf(waiting: readonly WaitingBatch[]): Map<string, string> {
+  const first = new Map<string, WaitingBatch>()
+  for (const batch of waiting) {
+    const found = first.get(gatewayKey(batch))
+    if (!batch.stored && (!found || Number(batch.batchId) < Number(found.batchId))) first.set(gatewayKey(batch), batch)
+  }
+  return new Map([...first].map(([gateway, batch]) => [gateway, bufferKey(batch)]))
 }

@@ -8,6 +8,7 @@ import { openLmdbBuffer } from '../../../edge/buffer/lmdb-buffer.ts'
 import type { CutLimits } from '../../../edge/cut-limits.ts'
 import { createGateway } from '../../../edge/gateway.ts'
 import { openLink } from '../../../edge/mqtt-link.ts'
+import { beginStream } from '../../../edge/stream.ts'
 import type { UplinkTuning } from '../../../edge/uplink.ts'
 import { hasMosquitto, startBroker, type TestBroker } from '../../helpers/broker.ts'
 import { countingSource } from '../../helpers/counting-source.ts'
@@ -148,6 +149,38 @@ test('stopped and started again, it goes on in the same epoch; run again after t
   const arrivals = receiver.arrivals.length
   await run()
   assert.equal(receiver.arrivals.length, arrivals)
+}))
+
+test('batches of a new epoch are sent when all of the former one are acknowledged', () => using(undefined, async ({ receiver, directory, run }) => {
+  receiver.answer = () => 'drop'
+  const abort = new AbortController()
+  const first = run({ rounds: 200, signal: abort.signal })
+  while (receiver.batches.size < 3) await new Promise((resolve) => setTimeout(resolve, 10))
+  abort.abort()
+  const { epoch: former } = await first
+  const buffer = await openLmdbBuffer({ directory })
+  await beginStream(buffer, { site: 'works', gateway: 'gw-1', sources: [{ id: 'count', mode: 'live' }], key: 'another' })
+  await buffer.close()
+
+  const unanswered = new Set<string>()
+  const early: string[] = []
+  receiver.answer = (key) => {
+    if (!key.startsWith(former)) {
+      early.push(...unanswered)
+      return 'stored'
+    }
+    // The others leave room in the window before the first one does.
+    const afterMs = key.endsWith('/1') ? 200 : 20
+    unanswered.add(key)
+    setTimeout(() => { unanswered.delete(key) }, afterMs)
+    return { afterMs }
+  }
+  const { epoch, left } = await run({ rounds: 400 })
+  assert.notEqual(epoch, former)
+  assert.equal(left, 0)
+  assert.ok(receiver.arrivals.some((key) => key.startsWith(epoch)))
+  assert.deepEqual(indices(receiver), all(400))
+  assert.deepEqual(early, [])
 }))
 
 test('what is handed to a connection that has ended is dropped, not thrown: the buffer still has it', () => using(undefined, async ({ broker }) => {

@@ -151,6 +151,19 @@ describe('the dispatcher', () => {
     assert.deepEqual(closed.map((group) => group.length).sort(), [1, 2, 2])
   }))
 
+  it('stores a gateway\'s new epoch behind what had landed of the former one', using(async ({ plant, land, dispatch, work, until, committed }) => {
+    await land(2)
+    const rows = [{ tag: 'p/a', sourceUs: T0 + 100 * S, value: 1 }]
+    assert.equal((await plant.land(readingsBatch(rows, { sequence: 1, epoch: '00000000000000bb' }))).status, 'stored')
+    await work()
+    dispatch()
+    await sleep(500)
+    assert.deepEqual(await committed(), [], 'the former one waits for its first batch')
+    await land(1)
+    await until(async () => (await committed()).length === 3)
+    assert.deepEqual(await committed(), [1, 2, 1])
+  }))
+
   it('starts again what was lost, and what ended without an outcome', using(async ({ client, land, dispatch, work, until, committed }) => {
     await land(1, 2)
     dispatch()

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { GAP_PATIENCE_US, groupLimits, nextGroups, overlap } from '../../../infra/dispatch-groups.ts'
+import fc from 'fast-check'
+import { GAP_PATIENCE_US, groupLimits, nextGroups, overlap, type Group } from '../../../infra/dispatch-groups.ts'
 import type { WaitingBatch } from '../../../registry/store/waiting-batches.ts'
 
 const NOW = 1e15
@@ -49,5 +50,52 @@ describe('groups to dispatch', () => {
     const large = [1, 2, 3].map((sequence) => batch(sequence, { rowCount: groupLimits.rows / 2 }))
     assert.deepEqual(taken(large), [[1, 2]])
     assert.deepEqual(taken([batch(1, { rowCount: groupLimits.rows + 1 }), batch(2)]), [[1]])
+  })
+
+  it('store a gateway\'s buffers one after the other, in the order in which they came', () => {
+    const later = (sequence: number, batchId: number, given: Partial<WaitingBatch> = {}): WaitingBatch => batch(sequence, { epoch: 'a', batchId: String(batchId), ...given })
+    assert.deepEqual(taken([later(1, 12), later(2, 13), batch(7, { batchId: '9' }), batch(8, { batchId: '11' })]), [[7, 8]])
+    assert.deepEqual(taken([later(1, 12), batch(7, { batchId: '9', stored: true })]), [[1], [7]], 'windows may close side by side')
+    assert.deepEqual(taken([later(1, 12, { stored: true }), later(2, 13), batch(7, { batchId: '9' })]), [[1], [7]])
+    assert.deepEqual(taken([later(1, 12), batch(8, { batchId: '9', follows: false })]), [], 'one before them is missing')
+    const former = batch(7, { batchId: '9' })
+    assert.deepEqual(nextGroups([later(1, 12), former], NOW, nextGroups([former], NOW)), [], 'being stored is not stored')
+    assert.deepEqual(taken([batch(1, { epoch: 'a', gateway: 'h', batchId: '12' }), batch(7, { batchId: '9' })]), [[1], [7]], 'gateways wait for their own')
+  })
+
+  it('are stored in order, each batch once and none left, whatever lands and ends when', () => {
+    const arrivals = fc.array(fc.record({ epoch: fc.nat(2), shift: fc.nat(3), rowCount: fc.constantFrom(1, overlap.rows) }), { minLength: 1, maxLength: 25 })
+    fc.assert(fc.property(arrivals, fc.boolean(), fc.infiniteStream(fc.nat()), (given, cloned, pick) => {
+      // Sequences of an epoch land a few places out of order; epochs one after the other, but for those of a clone.
+      const next = [0, 0, 0]
+      const landing = (cloned ? given : [...given].sort((a, b) => a.epoch - b.epoch))
+        .map(({ epoch, shift, rowCount }, i) => ({ epoch, sequence: ++next[epoch]!, place: i + shift, rowCount, i }))
+        .sort((a, b) => (cloned ? 0 : a.epoch - b.epoch) || a.place - b.place || a.i - b.i)
+        .map(({ epoch, sequence, rowCount }, at) => batch(sequence, { epoch: String(epoch), batchId: String(at + 1), rowCount }))
+      const landed: WaitingBatch[] = []
+      const stored: WaitingBatch[] = []
+      const ended = new Set<string>()
+      const underWay: Group[] = []
+      const waiting = () => landed.filter(({ batchId }) => !ended.has(batchId)).sort((a, b) => Number(a.epoch) - Number(b.epoch) || a.sequence - b.sequence)
+        .map((one) => ({ ...one, stored: stored.some(({ batchId }) => batchId === one.batchId), follows: one.sequence === 1 || landed.some(({ epoch, sequence }) => epoch === one.epoch && sequence === one.sequence - 1) }))
+      for (let moves = 0; ended.size < landing.length; moves++) {
+        assert.ok(moves < 1_000, 'it stands still')
+        const open = underWay.filter(({ batches }) => batches.some(({ batchId }) => !stored.some((one) => one.batchId === batchId)))
+        const acts = [
+          ...(landed.length < landing.length ? [() => { landed.push(landing[landed.length]!) }] : []),
+          ...open.map((group) => () => { stored.push(...group.batches) }),
+          ...underWay.filter((group) => !open.includes(group)).map((group) => () => {
+            underWay.splice(underWay.indexOf(group), 1)
+            for (const { batchId } of group.batches) ended.add(batchId)
+          }),
+        ]
+        acts[pick.next().value! % Math.max(1, acts.length)]?.()
+        underWay.push(...nextGroups(waiting(), NOW, underWay))
+      }
+      assert.equal(new Set(stored.map(({ batchId }) => batchId)).size, landing.length)
+      assert.equal(stored.length, landing.length)
+      for (const epoch of ['0', '1', '2']) assert.deepEqual(stored.filter((one) => one.epoch === epoch).map(({ sequence }) => sequence), next.flatMap((n, i) => (String(i) === epoch ? Array.from({ length: n }, (_, k) => k + 1) : [])))
+      if (!cloned) assert.deepEqual(stored.map(({ epoch }) => epoch), [...stored.map(({ epoch }) => epoch)].sort(), 'a later epoch was stored before a former one')
+    }), { numRuns: 500 })
   })
 })
