@@ -8,6 +8,7 @@ import { createIngestActivities } from '../activities/ingest.ts'
 import { createModelCache } from '../activities/models/load-model.ts'
 import { runtimeDigest } from '../activities/models/runtime.ts'
 import { createReplayScorer } from '../activities/windows/replay-scorer.ts'
+import { createRescoreActivities } from '../activities/rescore.ts'
 import { createWindowActivities, type WindowActivities } from '../activities/windows.ts'
 import { createMinioStore } from '../registry/artifacts/minio.ts'
 import { sitesWithRevisionsDue } from '../registry/store/late-windows.ts'
@@ -45,7 +46,8 @@ export async function startWorker({ connections, log, bundle }: WorkerOptions): 
   const nowUs = () => Date.now() * 1000
   const chunks = createDecodedCache({ maxBytes: CACHE_BYTES })
   const models = createModelCache(objects, MODELS_KEPT)
-  const windows = createWindowActivities({ pool, chunks, models, runtimeDigest: () => runtimeDigest().digest, nowUs, log })
+  const judging = { pool, chunks, models, runtimeDigest: () => runtimeDigest().digest, nowUs, log }
+  const windows = createWindowActivities(judging)
 
   const specs: WorkerSpec[] = [
     {
@@ -55,6 +57,7 @@ export async function startWorker({ connections, log, bundle }: WorkerOptions): 
         ...createGateActivities({ pool, nowUs, collect: createEvidenceCollector({ pool, models, nowUs, scorer: createReplayScorer(models) }) }),
         ...createAlertActivities({ pool, nowUs }),
         ...createDriftActivities({ pool, objects, nowUs }),
+        ...createRescoreActivities(judging),
       },
     },
     {

@@ -12,6 +12,7 @@ export const workflowIds = {
   ingest: (site: string, gateway: string, epoch: string, firstSequence: number) => `ingest/${site}/${gateway}/${epoch}/${firstSequence}`,
   retrain: (operationId: string) => `retrain/${operationId}`,
   drift: (operationId: string) => `drift/${operationId}`,
+  rescore: (operationId: string) => `rescore/${operationId}`,
   gate: (gateId: string) => `gate/${gateId}`,
   alert: (alertId: string) => `alert/${alertId}`,
 } as const

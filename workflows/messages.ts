@@ -17,6 +17,10 @@ export interface CheckDriftInput { site: string; operationId: string | null; fam
 /** `report` is null when no champion is in force: there is nothing to hold the windows against. */
 export interface CheckDriftResult { report: string | null; verdict: 'drift' | 'none' | 'insufficient_data'; retraining: string | null }
 
+export interface RescoreInput { site: string; operationId: string }
+/** Windows looked at, and revisions written of them. */
+export interface RescoreResult { windows: number; written: number; assets: number; releases: string[] }
+
 /** promoteModel, approvePolicy and changeGovernance share the gate's messages; the gate row in PostgreSQL is the truth. */
 export interface GateInput { site: string; gateId: string; expiresAtUs: number }
 export interface GateResult { state: string; assignment: string | null }
@@ -31,6 +35,7 @@ export const workflowTypes = {
   ingestBatch: 'ingestBatch',
   retrainModel: 'retrainModel',
   checkDrift: 'checkDrift',
+  rescore: 'rescore',
   promoteModel: 'promoteModel',
   approvePolicy: 'approvePolicy',
   changeGovernance: 'changeGovernance',
@@ -42,5 +47,6 @@ export const messageNames = {
   decideGate: 'decideGate',
   withdrawGate: 'withdrawGate',
   alertChanged: 'alertChanged',
+  operationChanged: 'operationChanged',
   status: 'status',
 } as const

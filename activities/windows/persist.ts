@@ -17,13 +17,15 @@ export interface Outcome {
   readonly tagsOf: ReadonlyMap<number, readonly RoleTag[]>
   readonly runtimeDigest: string
   readonly nowUs: number
+  /** The rescore that all of it is written for; absent: it was closed, or came of late readings. */
+  readonly rescore?: { readonly rescoreRef: number; readonly operation: string }
 }
 
 /** Stores windows, scores and decisions, and everything that follows from them, in the transaction that closes the windows. */
 export async function persistOutcome(tx: Tx, site: string, outcome: Outcome, mayRaise: boolean): Promise<void> {
   const windowIds = new Map<FeatureWindow, string>()
   for (const group of bySet(outcome.windows)) {
-    const ids = await insertFeatureWindows(tx, site, group)
+    const ids = await insertFeatureWindows(tx, site, group, outcome.rescore?.rescoreRef)
     group.forEach((window, i) => windowIds.set(window, ids[i] as string))
   }
   const scoreIds = await insertScores(tx, site, outcome.verdicts.map((verdict) => ({
@@ -31,9 +33,10 @@ export async function persistOutcome(tx: Tx, site: string, outcome: Outcome, may
     revision: verdict.window.revision, lane: verdict.window.lane, releaseRef: verdict.judge.release.releaseRef, role: verdict.judge.role,
     score: verdict.score, confidence: verdict.confidence, contributions: verdict.contributions, suppressed: verdict.suppressed, foldBefore: verdict.foldBefore,
     decision: verdict.decision, runtimeDigest: outcome.runtimeDigest,
-  })))
+  })), outcome.rescore?.rescoreRef)
   const place = (verdict: Verdict): AssetPlace => outcome.placeOf.get(verdict.window.assetRef) as AssetPlace
-  const events = outcome.verdicts.flatMap((verdict, i) => !isNews(verdict) ? []
+  // What a rescore finds in the past is counted, and no news: a receiver might call somebody for it.
+  const events = outcome.verdicts.flatMap((verdict, i) => outcome.rescore !== undefined || !isNews(verdict) ? []
     : [scoredEvent(verdict, scoreIds[i] as string, site, place(verdict), outcome.tagsOf.get(verdict.window.assetRef) ?? [])])
   await enqueueScoredEvents(tx, site, microsToIso(outcome.nowUs), events, summaries(outcome, windowIds))
   if (!mayRaise) return
@@ -75,7 +78,7 @@ function bySet(windows: readonly FeatureWindow[]): FeatureWindow[][] {
 
 const NAMED_ASSETS = 100
 
-function summaries({ windows, verdicts, placeOf }: Outcome, windowIds: ReadonlyMap<FeatureWindow, string>): ClosingSummary[] {
+function summaries({ windows, verdicts, placeOf, rescore }: Outcome, windowIds: ReadonlyMap<FeatureWindow, string>): ClosingSummary[] {
   return (['live', 'backfill'] as const).flatMap((lane) => {
     const mine = windows.filter((window) => window.lane === lane)
     const [first] = mine
@@ -83,7 +86,7 @@ function summaries({ windows, verdicts, placeOf }: Outcome, windowIds: ReadonlyM
     const assets = [...new Set(mine.map((window) => placeOf.get(window.assetRef)?.assetId ?? ''))].sort()
     return [{
       lane, firstWindow: windowIds.get(first) as string, commitNumber: Math.max(...mine.map((window) => window.commitNumber)), windows: mine.length,
-      scores: verdicts.filter(({ window }) => window.lane === lane).length, assets: assets.slice(0, NAMED_ASSETS),
+      scores: verdicts.filter(({ window }) => window.lane === lane).length, assets: assets.slice(0, NAMED_ASSETS), ...(rescore && { rescore: rescore.operation }),
     }]
   })
 }

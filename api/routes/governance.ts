@@ -93,7 +93,7 @@ export const governanceEndpoints = [
     ...writing, operationId: 'rollBack', path: '/v1/families/{family}/roll-back', right: 'release.roll-back',
     summary: 'Put the former release back in force; the same requestId does it once',
     params: z.object({ family: slugSchema }), body: rollBackInput.omit({ site: true, family: true }).strict(),
-    answer: z.object({ assignment: z.string(), release: z.string(), replaced: z.string().nullable(), since: z.string(), repeated: z.boolean() }),
+    answer: z.object({ assignment: z.string(), release: z.string(), replaced: z.string().nullable(), since: z.string(), rescore: z.string().nullable().describe('The operation that judges the affected time anew'), repeated: z.boolean() }),
     handle: ({ ctx, actor, site, params, body }) => rollBack(ctx, actor, { site, family: params.family, ...body }),
   }),
   endpoint({

@@ -20,6 +20,7 @@ const score = {
   release: z.string(),
   model: z.object({ name: z.string(), version: z.number().int() }),
   role: roleSchema,
+  rescore: z.string().nullable().describe('The operation that judged the window anew; null: what was said then'),
   score: z.number().nullable(),
   confidence: z.number().nullable(),
   severity: severitySchema.nullable().describe('Of the rule in force after this window'),

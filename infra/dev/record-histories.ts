@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import path from 'node:path'
+import { Context } from '@temporalio/activity'
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client'
 import { DomainError } from '../../registry/domain/errors.ts'
 import { taskQueues } from '../../workflows/ids.ts'
@@ -24,13 +25,14 @@ const nowUs = () => Date.now() * 1000
 function createFakes() {
   const gates = new Map<string, { state: string; approvals: number; expiresAtUs: number; review?: string; looks?: number }>()
   const tended = new Map<string, number>()
+  const rescores = new Map<string, { looks: number; paused: boolean }>()
   const gateOf = (gateId: string) => {
     const known = gates.get(gateId) ?? { state: 'collecting', approvals: 0, expiresAtUs: nowUs() + (gateId.includes('expires') ? 2 : 3600) * SECOND_US }
     gates.set(gateId, known)
     return known
   }
   return {
-    gates,
+    gates, rescores,
     activities: {
       async collectEvidence({ gateId }: { gateId: string }) {
         if (gateId.includes('void')) throw new DomainError('digest_mismatch', 'the model is corrupt')
@@ -74,6 +76,19 @@ function createFakes() {
       async finishRetraining() {},
       async measureDrift() { return { report: 'report-1', verdict: 'drift', retraining: 'operation-1' } },
       async finishDriftCheck() {},
+      async countRescore() {},
+      async rescoreStanding({ operationId }: { operationId: string }) {
+        const looks = rescores.get(operationId) ?? { looks: 0, paused: operationId.includes('paused') }
+        rescores.set(operationId, looks)
+        if (looks.paused) return { paused: true, cancelling: false, assets: [4] }
+        return { paused: false, cancelling: false, assets: ++looks.looks > 3 ? [] : [1, 2, 3].slice(0, 4 - looks.looks) }
+      },
+      async rescoreAsset({ operationId }: { operationId: string }) {
+        if (operationId.includes('corrupt')) throw new DomainError('digest_mismatch', 'the model is corrupt')
+        // Long enough for a cancellation to meet it.
+        if (operationId.includes('cancelled')) for (let i = 0; i < 40; i++) { await Context.current().sleep(250); Context.current().heartbeat() }
+      },
+      async finishRescore() { return { windows: 12, written: 12, assets: 3, releases: ['pumps-r1'] } },
     },
   }
 }
@@ -143,6 +158,22 @@ function scenarios(fakes: ReturnType<typeof createFakes>): Record<string, Scenar
     'retrain-model-refused': async (client) => start(client, workflowTypes.retrainModel, 'retrain/2', { ...retrain, family: 'too-little' }),
     'check-drift': async (client) => start(client, workflowTypes.checkDrift, 'drift/1',
       { site: 'hamburg', operationId: 'operation-2', family: 'pumps', requestedBy: 'mia', mayRetrain: true }),
+    'rescore': async (client) => start(client, workflowTypes.rescore, 'rescore/1', { site: 'hamburg', operationId: 'operation-3' }),
+    'rescore-paused': async (client) => {
+      const handle = await start(client, workflowTypes.rescore, 'rescore/2', { site: 'hamburg', operationId: 'paused' })
+      await new Promise((resolve) => { setTimeout(resolve, 1500) })
+      const rescore = fakes.rescores.get('paused')
+      if (rescore) rescore.paused = false
+      await handle.signal(messageNames.operationChanged)
+      return handle
+    },
+    'rescore-refused': async (client) => start(client, workflowTypes.rescore, 'rescore/3', { site: 'hamburg', operationId: 'corrupt' }),
+    'rescore-cancelled': async (client) => {
+      const handle = await start(client, workflowTypes.rescore, 'rescore/4', { site: 'hamburg', operationId: 'cancelled' })
+      await new Promise((resolve) => { setTimeout(resolve, 1500) })
+      await handle.cancel()
+      return handle
+    },
   }
 }
 

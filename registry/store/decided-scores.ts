@@ -10,14 +10,15 @@ const COLUMNS = `s.score_id, s.lane, ${timestampToUs('s.window_end')} as end_us,
 const fromRow = (row: Row): DecidedScore => ({ scoreId: row.score_id, lane: row.lane, windowEndUs: toUs(row.end_us), release: row.release_id })
 
 /**
- * The scores that decided about a machine, windows ending in (from, to], in the order of their fold. `lane` null: both.
+ * The scores that decided about a machine, windows ending in (from, to], in the order of their fold; what a rescore wrote
+ * since is not among them. `lane` null: both.
  * `most` of them, and those of the other lane that end with the last: whoever goes on from that end misses none.
  */
 export async function decidedScores(
   tx: Tx, { assetRef, fromUs, toUs: throughUs, lane }: { assetRef: number; fromUs: number; toUs: number; lane: Lane | null }, most: number,
 ): Promise<{ scores: DecidedScore[]; more: boolean }> {
   const decidedAfter = (from: string) => `s.asset_ref = $1 and s.window_end > ${from} and s.window_end <= ${usToTimestamp('$3')}
-    and s.decision is not null and ($4::text is null or s.lane = $4)`
+    and s.decision is not null and s.rescore_ref is null and ($4::text is null or s.lane = $4)`
   const { rows } = await tx.query<Row & { more: boolean }>(
     `with part as (
        select ${COLUMNS}, s.window_end from score s join release r using (release_ref)
@@ -35,7 +36,7 @@ export async function lastDecided(tx: Tx, assetRef: number, lanes: readonly Lane
     `select last.* from unnest($2::text[]) as u(lane)
      cross join lateral (
        select ${COLUMNS} from score s join release r using (release_ref)
-       where s.asset_ref = $1 and s.lane = u.lane and s.window_end <= ${usToTimestamp('$3')} and s.decision is not null
+       where s.asset_ref = $1 and s.lane = u.lane and s.window_end <= ${usToTimestamp('$3')} and s.decision is not null and s.rescore_ref is null
        order by s.window_end desc, s.score_id desc limit 1
      ) last`, [assetRef, lanes, throughUs])
   return rows.map(fromRow)

@@ -44,19 +44,20 @@ export async function newestDrift(tx: Tx, family: string): Promise<{ report: str
 export async function newestWindowEnd(tx: Tx, featureSetRef: number, assetRefs: readonly number[], commitNumber: number): Promise<number | null> {
   const { rows } = await tx.query<{ end_us: string | null }>(
     `select ${timestampToUs('max(window_end)')} as end_us from feature_window
-     where feature_set_ref = $1 and asset_ref = any($2::int[]) and commit_number <= $3`,
+     where feature_set_ref = $1 and asset_ref = any($2::int[]) and commit_number <= $3 and rescore_ref is null`,
     [featureSetRef, assetRefs, commitNumber],
   )
   return toUsOrNull(rows[0]?.end_us ?? null)
 }
 
-/** The mean share of good readings, over every revision of the windows of a span; null without any. */
+/** The mean share of good readings, over every revision of the windows of a span, rescores' left out; null without any. */
 export async function goodFractions(
   tx: Tx, query: { featureSetRef: number; assetRefs: readonly number[]; fromUs: number; toUs: number; commitNumber: number },
 ): Promise<number | null> {
   const { rows } = await tx.query<{ good: number | null }>(
     `select avg(good_fraction)::float8 as good from feature_window
-     where feature_set_ref = $1 and asset_ref = any($2::int[]) and window_end >= ${usToTimestamp('$3')} and window_end <= ${usToTimestamp('$4')} and commit_number <= $5`,
+     where feature_set_ref = $1 and asset_ref = any($2::int[]) and window_end >= ${usToTimestamp('$3')} and window_end <= ${usToTimestamp('$4')} and commit_number <= $5
+       and rescore_ref is null`,
     [query.featureSetRef, query.assetRefs, query.fromUs, query.toUs, query.commitNumber],
   )
   return rows[0]?.good ?? null

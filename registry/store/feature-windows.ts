@@ -25,8 +25,8 @@ export interface FeatureWindow {
 
 export interface StoredFeatureWindow extends FeatureWindow { readonly windowId: string; readonly site: string }
 
-/** Claims and stores windows of one feature set; gives their ids in the order of the input. */
-export async function insertFeatureWindows(tx: Tx, site: string, windows: readonly FeatureWindow[]): Promise<string[]> {
+/** Claims and stores windows of one feature set; gives their ids in the order of the input. `rescoreRef`: the rescore that they are revisions of. */
+export async function insertFeatureWindows(tx: Tx, site: string, windows: readonly FeatureWindow[], rescoreRef: number | null = null): Promise<string[]> {
   const [first] = windows
   if (first === undefined) return []
   const width = first.values.length
@@ -34,10 +34,10 @@ export async function insertFeatureWindows(tx: Tx, site: string, windows: readon
   windows.forEach((window, i) => flat.set(window.values, i * width))
   const { rows } = await tx.query<{ asset_ref: number; end_us: string; window_id: string }>(
     `insert into feature_window (site_id, asset_ref, feature_set_ref, window_end, revision, lane, mode, window_start, commit_number,
-                                 source_time, ingest_time, feature_values, good_fraction, trace_id)
+                                 source_time, ingest_time, feature_values, good_fraction, trace_id, rescore_ref)
      select $1, asset_ref, $2, ${usToTimestamp('end_us')}, revision, lane, mode, ${usToTimestamp('start_us')}, commit_number,
             ${usToTimestamp('source_us')}, ${usToTimestamp('ingest_us')},
-            ($3::float8[])[(n - 1) * $4::int + 1 : n * $4::int], good_fraction, trace_id
+            ($3::float8[])[(n - 1) * $4::int + 1 : n * $4::int], good_fraction, trace_id, $16::int
      from unnest($5::int[], $6::bigint[], $7::bigint[], $8::int[], $9::text[], $10::text[], $11::bigint[], $12::bigint[], $13::bigint[],
                  $14::real[], $15::text[]) with ordinality
        as u(asset_ref, start_us, end_us, revision, lane, mode, commit_number, source_us, ingest_us, good_fraction, trace_id, n)
@@ -46,7 +46,7 @@ export async function insertFeatureWindows(tx: Tx, site: string, windows: readon
       int4ArrayParameter(windows.map((w) => w.assetRef)), int8ArrayParameter(windows.map((w) => w.startUs)), int8ArrayParameter(windows.map((w) => w.endUs)),
       int4ArrayParameter(windows.map((w) => w.revision)), textArrayParameter(windows.map((w) => w.lane)), textArrayParameter(windows.map((w) => w.mode)),
       int8ArrayParameter(windows.map((w) => w.commitNumber)), int8ArrayParameter(windows.map((w) => w.sourceUs)), int8ArrayParameter(windows.map((w) => w.ingestUs)),
-      windows.map((w) => w.goodFraction), textArrayParameter(windows.map((w) => w.traceId))],
+      windows.map((w) => w.goodFraction), textArrayParameter(windows.map((w) => w.traceId)), rescoreRef],
   )
   const ids = new Map(rows.map((row) => [`${row.asset_ref} ${row.end_us}`, row.window_id]))
   return windows.map((w) => ids.get(`${w.assetRef} ${w.endUs}`) as string)
@@ -79,6 +79,12 @@ export const revisionKey = (assetRef: number, endUs: number): string => `${asset
 export async function findFeatureWindow(tx: Tx, windowId: string): Promise<StoredFeatureWindow | undefined> {
   const { rows } = await tx.query<WindowRow>(`select ${WINDOW_COLUMNS} from feature_window where window_id = $1`, [windowId])
   return rows.map(windowOfRow)[0]
+}
+
+/** Stored windows by id; those that are not there are absent. */
+export async function findFeatureWindows(tx: Tx, windowIds: readonly string[]): Promise<Map<string, StoredFeatureWindow>> {
+  const { rows } = await tx.query<WindowRow>(`select ${WINDOW_COLUMNS} from feature_window where window_id = any($1::bigint[])`, [windowIds])
+  return new Map(rows.map((row) => [row.window_id, windowOfRow(row)]))
 }
 
 /** The newest stored revision of a window, or undefined. */

@@ -7,7 +7,7 @@ import { writingSite } from './writing-site.ts'
 export type LedgerKind =
   | 'gate.opened' | 'gate.decided' | 'gate.closed' | 'gate.emergency-approved' | 'gate.reviewed' | 'gate.review-overdue' | 'gate.escalated'
   | 'gate.changes-asked' | 'gate.answered' | 'gate.commented' | 'gate.reviewer-added' | 'delegation.made' | 'delegation.revoked'
-  | 'assignment.switched' | 'assignment.rolled-back'
+  | 'assignment.switched' | 'assignment.rolled-back' | 'rescore.asked' | 'rescore.ended'
   | 'family.changed' | 'family.governance-changed' | 'governance.proposed' | 'policy.proposed' | 'model.registered' | 'release.made'
   | 'actor.changed' | 'api-key.issued' | 'api-key.revoked'
 

@@ -83,6 +83,36 @@ export async function requestCancel(
   return { state: row.state, requested: true, first: true }
 }
 
+/** Kinds that may wait in the middle: their workflows look at `paused_at` between two steps. */
+export const pausableKinds: ReadonlySet<string> = new Set(['rescore'])
+
+/**
+ * Has it wait (by whom, and when), or, with null, go on, where its kind and its state allow that; `changed` says whether that was news.
+ * Undefined when there is no such operation.
+ */
+export async function setPaused(
+  tx: Tx, site: string, operationId: string, pause: { by: string; nowUs: number } | null,
+): Promise<{ kind: string; state: OperationState; cancelling: boolean; changed: boolean; workflowId: string } | undefined> {
+  const { rows: [row] } = await tx.query<{ kind: string; state: OperationState; workflow_id: string; ended: boolean; cancelling: boolean; paused: boolean }>(
+    `select kind, state, workflow_id, ended_at is not null as ended, cancel_requested_at is not null as cancelling, paused_at is not null as paused
+     from operation where site_id = $1 and operation_id = $2 for update`, [site, operationId])
+  if (row === undefined) return undefined
+  const changed = pausableKinds.has(row.kind) && !row.ended && !row.cancelling && row.paused !== (pause !== null)
+  if (changed) {
+    await tx.query(`update operation set paused_at = ${usToTimestamp('$2')}, paused_by = $3, updated_at = now() where operation_id = $1`,
+      [operationId, pause?.nowUs ?? null, pause?.by ?? null])
+  }
+  return { kind: row.kind, state: row.state, cancelling: row.cancelling, changed, workflowId: row.workflow_id }
+}
+
+/** What a step looks at before it goes on. */
+export async function operationStanding(tx: Tx, operationId: string): Promise<{ paused: boolean; cancelling: boolean }> {
+  const { rows } = await tx.query<{ paused: boolean; cancelling: boolean }>(
+    `select paused_at is not null as paused, cancel_requested_at is not null or ended_at is not null as cancelling
+     from operation where site_id = $1 and operation_id = $2`, [tx.site, operationId])
+  return rows[0] ?? { paused: false, cancelling: true }
+}
+
 export interface OpenOperation { readonly site: string; readonly operationId: string; readonly workflowId: string; readonly start: WorkflowStart }
 
 /** Operations without an end, oldest first: what the reconciler looks after. */

@@ -5,7 +5,7 @@ import { createCopyReader, type CopyReader } from './copy-reader.ts'
 import { timestampToUs, toUsOrNull, usToTimestamp } from './sql-time.ts'
 import type { Tx } from './transaction.ts'
 
-/** Which of a window's scores counts: the first revision, and of that what was in force before what only ran beside it. */
+/** Which of a window's scores counts: the first revision, and of that what was in force before what only ran beside it. What a rescore wrote never does. */
 export const FIRST_OF_WINDOW = "s.revision, array_position(array['champion', 'challenger', 'shadow'], s.role), s.score_id"
 /** The window a score is of; `offset 0` has the planner look each up by its id, whatever it takes row-level security for. */
 export const windowOfScore = 'cross join lateral (select w.commit_number, w.feature_values from feature_window w where w.window_id = s.window_id offset 0) w'
@@ -42,7 +42,7 @@ export async function scoredDays(tx: Tx, assetRefs: readonly number[], afterId: 
     `select d.asset_ref, ${timestampToUs("d.day::timestamp at time zone 'UTC'")} as day_us,
             d.n + coalesce((select sum(c.n) from score_chunk c where c.asset_ref = d.asset_ref and c.day = d.day), 0) as n
      from (select s.asset_ref, (s.window_end at time zone 'UTC')::date as day, count(*) as n from score s
-           where s.asset_ref = any($1::int[]) and ($2::bigint is null or s.score_id > $2) group by 1, 2) d
+           where s.asset_ref = any($1::int[]) and ($2::bigint is null or s.score_id > $2) and s.rescore_ref is null group by 1, 2) d
      order by d.day, d.asset_ref`, [assetRefs, afterId])
   return rows.map((row) => ({ assetRef: row.asset_ref, dayUs: Number(row.day_us), windows: Number(row.n) }))
 }
@@ -79,7 +79,7 @@ export async function chunkDay(tx: Tx, site: string, { assetRefs, dayUs, release
     `with s as materialized (
        select asset_ref, ($5::int[])[array_position($4::int[], release_ref)] as model_version_ref, window_id, window_end, ${timestampToUs('window_end')} as us, revision, role, score_id,
               score, confidence, suppressed
-       from score where ${ofDay} and score_id <= $7
+       from score where ${ofDay} and score_id <= $7 and rescore_ref is null
      ), w as materialized (
        select window_id, commit_number from feature_window where ${ofDay} and feature_set_ref = any($8::int[])
      ), picked as (

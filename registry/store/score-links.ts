@@ -16,7 +16,7 @@ export async function linksAt(tx: Tx, modelVersionRef: number, places: readonly 
      left join lateral (
        select s.score_id from score s
        where s.asset_ref = u.asset_ref and s.window_end = ${usToTimestamp('u.end_us')}
-         and s.release_ref in (select r.release_ref from release r where r.model_version_ref = $1)
+         and s.rescore_ref is null and s.release_ref in (select r.release_ref from release r where r.model_version_ref = $1)
        order by s.revision, array_position(array['champion', 'challenger', 'shadow'], s.role), s.score_id limit 1
      ) s on true
      left join lateral (

@@ -24,7 +24,7 @@ export interface ScoreSeriesQuery {
 
 /**
  * Stored scores as columns, by asset; assets without any are absent. Of each window the first revision that was
- * scored: what was known when its decision fell due, which no later revision changes. What the keeper has packed comes
+ * scored: what was known when its decision fell due, which no later revision and no rescore changes. What the keeper has packed comes
  * out of chunks, what is newer out of the scores themselves; where features are watched, all does.
  */
 export async function readScoreSeries(tx: Tx, query: ScoreSeriesQuery): Promise<Map<number, ScoreColumns>> {
@@ -70,7 +70,7 @@ function scoreRows({ commitNumber, signals, featureNames }: ScoreSeriesQuery, re
   const wanted = signals.map((signal, i) => `${columnOf(signal, featureNames)} as signal_${i}`)
   return `select distinct on (s.asset_ref, s.window_end) ${['s.asset_ref', 's.window_end', 's.suppressed', ...wanted].join(', ')}
     from score s ${windowOfScore}
-    where ${where} and s.release_ref in (${releases.map(whole).join(', ')}) and w.commit_number <= ${whole(commitNumber)}
+    where ${where} and s.rescore_ref is null and s.release_ref in (${releases.map(whole).join(', ')}) and w.commit_number <= ${whole(commitNumber)}
     order by s.asset_ref, s.window_end, ${FIRST_OF_WINDOW}`
 }
 
@@ -116,7 +116,7 @@ export async function newestScoreEnd(tx: Tx, modelVersionRef: number, assetRefs:
     if (releases.length === 0) return -Infinity
     const { rows } = await tx.query<{ end_us: string | null }>(
       `select ${timestampToUs('max(s.window_end)')} as end_us from score s ${windowOfScore}
-       where ${where} and s.release_ref in (${releases.map(whole).join(', ')}) and w.commit_number <= ${whole(commitNumber)}`)
+       where ${where} and s.rescore_ref is null and s.release_ref in (${releases.map(whole).join(', ')}) and w.commit_number <= ${whole(commitNumber)}`)
     return toUsOrNull(rows[0]?.end_us ?? null) ?? -Infinity
   }
   const chunked = await chunkedThrough(tx, assetRefs)

@@ -13,6 +13,8 @@ export interface ClosingSummary {
   readonly scores: number
   /** At most 100 of the assets that got windows. */
   readonly assets: readonly string[]
+  /** The operation whose rescore it is; absent: windows were closed, or revised. */
+  readonly rescore?: string
 }
 
 /** Puts scored windows and the summaries of their closing on the bus, in one statement however many they are. */

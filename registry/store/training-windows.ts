@@ -38,7 +38,7 @@ export interface TrainingWindowQuery {
   /** Windows ending in (from, to]. */
   readonly fromUs: number
   readonly toUs: number
-  /** The newest revision that was computed from commits up to here counts. */
+  /** The newest revision that was computed from commits up to here counts; a rescore's is not one: the same commit gives the same windows. */
   readonly commitNumber: number
   /** The newest windows win. */
   readonly limit: number
@@ -62,7 +62,7 @@ export async function readTrainingWindows(tx: Tx, query: TrainingWindowQuery): P
                 w.revision, w.mode, w.good_fraction, w.feature_values, w.window_end
          from feature_window w
          where w.asset_ref = a.ref and w.feature_set_ref = $1
-           and w.window_end > ${usToTimestamp('$3')} and w.window_end <= ${usToTimestamp('coalesce($6, $4)')} and w.commit_number <= $5
+           and w.window_end > ${usToTimestamp('$3')} and w.window_end <= ${usToTimestamp('coalesce($6, $4)')} and w.commit_number <= $5 and w.rescore_ref is null
            and ($6::bigint is null or (w.window_end, w.asset_ref) < (${usToTimestamp('$6')}, $7::int))
          order by w.window_end desc, w.revision desc
          limit $8

@@ -11,7 +11,7 @@ export const workflowCalls = {
   gate: (gateId: string) => `gate/${gateId}`,
   alert: (alertId: string) => `alert/${alertId}`,
   types: { 'promote-model': 'promoteModel', 'approve-policy': 'approvePolicy', 'change-governance': 'changeGovernance', alert: 'alertLifecycle' },
-  signals: { alertChanged: 'alertChanged', withdrawGate: 'withdrawGate' },
+  signals: { alertChanged: 'alertChanged', withdrawGate: 'withdrawGate', operationChanged: 'operationChanged' },
 } as const
 
 export async function startAlertLifecycle(tx: Tx, site: string, alertId: string): Promise<void> {

@@ -38,7 +38,10 @@ const RIGHTS = {
   'drift.check': ['ml-engineer', 'reliability-engineer', 'integrator', 'admin'],
   'alert.answer': ['operator', 'reliability-engineer', 'admin'],
   'label.review': ['reliability-engineer', 'admin'],
+  /** Writes revisions of what machines are seen by; who owns a family, or makes its models, may. */
+  'score.rescore': ['ml-engineer', 'reliability-engineer', 'admin'],
   'score.replay': ['ml-engineer', 'reliability-engineer', 'integrator', 'admin'],
+  'operation.pause': ['ml-engineer', 'reliability-engineer', 'integrator', 'admin'],
   'operation.cancel': ['ml-engineer', 'reliability-engineer', 'integrator', 'admin'],
 } as const satisfies Record<string, readonly Role[]>
 

@@ -6,8 +6,10 @@ import { refuse } from '../../domain/errors.ts'
 import { assignmentByRequest, currentAssignment, formerAssignment, lockSeat, type Seat } from '../../store/assignments.ts'
 import { recordAudit } from '../../store/audit.ts'
 import { getFamily } from '../../store/families.ts'
-import { inSite } from '../../store/transaction.ts'
+import { rescoreByRequest } from '../../store/rescores.ts'
+import { inSite, type Tx } from '../../store/transaction.ts'
 import type { ServiceContext } from '../context.ts'
+import { enterRescore } from '../rescore/start-rescore.ts'
 import { assignFormer } from './former-release.ts'
 import { scopeSchema } from './request-promotion.ts'
 
@@ -17,19 +19,30 @@ export const rollBackInput = z.object({
   scope: scopeSchema.optional().describe('Absent: the whole family'),
   to: z.string().min(1).max(200).optional().describe('A release that was champion before; absent: the one just before'),
   reason: z.string().min(1).max(2000),
+  rescore: z.boolean().default(false).describe('Have the windows judged anew that ended since the release that goes came into force'),
   requestId: z.string().min(1).max(200).describe('The same id does it once, however often it is sent'),
 })
-export type RollBackInput = z.infer<typeof rollBackInput>
+export type RollBackInput = z.input<typeof rollBackInput>
 
-export interface RolledBack { readonly assignment: string; readonly release: string; readonly replaced: string | null; readonly since: string; readonly repeated: boolean }
+export interface RolledBack {
+  readonly assignment: string
+  readonly release: string
+  readonly replaced: string | null
+  readonly since: string
+  /** The operation that judges the affected time anew; null: it was not asked for. */
+  readonly rescore: string | null
+  readonly repeated: boolean
+}
 
 /**
  * Assigns the former champion again, at once and without a gate: it was approved before. Rolling back a roll back puts
- * the newer release in force again. Refuses (`not_found`) an unknown family and (`conflict`) when there is
+ * the newer release in force again. With `rescore`, the windows of its machines that ended since the release that goes came into
+ * force are judged anew, under the same reason: asked for in the same transaction. Refuses (`not_found`) an unknown family and (`conflict`) when there is
  * nothing to go back to, or only what was let in by an emergency whose review rejected it.
  */
 export async function rollBack(ctx: ServiceContext, actor: Actor, input: RollBackInput): Promise<RolledBack> {
   demand(actor, 'release.roll-back', input.site)
+  if (input.rescore) demand(actor, 'score.rescore', input.site)
   const { site, family, requestId } = input
   const seat: Seat = { site, family, role: 'champion', scope: input.scope ?? { kind: 'family', id: family } }
   return inSite(ctx.pool, site, async (tx) => {
@@ -37,7 +50,11 @@ export async function rollBack(ctx: ServiceContext, actor: Actor, input: RollBac
     const done = await assignmentByRequest(tx, site, requestId)
     if (done) {
       if (done.family !== family) refuse('idempotency_conflict', `request ${requestId} was used for family ${done.family}; send a new id`, { requestId })
-      return { assignment: done.assignmentId, release: done.release, replaced: null, since: microsToIso(done.fromUs), repeated: true }
+      const rescore = (await rescoreByRequest(tx, rescoreRequest(done.assignmentId)))?.operationId ?? null
+      if (input.rescore && rescore === null) {
+        refuse('idempotency_conflict', `request ${requestId} rolled back without a rescore; ask for that by itself (POST /v1/operations, kind rescore)`, { requestId })
+      }
+      return { assignment: done.assignmentId, release: done.release, replaced: null, since: microsToIso(done.fromUs), rescore, repeated: true }
     }
     await getFamily(tx, site, family)
     const current = await currentAssignment(tx, seat)
@@ -57,6 +74,22 @@ export async function rollBack(ctx: ServiceContext, actor: Actor, input: RollBac
     }
     const { assignmentId, atUs, body } = await assignFormer(tx, { seat, current, former, actor, reason: input.reason, requestId, nowUs: ctx.nowUs() })
     await recordAudit(tx, { actor, verb: 'roll-back', subject: `family/${family}`, detail: body })
-    return { assignment: assignmentId, release: former.release, replaced: current.release, since: microsToIso(atUs), repeated: false }
+    const rescore = input.rescore ? await rescoreAffected(tx, actor, { seat, assignmentId, afterUs: current.fromUs, throughUs: atUs, reason: input.reason }) : null
+    return { assignment: assignmentId, release: former.release, replaced: current.release, since: microsToIso(atUs), rescore, repeated: false }
   })
+}
+
+/** One for each roll back. */
+const rescoreRequest = (assignmentId: string): string => `roll-back/${assignmentId}`
+
+/** Windows that ended while the release which goes was in force, of the machines that the assignment judges from now on. */
+async function rescoreAffected(
+  tx: Tx, actor: Actor, { seat, assignmentId, afterUs, throughUs, reason }: { seat: Seat; assignmentId: string; afterUs: number; throughUs: number; reason: string },
+): Promise<string> {
+  const { family, scope: { kind, id } } = seat
+  const { operationId } = await enterRescore(tx, actor, {
+    scope: { family, ...(kind === 'line' && { line: id }), ...(kind === 'asset' && { assets: [id] }) },
+    afterUs, throughUs, named: null, reason, assignmentId, requestId: rescoreRequest(assignmentId), nowUs: throughUs,
+  })
+  return operationId
 }

@@ -10,7 +10,7 @@ import { isoOrNull } from './rows.ts'
 export interface Outcomes { readonly confirmed: number; readonly falseAlarm: number; readonly unclear: number; readonly unsaid: number }
 
 export interface Followed {
-  /** Windows it has scored, each once. */
+  /** Windows it has scored, each once; what a rescore had it score later is not counted. */
   readonly windows: number
   readonly alerts: number
   /** Of these: called somebody; were acknowledged; led to a work order; whose work order is done. */
@@ -72,7 +72,7 @@ export async function getModelActions(
        ), recent as (
          select s.asset_ref, count(distinct s.window_end) as n, min(s.window_end) as first, max(s.window_end) as last
          from unpacked u join score s on s.asset_ref = u.asset_ref and s.window_end >= u.day::timestamp at time zone 'UTC' and s.window_end < (u.day + 1)::timestamp at time zone 'UTC'
-         where s.release_ref = any($3::int[]) group by 1
+         where s.release_ref = any($3::int[]) and s.rescore_ref is null group by 1
        ), followed as (
          select al.asset_ref, count(*) as alerts, count(*) filter (where al.pages) as paged, count(al.acknowledged_at) as acknowledged,
                 count(w.number) as work_orders, count(*) filter (where w.state = 'done') as work_orders_done,

@@ -77,7 +77,7 @@ const viewOf = (row: WindowRow, names: readonly string[]): FeatureWindowView => 
 async function featureSetRefOf(tx: Tx, assetRef: number, { site, featureSet }: FeaturesInput): Promise<number | null> {
   if (featureSet === undefined) {
     const { rows } = await tx.query<{ feature_set_ref: number }>(
-      'select feature_set_ref from feature_window where asset_ref = $1 order by window_id desc limit 1', [assetRef],
+      'select feature_set_ref from feature_window where asset_ref = $1 and rescore_ref is null order by window_id desc limit 1', [assetRef],
     )
     return rows[0]?.feature_set_ref ?? null
   }

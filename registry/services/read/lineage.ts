@@ -11,6 +11,7 @@ import { ruleProgress, type RuleProgress } from '../../domain/policy/rule-progre
 import { alertsRaisedBy, batchRecords, findAlertRoot, followUpsOf, releaseRecord, type AlertRoot, type BatchRecord, type FollowUps, type ReleaseRecord } from '../../store/lineage-records.ts'
 import { placesOf } from '../../store/releases-in-force.ts'
 import { readReplayRecord, type ReplayRecord } from '../../store/replay-records.ts'
+import { rescoreRecord, type RescoreRecord } from '../../store/rescores.ts'
 import { inSite, type Tx } from '../../store/transaction.ts'
 import type { ServiceContext } from '../context.ts'
 
@@ -24,7 +25,7 @@ export type LineageInput = z.infer<typeof lineageInput>
 export interface LineageNode {
   /** `kind/…`, unique in the graph. */
   readonly id: string
-  readonly kind: 'work-order' | 'outcome' | 'alert' | 'decision' | 'score' | 'window' | 'release' | 'model' | 'feature-set' | 'policy' | 'readings' | 'waveforms' | 'assignment' | 'dataset' | 'batch' | 'approval'
+  readonly kind: 'work-order' | 'outcome' | 'alert' | 'decision' | 'score' | 'window' | 'release' | 'model' | 'feature-set' | 'policy' | 'readings' | 'waveforms' | 'assignment' | 'dataset' | 'batch' | 'approval' | 'rescore'
   readonly label: string
   readonly detail: string | null
   /** How far down: 0 is the alert, what rests on it is above. */
@@ -59,6 +60,7 @@ export async function readLineage(ctx: ServiceContext, actor: Actor, input: Line
     const graph = createGraph()
     const alerts = alert ? [alert] : await alertsRaisedBy(tx, record.score.assetRef, scoreId)
     judgement(graph, record, alerts)
+    if (record.score.rescoreRef !== null) rescoring(graph, record, await rescoreRecord(tx, record.score.rescoreRef))
     for (const { alertId } of alerts) followUps(graph, alertId, await followUpsOf(tx, alertId))
     await readingsSide(tx, graph, record)
     await releaseSide(tx, graph, record)
@@ -108,6 +110,11 @@ function judgement(graph: Graph, record: ReplayRecord, alerts: readonly AlertRoo
     id: `window/${window.windowId}`, kind: 'window', level: 3, label: `${microsToIso(window.startUs)} – ${microsToIso(window.endUs)}`,
     detail: `revision ${window.revision}, ${window.lane} lane, as of commit ${window.commitNumber}`,
   }, scoreNode(record))
+}
+
+/** Beside a score that was not what decided then: why it is there, and who wanted it. */
+function rescoring(graph: Graph, record: ReplayRecord, { operation, reason, by, askedUs }: RescoreRecord): void {
+  graph.add({ id: `rescore/${operation}`, kind: 'rescore', level: 3, label: `rescored for ${by}`, detail: `${reason}; asked for ${microsToIso(askedUs)}, operation ${operation}; what was decided then stands` }, scoreNode(record))
 }
 
 /** Above the alert: a work order and what was found rest on it. */

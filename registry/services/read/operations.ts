@@ -1,6 +1,6 @@
 import { demand, type Actor } from '../../domain/access/rights.ts'
 import { refuse } from '../../domain/errors.ts'
-import type { OperationState } from '../../store/operations.ts'
+import { pausableKinds, type OperationState } from '../../store/operations.ts'
 import { timestampToUs, usToTimestamp } from '../../store/sql-time.ts'
 import { inSite } from '../../store/transaction.ts'
 import type { ServiceContext } from '../context.ts'
@@ -17,6 +17,10 @@ export interface OperationView {
   readonly result: unknown
   readonly error: { readonly code: string; readonly message: string } | null
   readonly cancelRequestedAt: string | null
+  /** It waits until somebody resumes it: since when, and by whom. */
+  readonly paused: { readonly at: string; readonly by: string } | null
+  /** Whether it can wait in the middle; none that has ended can. */
+  readonly pausable: boolean
   readonly requestedBy: string
   readonly createdAt: string
   readonly updatedAt: string
@@ -25,10 +29,11 @@ export interface OperationView {
 
 interface Row {
   operation_id: string; site_id: string; kind: string; workflow_id: string; state: OperationState; progress: Record<string, unknown>; result: unknown
-  error: { code: string; message: string } | null; cancel_us: string | null; requested_by: string; created_us: string; updated_us: string; ended_us: string | null
+  error: { code: string; message: string } | null; cancel_us: string | null; paused_us: string | null; paused_by: string | null; requested_by: string; created_us: string; updated_us: string; ended_us: string | null
 }
 
 const SELECT = `select operation_id, site_id, kind, workflow_id, state, progress, result, error, ${timestampToUs('cancel_requested_at')} as cancel_us,
+    ${timestampToUs('paused_at')} as paused_us, paused_by,
     requested_by, ${timestampToUs('created_at')} as created_us, ${timestampToUs('updated_at')} as updated_us, ${timestampToUs('ended_at')} as ended_us
   from operation`
 
@@ -60,6 +65,7 @@ export async function getOperation(ctx: ServiceContext, actor: Actor, input: { s
 
 const viewOf = (row: Row): OperationView => ({
   id: row.operation_id, site: row.site_id, kind: row.kind, workflowId: row.workflow_id, state: row.state, progress: row.progress,
-  result: row.result ?? null, error: row.error, cancelRequestedAt: isoOrNull(row.cancel_us), requestedBy: row.requested_by,
+  result: row.result ?? null, error: row.error, cancelRequestedAt: isoOrNull(row.cancel_us),
+  paused: row.paused_us === null || row.ended_us !== null ? null : { at: iso(row.paused_us), by: row.paused_by ?? '' }, pausable: pausableKinds.has(row.kind) && row.ended_us === null, requestedBy: row.requested_by,
   createdAt: iso(row.created_us), updatedAt: iso(row.updated_us), endedAt: isoOrNull(row.ended_us),
 })

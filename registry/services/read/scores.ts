@@ -21,6 +21,8 @@ export interface ScoreView {
   readonly release: string
   readonly model: { readonly name: string; readonly version: number }
   readonly role: ReleaseRole
+  /** The operation that judged the window anew; null: this is what was said then. */
+  readonly rescore: string | null
   readonly score: number | null
   readonly confidence: number | null
   /** Of the rule in force after this window; null when none is, or when the release is not champion. */
@@ -61,7 +63,7 @@ export interface ScoresInput extends PageInput {
 
 interface Row {
   score_id: string; asset_id: string; start_us: string; end_us: string; revision: number; lane: Lane; release_id: string; name: string; version: number
-  role: ReleaseRole; score: number | null; confidence: number | null; severity: Severity | null; commit_number: string; scored_us: string
+  role: ReleaseRole; rescore: string | null; score: number | null; confidence: number | null; severity: Severity | null; commit_number: string; scored_us: string
   contributions: { feature: string; share: number }[] | null; decision: Decision | null; runtime_digest: string; window_id: string; trace_id: string
 }
 
@@ -69,9 +71,10 @@ const FROM = `from score s
   join asset a on a.asset_ref = s.asset_ref
   join feature_window w on w.window_id = s.window_id
   join release r on r.release_ref = s.release_ref
-  join model_version m on m.model_version_ref = r.model_version_ref`
+  join model_version m on m.model_version_ref = r.model_version_ref
+  left join rescore x on x.rescore_ref = s.rescore_ref`
 const COLUMNS = `s.score_id, a.asset_id, ${timestampToUs('w.window_start')} as start_us, ${timestampToUs('s.window_end')} as end_us, s.revision, s.lane,
-  r.release_id, m.name, m.version, s.role, s.score, s.confidence, s.decision->>'severity' as severity, w.commit_number, ${timestampToUs('s.scored_at')} as scored_us`
+  r.release_id, m.name, m.version, s.role, x.operation_id as rescore, s.score, s.confidence, s.decision->>'severity' as severity, w.commit_number, ${timestampToUs('s.scored_at')} as scored_us`
 
 /** Scores of an asset whose windows end in [from, to), in order of event time; every revision and every release. */
 export async function listScores(ctx: ServiceContext, actor: Actor, input: ScoresInput): Promise<Page<ScoreView>> {
@@ -110,7 +113,7 @@ export async function getScore(ctx: ServiceContext, actor: Actor, input: { site:
 
 const viewOf = (row: Row): ScoreView => ({
   id: row.score_id, asset: row.asset_id, windowStart: microsToIso(toUs(row.start_us)), windowEnd: microsToIso(toUs(row.end_us)),
-  revision: row.revision, lane: row.lane, release: row.release_id, model: { name: row.name, version: row.version }, role: row.role,
+  revision: row.revision, lane: row.lane, release: row.release_id, model: { name: row.name, version: row.version }, role: row.role, rescore: row.rescore,
   score: row.score, confidence: row.confidence, severity: row.severity, commitNumber: Number(row.commit_number),
   scoredAt: microsToIso(toUs(row.scored_us)),
 })

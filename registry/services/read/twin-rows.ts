@@ -30,7 +30,8 @@ export interface TwinRow {
 
 /**
  * Assets that stand now, each with what is open about it, by site and id, and its newest champion
- * score: of the live lane, else (a machine known from imported history alone) of the backfill lane.
+ * score: of the live lane, else (a machine known from imported history alone) of the backfill lane. As it was decided: a rescore
+ * draws the past anew, and leaves alone how the machine stands.
  */
 export async function twinRows(
   tx: Tx, filter: { family?: string | undefined; asset?: string | undefined }, after: readonly (string | number | null)[], limit: number,
@@ -43,9 +44,9 @@ export async function twinRows(
      join asset_version v on v.asset_ref = a.asset_ref and v.valid @> now()
      left join lateral (
        select * from (
-         (select * from score where asset_ref = a.asset_ref and role = 'champion' and lane = 'live' order by window_end desc, revision desc limit 1)
+         (select * from score where asset_ref = a.asset_ref and role = 'champion' and lane = 'live' and rescore_ref is null order by window_end desc, revision desc limit 1)
          union all
-         (select * from score where asset_ref = a.asset_ref and role = 'champion' and lane = 'backfill' order by window_end desc, revision desc limit 1)
+         (select * from score where asset_ref = a.asset_ref and role = 'champion' and lane = 'backfill' and rescore_ref is null order by window_end desc, revision desc limit 1)
        ) as newest limit 1
      ) s on true
      cross join lateral (

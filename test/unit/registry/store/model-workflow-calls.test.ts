@@ -4,7 +4,7 @@ import { modelWorkflowCalls } from '../../../../registry/store/model-workflow-ca
 import { taskQueues, workflowIds } from '../../../../workflows/ids.ts'
 import { workflowTypes } from '../../../../workflows/messages.ts'
 
-test('the registry calls the model workflows by the names they have', () => {
+test('the registry calls the workflows of operations by the names they have', () => {
   assert.deepEqual(
     { ...modelWorkflowCalls.retrain, id: modelWorkflowCalls.retrain.id('o') },
     { type: workflowTypes.retrainModel, taskQueue: taskQueues.main, id: workflowIds.retrain('o') },
@@ -12,5 +12,9 @@ test('the registry calls the model workflows by the names they have', () => {
   assert.deepEqual(
     { ...modelWorkflowCalls.drift, id: modelWorkflowCalls.drift.id('o') },
     { type: workflowTypes.checkDrift, taskQueue: taskQueues.main, id: workflowIds.drift('o') },
+  )
+  assert.deepEqual(
+    { ...modelWorkflowCalls.rescore, id: modelWorkflowCalls.rescore.id('o') },
+    { type: workflowTypes.rescore, taskQueue: taskQueues.main, id: workflowIds.rescore('o') },
   )
 })
