@@ -12,6 +12,8 @@ export const operationSchema = z
     result: z.unknown(),
     error: z.object({ code: z.string(), message: z.string() }).nullable(),
     cancelRequestedAt: z.string().nullable(),
+    paused: z.object({ at: z.string(), by: z.string() }).nullable().describe('It waits until somebody resumes it'),
+    pausable: z.boolean().describe('Whether it can wait in the middle'),
     requestedBy: z.string(),
     createdAt: z.string(),
     updatedAt: z.string(),

@@ -1,19 +1,39 @@
 import { z } from 'zod'
+import type { Actor } from '../../registry/domain/access/rights.ts'
 import { cancelOperation } from '../../registry/services/cancel-operation.ts'
 import { checkDrift, checkDriftInput } from '../../registry/services/check-drift.ts'
+import type { ServiceContext } from '../../registry/services/context.ts'
 import { pageInput } from '../../registry/services/read/page.ts'
 import { getOperation, listOperations } from '../../registry/services/read/operations.ts'
+import { pauseOperation, resumeOperation } from '../../registry/services/pause-operation.ts'
+import { rescoreInput, startRescore } from '../../registry/services/rescore/start-rescore.ts'
 import { retrainModel, retrainModelInput } from '../../registry/services/retrain-model.ts'
 import { endpoint } from '../endpoint.ts'
 import { uuidOf } from '../mount.ts'
 import { pageOf } from '../pagination.ts'
-import { inMicros, rangeQuery } from './common.ts'
+import { inMicros, instantUs, rangeQuery } from './common.ts'
 import { operationSchema } from './operation-schema.ts'
 
 const requestSchema = z.discriminatedUnion('kind', [
   retrainModelInput.omit({ site: true, fromUs: true, toUs: true }).extend({ kind: z.literal('retrain-model'), ...rangeQuery }).strict(),
   checkDriftInput.omit({ site: true }).extend({ kind: z.literal('check-drift') }).strict(),
+  rescoreInput.omit({ site: true, fromUs: true, toUs: true }).extend({
+    kind: z.literal('rescore'), from: instantUs.describe('Event time: windows that end after this; RFC 3339'), to: instantUs.optional().describe('… and not later than this; default: now'),
+  }).strict(),
 ]).meta({ id: 'OperationRequest' })
+
+type OperationRequest = z.output<typeof requestSchema>
+
+function start(ctx: ServiceContext, actor: Actor, site: string, body: OperationRequest): Promise<{ operationId: string }> {
+  switch (body.kind) {
+    case 'retrain-model': return retrainModel(ctx, actor, { site, ...inMicros(body) })
+    case 'check-drift': return checkDrift(ctx, actor, { site, family: body.family, mayRetrain: body.mayRetrain })
+    case 'rescore': {
+      const { kind: _kind, from, to, ...asked } = body
+      return startRescore(ctx, actor, { site, ...asked, fromUs: from, toUs: to })
+    }
+  }
+}
 
 const common = { tag: 'Operations', scope: 'site' } as const
 const one = { params: z.object({ operation: uuidOf('operation') }), locate: { kind: 'operation', param: 'operation' } } as const
@@ -26,13 +46,12 @@ export const operationEndpoints = [
   }),
   endpoint({
     ...common, operationId: 'startOperation', method: 'post', path: '/v1/operations', right: 'read', status: 202,
-    summary: 'Start long work: train a model, check for drift', description: 'Training needs the right `model.train`, a drift check `drift.check`. '
+    summary: 'Start long work: train a model, check for drift, judge stored windows anew',
+    description: 'Training needs the right `model.train`, a drift check `drift.check`, a rescore `score.rescore`. '
       + 'The operation is accepted although Temporal may be away; watch it at its own address.',
     body: requestSchema, answer: operationSchema,
     handle: async ({ ctx, actor, site, body }) => {
-      const { operationId } = body.kind === 'check-drift'
-        ? await checkDrift(ctx, actor, { site, family: body.family, mayRetrain: body.mayRetrain })
-        : await retrainModel(ctx, actor, { site, ...inMicros(body) })
+      const { operationId } = await start(ctx, actor, site, body)
       return getOperation(ctx, actor, { site, operation: operationId })
     },
   }),
@@ -40,6 +59,22 @@ export const operationEndpoints = [
     ...common, ...one, operationId: 'getOperation', method: 'get', path: '/v1/operations/{operation}', right: 'read', summary: 'How one operation goes',
     answer: operationSchema,
     handle: ({ ctx, actor, site, params }) => getOperation(ctx, actor, { site, operation: params.operation }),
+  }),
+  endpoint({
+    ...common, ...one, operationId: 'pauseOperation', method: 'post', path: '/v1/operations/{operation}/pause', right: 'operation.pause', status: 202,
+    summary: 'Have an operation wait after the step it is in', description: 'Only kinds that say `pausable`. It waits until it is resumed or cancelled, whatever restarts meanwhile.', answer: operationSchema,
+    handle: async ({ ctx, actor, site, params }) => {
+      await pauseOperation(ctx, actor, { site, operation: params.operation })
+      return getOperation(ctx, actor, { site, operation: params.operation })
+    },
+  }),
+  endpoint({
+    ...common, ...one, operationId: 'resumeOperation', method: 'post', path: '/v1/operations/{operation}/resume', right: 'operation.pause', status: 202,
+    summary: 'Have an operation go on where it waited', answer: operationSchema,
+    handle: async ({ ctx, actor, site, params }) => {
+      await resumeOperation(ctx, actor, { site, operation: params.operation })
+      return getOperation(ctx, actor, { site, operation: params.operation })
+    },
   }),
   endpoint({
     ...common, ...one, operationId: 'cancelOperation', method: 'post', path: '/v1/operations/{operation}/cancel', right: 'operation.cancel', status: 202,

@@ -15,6 +15,7 @@ import { addLedgerCommands } from './commands/ledger.ts'
 import { addLookCommands } from './commands/look.ts'
 import { addModelCommands } from './commands/models.ts'
 import { addPolicyCommands } from './commands/policy.ts'
+import { addRescoreCommands } from './commands/rescore.ts'
 import { addStatusCommand } from './commands/status.ts'
 import { openContext, type Open } from './context.ts'
 import { runProgram, type ProgramRun } from './run-program.ts'
@@ -40,6 +41,7 @@ function addCommands(program: Command, { exitCode, print }: ProgramRun, terminal
   addLookCommands(program, open)
   addGatewayCommands(program, open)
   addModelCommands(program, open)
+  addRescoreCommands(program, open)
   addInForceCommand(program, open)
   addPolicyCommands(program, open)
   addGateCommands(program, open)

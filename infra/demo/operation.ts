@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { ApiClient } from '../cli/api-client.ts'
-import type { Operation } from '../cli/commands/models.ts'
+import type { Operation } from '../cli/operation.ts'
 import type { Narrator } from './narrator.ts'
 import { waitFor } from './wait.ts'
 

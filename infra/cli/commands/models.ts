@@ -1,29 +1,14 @@
 import { randomUUID } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
 import { CliError, exitCodes } from '../errors.ts'
 import { instant } from '../options.ts'
-import type { CommandContext, Open } from '../context.ts'
+import type { Open } from '../context.ts'
+import { runOperation } from '../operation.ts'
 
 interface Replay { class: string; firstDifference: { what: string; stored: unknown; recomputed: unknown; scoreId?: string } | null }
 interface PeriodReplay extends Replay { from: string; to: string; windows: number; more: boolean }
 interface Followed { windows: number; alerts: number; outcomes: Record<string, number> }
 interface ModelActions { releases: string[]; total: Followed; assets: (Followed & { asset: string })[] }
-
-export interface Operation { id: string; kind: string; state: string; progress: Record<string, unknown>; result: Record<string, unknown> | null; error: { code?: string; message?: string } | null }
-
-/** Starts an operation and watches it to its end; Ctrl-C stops watching, never the operation. */
-export async function runOperation({ api, print, site }: CommandContext, request: Record<string, unknown>): Promise<Operation> {
-  let operation = await api.post<Operation>('/v1/operations', request, { site }, randomUUID())
-  while (!['succeeded', 'failed', 'cancelled'].includes(operation.state)) {
-    print.progress(`${operation.kind} ${operation.state} ${typeof operation.progress['step'] === 'string' ? operation.progress['step'] : ''}`)
-    await sleep(500)
-    operation = await api.get<Operation>(`/v1/operations/${operation.id}`, { site })
-  }
-  print.progress('')
-  if (operation.state !== 'succeeded') throw new CliError(operation.error?.code ?? operation.state, operation.error?.message ?? `${operation.kind} was ${operation.state}.`)
-  return operation
-}
 
 export function addModelCommands(program: Command, open: Open): void {
   program.command('train <family>').description('train and register new model versions for a family')
@@ -76,11 +61,13 @@ export function addModelCommands(program: Command, open: Open): void {
 
   program.command('roll-back <family>').description('put the former release back in force: one idempotent call')
     .requiredOption('--reason <text>', 'why; goes into the ledger').option('--request-id <id>', 'repeat with the same id for the same single effect')
-    .action(async (family: string, options: { reason: string; requestId?: string }, command: Command) => {
+    .option('--rescore', 'judge anew what the release that goes has judged')
+    .action(async (family: string, options: { reason: string; requestId?: string; rescore?: boolean }, command: Command) => {
       const { api, print, site } = await open(command)
       const requestId = options.requestId ?? randomUUID()
-      const answer = await api.post<Record<string, unknown>>(`/v1/families/${encodeURIComponent(family)}/roll-back`, { reason: options.reason, requestId }, { site }, requestId)
+      const answer = await api.post<Record<string, unknown>>(`/v1/families/${encodeURIComponent(family)}/roll-back`, { reason: options.reason, requestId, rescore: options.rescore === true }, { site }, requestId)
       print.line(`In force again: ${String(answer['release'])}`)
+      if (typeof answer['rescore'] === 'string') print.line(`Its machines' windows are judged anew: twinward rescore status ${answer['rescore']}`)
       print.document(answer)
     })
 

@@ -60,6 +60,8 @@ const allowed: Readonly<Record<string, readonly Role[]>> = {
   disableWebhook: integrating,
   // Training and drift checks are asked for here; the service asks for their own rights once it knows which.
   startOperation: everybody,
+  pauseOperation: ['ml-engineer', 'reliability-engineer', 'integrator', 'admin'],
+  resumeOperation: ['ml-engineer', 'reliability-engineer', 'integrator', 'admin'],
   cancelOperation: ['ml-engineer', 'reliability-engineer', 'integrator', 'admin'],
   listActors: adminOnly,
   createActor: adminOnly,
@@ -124,6 +126,9 @@ describe('who may do what', () => {
     assert.equal(await status('reliability-engineer', drift), 422, 'no champion is in force yet')
     assert.equal(await status('ml-engineer', { ...drift, mayRetrain: true }), 422)
     assert.equal(await status('reliability-engineer', { ...drift, mayRetrain: true }), 403)
+    const rescore = { kind: 'rescore', family: 'cooling-pumps', from: '2026-01-01T00:00:00Z', reason: 'a wrong model' }
+    for (const role of ['viewer', 'operator', 'integrator'] as const) assert.equal(await status(role, rescore), 403)
+    for (const role of ['ml-engineer', 'reliability-engineer'] as const) assert.equal(await status(role, rescore), 422, 'no release is in force yet')
   })
 
   it('looks at roles at each request: who is disabled or loses a role stops at once', async () => {

@@ -59,6 +59,7 @@ describe('a command line', () => {
       ['a kind that is none', () => ['actor', 'rita', '--name', 'Rita', '--roles', 'operator', '--kind', 'robot'], 'invalid_argument', 2],
       ['an address that is none', () => ['--url', 'somewhere', 'status'], 'usage', 2],
       ['an import without a map', () => ['import', badFile], 'usage', 2],
+      ['a rescore of nothing', () => ['rescore', 'start', '--from', '2026-01-01T00:00:00Z', '--reason', 'x'], 'usage', 2],
       ['a lineage of nothing', () => ['lineage'], 'usage', 2],
       ['an import of bad rows', () => ['import', '--map', mapFile, badFile], 'unprocessable', 1],
       ['a platform that does not run', () => ['status'], 'unreachable', 1],
