@@ -11,5 +11,5 @@ test('the registry calls workflows by the names they have', () => {
   assert.deepEqual(workflowCalls.types, {
     'promote-model': workflowTypes.promoteModel, 'approve-policy': workflowTypes.approvePolicy, 'change-governance': workflowTypes.changeGovernance, alert: workflowTypes.alertLifecycle,
   })
-  assert.deepEqual(workflowCalls.signals, { alertChanged: messageNames.alertChanged, withdrawGate: messageNames.withdrawGate })
+  assert.deepEqual(workflowCalls.signals, { alertChanged: messageNames.alertChanged, withdrawGate: messageNames.withdrawGate, operationChanged: messageNames.operationChanged })
 })
