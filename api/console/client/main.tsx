@@ -13,6 +13,7 @@ import { GatePage } from './pages/gate.tsx'
 import { GatesPage } from './pages/gates.tsx'
 import { LedgerPage } from './pages/ledger.tsx'
 import { LoginPage } from './pages/login.tsx'
+import { OperationsPage } from './pages/operations.tsx'
 import { PolicyPage } from './pages/policy.tsx'
 import { TwinPage } from './pages/twin.tsx'
 import { Notice } from './parts/bits.tsx'
@@ -34,6 +35,7 @@ const routes: { pattern: RegExp; page: (params: string[], around: Around) => JSX
   { pattern: /^\/policies\/([^/]+)\/([^/]+)$/, page: ([site = '', family = ''], { me }) => <PolicyPage key={`${site}/${family}`} site={site} family={family} me={me} /> },
   { pattern: /^\/alerts$/, page: (_params, { url, me }) => <AlertsPage url={url} me={me} /> },
   { pattern: /^\/alerts\/([^/]+)$/, page: ([id = '']) => <AlertPage key={id} id={id} /> },
+  { pattern: /^\/operations$/, page: (_params, { me }) => <OperationsPage me={me} /> },
   { pattern: /^\/ledger$/, page: (_params, { me }) => <LedgerPage me={me} /> },
 ]
 
@@ -70,6 +72,7 @@ function Shell({ me, onLeave }: { me: Me; onLeave: () => void }) {
           {link('/', 'Fleet')}
           {link('/alerts', 'Alerts', unanswered, 'unanswered')}
           {link('/gates', 'Gates', gates.data?.items.length, 'waiting for you')}
+          {link('/operations', 'Operations')}
           {link('/ledger', 'Ledger')}
         </nav>
         <div class="who"><ZoneButton /><span title={me.roles.join(', ')}>{me.name ?? me.id}</span><button type="button" class="quiet" onClick={onLeave}>Sign out</button></div>

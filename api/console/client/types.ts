@@ -145,6 +145,23 @@ export interface GateDetail extends GateRow {
   evidenceAge: { frozenAt: string; days: number; commitsBehind: number | null } | null
 }
 
+/** GET /v1/operations */
+export interface OperationRow {
+  id: string
+  site: string
+  kind: string
+  state: 'pending' | 'running' | 'succeeded' | 'failed' | 'cancelled'
+  progress: { step?: string; windows?: { done: number; all: number }; assets?: { done: number; all: number }; written?: number; current?: string[] }
+  result: unknown
+  error: { code: string; message: string } | null
+  paused: { at: string; by: string } | null
+  pausable: boolean
+  cancelRequestedAt: string | null
+  requestedBy: string
+  createdAt: string
+  endedAt: string | null
+}
+
 export interface LedgerRow { id: string; site: string; sequence: number | null; recordedAt: string; kind: string; subject: string; actor: string; hash: string | null; body: Record<string, unknown> }
 
 /** GET /v1/lineage?alert= or ?score=: from decision down to raw batches; `level` orders the drawing. */

@@ -5,6 +5,7 @@ import { counted, Notice, number, Panel, Waiting } from '../parts/bits.tsx'
 import { ChangeTimeline } from '../parts/change-timeline.tsx'
 import { FailureTable } from '../parts/failure-table.tsx'
 import { LoadPlot } from '../parts/load-plot.tsx'
+import { RollBack } from '../parts/roll-back.tsx'
 import { usePageTitle } from '../router.ts'
 import type { Me, Page } from '../types.ts'
 import { useData } from '../use-data.ts'
@@ -17,7 +18,7 @@ interface Loaded { definition: Definition; release: string }
 /** The policy in force, with levels to try on stored scores; nothing here changes what judges. */
 export function PolicyPage({ site, family, me }: { site: string; family: string; me: Me }) {
   usePageTitle(`Policy of ${family}`)
-  const { data, error, at } = useData(() => load(site, family), `policy ${site}/${family}`, 60_000)
+  const { data, error, at, reload } = useData(() => load(site, family), `policy ${site}/${family}`, 60_000)
   if (!data) return <Waiting error={error} what="Policy" back={{ href: '/gates', label: 'All gates' }} />
   return (
     <>
@@ -26,6 +27,7 @@ export function PolicyPage({ site, family, me }: { site: string; family: string;
         <h1>Policy of {family}</h1><span class="soft">version {data.definition.version}, in force with <span class="mono">{data.release}</span></span>
       </div>
       <Notice error={error} at={at} />
+      {me.rights.includes('release.roll-back') && <RollBack site={site} family={family} release={data.release} onDone={reload} />}
       <div class="grid"><Trial key={data.definition.version} site={site} family={family} definition={data.definition} mayTry={me.rights.includes('policy.write')} /></div>
     </>
   )
