@@ -15,6 +15,13 @@ export const instant = (text: string): string => {
   throw new InvalidArgumentError('Write it with date, time and zone (RFC 3339), e.g. 2026-01-31T08:00:00Z.')
 }
 
+/** `NAME@VERSION`, as a query names it. */
+export function modelVersion(text: string): { model: string; version: number } {
+  const named = /^(?<name>[^@/]+)@(?<version>\d{1,9})$/.exec(text)?.groups
+  if (named === undefined) throw new CliError('usage', `${text} names no model version; write NAME@VERSION, for example pumps-pca@1`)
+  return { model: named['name'] ?? '', version: Number(named['version']) }
+}
+
 /** The JSON in a file that somebody named on the command line. */
 export async function readJsonFile(file: string): Promise<unknown> {
   try {

@@ -12,6 +12,7 @@ import { addGatewayCommands } from './commands/gateways.ts'
 import { addImportCommands } from './commands/import.ts'
 import { addInForceCommand } from './commands/in-force.ts'
 import { addLedgerCommands } from './commands/ledger.ts'
+import { addLineageCommand } from './commands/lineage.ts'
 import { addLookCommands } from './commands/look.ts'
 import { addModelCommands } from './commands/models.ts'
 import { addPolicyCommands } from './commands/policy.ts'
@@ -39,6 +40,7 @@ function addCommands(program: Command, { exitCode, print }: ProgramRun, terminal
   addStatusCommand(program, open)
   addImportCommands(program, open)
   addLookCommands(program, open)
+  addLineageCommand(program, open)
   addGatewayCommands(program, open)
   addModelCommands(program, open)
   addRescoreCommands(program, open)

@@ -1,16 +1,20 @@
 import { narrowness } from './assignments.ts'
 import type { ModelOrigin } from './model-versions.ts'
-import { timestampToUs, usToTimestamp } from './sql-time.ts'
+import { timestampToUs, toUsOrNull, usToTimestamp } from './sql-time.ts'
 import type { Tx } from './transaction.ts'
 
 export interface AlertRoot {
   readonly alertId: string; readonly scoreId: string; readonly ruleId: string; readonly severity: string; readonly state: string; readonly raisedUs: number
+  /** Wall time. */
+  readonly createdUs: number; readonly closedUs: number | null
 }
 
-const ALERT_ROOT = `select alert_id, raised_score_id, rule_id, severity, state, ${timestampToUs('raised_at')} as raised_us from alert`
-interface AlertRow { alert_id: string; raised_score_id: string; rule_id: string; severity: string; state: string; raised_us: string }
+const ALERT_ROOT = `select alert_id, raised_score_id, rule_id, severity, state, ${timestampToUs('raised_at')} as raised_us, ${timestampToUs('created_at')} as created_us,
+  ${timestampToUs('closed_at')} as closed_us from alert`
+interface AlertRow { alert_id: string; raised_score_id: string; rule_id: string; severity: string; state: string; raised_us: string; created_us: string; closed_us: string | null }
 const rootOf = (row: AlertRow): AlertRoot => ({
   alertId: row.alert_id, scoreId: row.raised_score_id, ruleId: row.rule_id, severity: row.severity, state: row.state, raisedUs: Number(row.raised_us),
+  createdUs: Number(row.created_us), closedUs: toUsOrNull(row.closed_us),
 })
 
 export async function findAlertRoot(tx: Tx, site: string, alertId: string): Promise<AlertRoot | undefined> {
@@ -45,18 +49,18 @@ export async function followUpsOf(tx: Tx, alertId: string): Promise<FollowUps> {
 
 export interface BatchRecord {
   readonly batchId: number; readonly gateway: string; readonly epoch: string; readonly sequence: number; readonly digest: string
-  readonly objectKey: string; readonly commitNumber: number; readonly receivedUs: number
+  readonly objectKey: string; readonly commitNumber: number; readonly receivedUs: number; readonly committedUs: number
 }
 
 export async function batchRecords(tx: Tx, batchIds: readonly number[]): Promise<BatchRecord[]> {
   const { rows } = await tx.query<{
-    batch_id: string; gateway_id: string; epoch: string; sequence: string; digest: string; object_key: string; commit_number: string; received_us: string
+    batch_id: string; gateway_id: string; epoch: string; sequence: string; digest: string; object_key: string; commit_number: string; received_us: string; committed_us: string
   }>(
-    `select batch_id, gateway_id, epoch, sequence, digest, object_key, commit_number, ${timestampToUs('received_at')} as received_us
+    `select batch_id, gateway_id, epoch, sequence, digest, object_key, commit_number, ${timestampToUs('received_at')} as received_us, ${timestampToUs('committed_at')} as committed_us
      from raw_batch where batch_id = any($1::bigint[]) order by commit_number`, [batchIds])
   return rows.map((row) => ({
     batchId: Number(row.batch_id), gateway: row.gateway_id, epoch: row.epoch, sequence: Number(row.sequence), digest: row.digest,
-    objectKey: row.object_key, commitNumber: Number(row.commit_number), receivedUs: Number(row.received_us),
+    objectKey: row.object_key, commitNumber: Number(row.commit_number), receivedUs: Number(row.received_us), committedUs: Number(row.committed_us),
   }))
 }
 

@@ -1,6 +1,5 @@
 import type { Command } from 'commander'
 import type { Open } from '../context.ts'
-import { CliError } from '../errors.ts'
 import { instant, limitOption } from '../options.ts'
 import { siteColumns } from '../print.ts'
 
@@ -48,15 +47,5 @@ export function addLookCommands(program: Command, open: Open): void {
       const page = await api.get<Page<Row>>('/v1/scores', { site, asset, from: options.from, to: options.to, limit: options.limit })
       print.table(page.items, ['id', 'windowEnd', 'score', 'confidence', 'severity', 'release', 'lane'])
       print.document(page)
-    })
-
-  program.command('lineage [score]').description('where a score, or an alert, comes from: down to raw batches and to who allowed what judged it')
-    .option('--alert <id>', 'of an alert instead of a score')
-    .action(async (score: string | undefined, { alert }: { alert?: string }, command: Command) => {
-      if ((score === undefined) === (alert === undefined)) throw new CliError('usage', 'Name a score (twinward scores ASSET lists them) or, with --alert, an alert (twinward alerts).')
-      const { api, print, site } = await open(command)
-      const lineage = await api.get<{ nodes: { kind: string; label: string; detail: string | null; level: number }[] }>('/v1/lineage', { site, score, alert })
-      for (const { kind, label, detail, level } of lineage.nodes) print.line(`${'  '.repeat(level)}${kind} ${label}${detail === null ? '' : `: ${detail}`}`)
-      print.document(lineage)
     })
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Command } from 'commander'
 import { CliError, exitCodes } from '../errors.ts'
-import { instant } from '../options.ts'
+import { instant, modelVersion } from '../options.ts'
 import type { Open } from '../context.ts'
 import { runOperation } from '../operation.ts'
 
@@ -39,10 +39,9 @@ export function addModelCommands(program: Command, open: Open): void {
 
   program.command('actions <model>').description('which machines a model version (NAME@VERSION) has scored, and what followed')
     .action(async (model: string, _options: unknown, command: Command) => {
-      const named = /^(?<name>[^@/]+)@(?<version>\d{1,9})$/.exec(model)?.groups
-      if (named === undefined) throw new CliError('usage', `${model} names no model version; write NAME@VERSION, for example pumps-pca@1`)
+      const named = modelVersion(model)
       const { api, print, site } = await open(command)
-      const answer = await api.get<ModelActions>(`/v1/models/${encodeURIComponent(named['name'] ?? '')}/versions/${named['version'] ?? ''}/actions`, { site })
+      const answer = await api.get<ModelActions>(`/v1/models/${encodeURIComponent(named.model)}/versions/${named.version}/actions`, { site })
       const rowOf = ({ outcomes, ...followed }: Followed) => ({ ...followed, ...outcomes })
       print.table([...answer.assets.map((each) => ({ asset: each.asset, ...rowOf(each) })), ...answer.assets.length > 1 ? [{ asset: 'in all', ...rowOf(answer.total) }] : []],
         ['asset', 'windows', 'firstWindow', 'lastWindow', 'alerts', 'paged', 'acknowledged', 'workOrders', 'workOrdersDone', 'confirmed', 'falseAlarm', 'unclear', 'unsaid'])

@@ -1,26 +1,17 @@
 import { z } from 'zod'
 import { demand, type Actor } from '../../domain/access/rights.ts'
-import { slugSchema } from '../../domain/contract/primitives.ts'
 import { microsToIso } from '../../domain/contract/time.ts'
 import { counted } from '../../domain/counted.ts'
-import { refuse } from '../../domain/errors.ts'
-import { mergeChunks } from '../../domain/ingest/merge.ts'
+import { NAMED_BATCHES } from '../../domain/lineage/run-events.ts'
 import type { Decision } from '../../domain/policy/decide.ts'
 import { describeDecision } from '../../domain/policy/describe-decision.ts'
 import { ruleProgress, type RuleProgress } from '../../domain/policy/rule-progress.ts'
-import { alertsRaisedBy, batchRecords, findAlertRoot, followUpsOf, releaseRecord, type AlertRoot, type BatchRecord, type FollowUps, type ReleaseRecord } from '../../store/lineage-records.ts'
-import { placesOf } from '../../store/releases-in-force.ts'
-import { readReplayRecord, type ReplayRecord } from '../../store/replay-records.ts'
-import { rescoreRecord, type RescoreRecord } from '../../store/rescores.ts'
-import { inSite, type Tx } from '../../store/transaction.ts'
+import type { AlertRoot, BatchRecord, ReleaseRecord } from '../../store/lineage-records.ts'
+import type { ReplayRecord } from '../../store/replay-records.ts'
+import type { RescoreRecord } from '../../store/rescores.ts'
+import { inSite } from '../../store/transaction.ts'
 import type { ServiceContext } from '../context.ts'
-
-export const lineageInput = z.object({
-  site: slugSchema,
-  alert: z.uuid().optional(),
-  score: z.string().regex(/^\d{1,18}$/, 'a score id is a number').optional(),
-}).refine(({ alert, score }) => (alert === undefined) !== (score === undefined), 'name either an alert or a score')
-export type LineageInput = z.infer<typeof lineageInput>
+import { readLineageRecord, type AnsweredAlert, type LineageInput, type LineageRecord } from './lineage-record.ts'
 
 export interface LineageNode {
   /** `kind/…`, unique in the graph. */
@@ -40,32 +31,20 @@ export interface Lineage {
   readonly edges: readonly { readonly from: string; readonly to: string }[]
 }
 
-/** More raw batches than this are summed up in one node. */
-const NAMED_BATCHES = 40
-
 /**
  * Where an alert or a score comes from: its decision and score, down to raw batches on the one side, and to release,
  * model, dataset, policy and the approvals on the other; and what came of it: alerts, work orders, outcomes. Refuses (`not_found`) what the site does not have.
  */
 export async function readLineage(ctx: ServiceContext, actor: Actor, input: LineageInput): Promise<Lineage> {
   demand(actor, 'read', input.site)
-  return inSite(ctx.pool, input.site, async (tx) => {
-    const alert = input.alert === undefined ? undefined : await findAlertRoot(tx, input.site, input.alert)
-      ?? refuse('not_found', `site ${input.site} has no alert ${input.alert}`, { alert: input.alert })
-    const scoreId = alert?.scoreId ?? input.score ?? ''
-    const record = await readReplayRecord(tx, scoreId)
-    if (record === undefined || record.score.site !== input.site) {
-      return refuse('not_found', `site ${input.site} has no score ${scoreId}`, { score: scoreId })
-    }
-    const graph = createGraph()
-    const alerts = alert ? [alert] : await alertsRaisedBy(tx, record.score.assetRef, scoreId)
-    judgement(graph, record, alerts)
-    if (record.score.rescoreRef !== null) rescoring(graph, record, await rescoreRecord(tx, record.score.rescoreRef))
-    for (const { alertId } of alerts) followUps(graph, alertId, await followUpsOf(tx, alertId))
-    await readingsSide(tx, graph, record)
-    await releaseSide(tx, graph, record)
-    return graph.result()
-  })
+  const found = await inSite(ctx.pool, input.site, (tx) => readLineageRecord(tx, input))
+  const graph = createGraph()
+  judgement(graph, found.record, found.alerts)
+  if (found.rescore) rescoring(graph, found.record, found.rescore)
+  for (const alert of found.alerts) followUps(graph, alert)
+  readingsSide(graph, found)
+  releaseSide(graph, found)
+  return graph.result()
 }
 
 type Graph = ReturnType<typeof createGraph>
@@ -118,7 +97,7 @@ function rescoring(graph: Graph, record: ReplayRecord, { operation, reason, by, 
 }
 
 /** Above the alert: a work order and what was found rest on it. */
-function followUps(graph: Graph, alertId: string, { workOrder, feedback }: FollowUps): void {
+function followUps(graph: Graph, { alertId, workOrder, feedback }: AnsweredAlert): void {
   const alert = `alert/${alertId}`
   if (workOrder) {
     const order = graph.add({ id: `work-order/${workOrder.number}`, kind: 'work-order', level: -1, label: `${workOrder.number}, ${workOrder.state}`, detail: `${workOrder.title}; by ${workOrder.createdBy}` })
@@ -133,31 +112,16 @@ function followUps(graph: Graph, alertId: string, { workOrder, feedback }: Follo
   }
 }
 
-async function readingsSide(tx: Tx, graph: Graph, { window, tags, readings }: ReplayRecord): Promise<void> {
+function readingsSide(graph: Graph, { record: { window }, tags, batches }: LineageRecord): void {
   const above = `window/${window.windowId}`
   const usedBy = new Map<number, string[]>()
-  const note = (batchId: number, node: string) => usedBy.set(batchId, [...usedBy.get(batchId) ?? [], node])
-  for (const tag of tags.filter((tag, i) => tags.findIndex((other) => other.tagRef === tag.tagRef) === i)) {
-    const chunks = readings.chunks.get(tag.tagRef) ?? []
-    const waves = readings.waveforms.get(tag.tagRef) ?? []
-    const run = mergeChunks(chunks, { fromUs: window.startUs, toUs: window.endUs }, window.commitNumber)
-    const n = run.timesUs.length
-    if (n > 0) {
-      const id = graph.add({
-        id: `readings/${tag.tagKey}`, kind: 'readings', level: 4, label: tag.tagKey,
-        detail: `${counted(n, 'reading')}, ${microsToIso(run.timesUs[0] as number)} – ${microsToIso(run.timesUs[n - 1] as number)}`,
-      }, above)
-      for (const { batchId } of chunks) note(batchId, id)
-    }
-    if (waves.length > 0) {
-      const id = graph.add({
-        id: `waveforms/${tag.tagKey}`, kind: 'waveforms', level: 4, label: tag.tagKey,
-        detail: `${counted(waves.length, 'recording')}, ${counted(waves.reduce((sum, { samples }) => sum + samples.length, 0), 'sample')}`,
-      }, above)
-      for (const { batchId } of waves) note(batchId, id)
-    }
+  for (const { tag, kind, count, samples, fromUs, toUs, batchIds } of tags) {
+    const id = graph.add({
+      id: `${kind}/${tag}`, kind, level: 4, label: tag,
+      detail: kind === 'readings' ? `${counted(count, 'reading')}, ${microsToIso(fromUs)} – ${microsToIso(toUs)}` : `${counted(count, 'recording')}, ${counted(samples, 'sample')}`,
+    }, above)
+    for (const batchId of batchIds) usedBy.set(batchId, [...usedBy.get(batchId) ?? [], id])
   }
-  const batches = await batchRecords(tx, [...usedBy.keys()])
   for (const batch of batches.slice(0, NAMED_BATCHES)) for (const node of usedBy.get(batch.batchId) ?? []) graph.add(batchNode(batch), node)
   const more = batches.slice(NAMED_BATCHES)
   if (more.length === 0) return
@@ -182,11 +146,8 @@ function commitsOf({ manifest, commitNumber }: ReleaseRecord['dataset'], here: s
   return site && site !== here ? `${commitNumber} of ${site}` : `${commitNumber}`
 }
 
-async function releaseSide(tx: Tx, graph: Graph, record: ReplayRecord): Promise<void> {
+function releaseSide(graph: Graph, { record, parts }: LineageRecord): void {
   const { release, score, featureSet } = record
-  const [place] = await placesOf(tx, [score.assetRef], score.scoredAtUs)
-  if (place === undefined) throw new Error(`asset ${score.assetRef} is gone`)
-  const parts = await releaseRecord(tx, release.releaseRef, score.role, place, score.scoredAtUs)
   const { dataset, copiedFrom } = parts
   const above = releaseNode(record)
   graph.add({ id: above, kind: 'release', level: 3, label: release.releaseId, detail: `${score.role}, sha256 ${release.digest}` }, scoreNode(record))
