@@ -1,3 +1,4 @@
+import { announceTraining } from '../registry/services/announce-lineage.ts'
 import { announce } from '../registry/store/outbox.ts'
 import { endOperation, type OperationOutcome } from '../registry/store/operations.ts'
 import { inSite } from '../registry/store/transaction.ts'
@@ -31,6 +32,7 @@ export function createTrainingActivities(deps: TrainingDeps): TrainingActivities
       await announce(tx, {
         id: `operation/${operationId}/ended`, type: 'retraining.ended', atUs: deps.nowUs(), data: { operation: operationId, family, ...outcome },
       })
+      await announceTraining(tx, site, operationId)
     }),
   }
 }

@@ -6,24 +6,33 @@ import type { BusEvent } from '../../registry/domain/contract/bus-event.ts'
 import { mayBeCalled } from './receiver-address.ts'
 import { signatureHeader } from './signature.ts'
 
-export interface WebhookCall { readonly url: string; readonly secret: string; readonly event: BusEvent }
+export interface WebhookCall {
+  readonly url: string
+  readonly secret: string
+  readonly event: BusEvent
+  /** `openlineage`: what the event carries, without what is around it. Unless told the event itself. */
+  readonly format?: 'event' | 'openlineage'
+  /** Shown to the receiver, where it asks for one. */
+  readonly bearer?: string | null
+}
 export interface WebhookOptions { readonly timeoutMs?: number; readonly nowMs?: () => number }
 
 /**
  * Posts one event to one receiver, signed. Resolves on a 2xx answer; rejects on anything else, redirects included (what
  * was signed for one address is not shown to another). The caller tries again, with the same event id.
  */
-export async function callWebhook({ url, secret, event }: WebhookCall, { timeoutMs = 10_000, nowMs = Date.now }: WebhookOptions = {}): Promise<void> {
+export async function callWebhook({ url, secret, event, format = 'event', bearer = null }: WebhookCall, { timeoutMs = 10_000, nowMs = Date.now }: WebhookOptions = {}): Promise<void> {
   const target = new URL(url)
   const literal = target.hostname.replace(/^\[|\]$/g, '')
   if (isIP(literal) !== 0 && !mayBeCalled(literal)) throw new Error(`${target.hostname} is an address that webhooks may not call`)
-  const body = JSON.stringify(event)
+  const body = JSON.stringify(format === 'openlineage' ? event.data : event)
   const status = await post(target, body, {
     'content-type': 'application/json',
     'user-agent': 'twinward-webhook/1',
     'twinward-event-id': event.id,
     'twinward-event-type': event.type,
     'twinward-signature': signatureHeader(secret, body, Math.floor(nowMs() / 1000)),
+    ...(bearer !== null && { authorization: `Bearer ${bearer}` }),
   }, timeoutMs)
   if (status < 200 || status > 299) throw new Error(`the receiver answered ${status}`)
 }

@@ -10,6 +10,7 @@ const webhookSchema = z
   .object({
     id: z.string(),
     url: z.string(),
+    format: z.enum(['event', 'openlineage']),
     events: z.array(z.string()),
     createdBy: z.string(),
     createdAt: z.string(),
@@ -31,7 +32,7 @@ export const webhookEndpoints = [
   endpoint({
     ...common, operationId: 'createWebhook', method: 'post', path: '/v1/webhooks', summary: 'Register a receiver; its signing secret is shown this once',
     status: 201, secretAnswer: true, body: createWebhookInput.omit({ site: true }).strict(),
-    answer: z.object({ id: z.string(), url: z.string(), events: z.array(z.string()), secret: z.string() }),
+    answer: z.object({ id: z.string(), url: z.string(), format: z.enum(['event', 'openlineage']), events: z.array(z.string()), secret: z.string() }),
     handle: ({ ctx, actor, site, body }) => createWebhook(ctx, actor, { site, ...body }),
   }),
   endpoint({

@@ -27,7 +27,7 @@ export function webhookChannel(pool: Pool): ChannelRule {
       // Disabled since: nobody waits for it any more.
       if (!webhook) return
       if (webhook.site !== message.site) throw new Error(`webhook ${message.target} belongs to another site`)
-      await callWebhook({ url: webhook.url, secret: webhook.secret, event: message.payload as BusEvent }, { timeoutMs: CALL_MS })
+      await callWebhook({ ...webhook, event: message.payload as BusEvent }, { timeoutMs: CALL_MS })
     },
   }
 }

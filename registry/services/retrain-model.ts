@@ -9,6 +9,7 @@ import { modelWorkflowCalls } from '../store/model-workflow-calls.ts'
 import { createOperation } from '../store/operations.ts'
 import { familyAssets } from '../store/training-windows.ts'
 import { inSite, type Tx } from '../store/transaction.ts'
+import { announceTraining } from './announce-lineage.ts'
 import type { ServiceContext } from './context.ts'
 
 export const retrainModelInput = z.object({
@@ -67,6 +68,7 @@ export async function startRetraining(
   await recordAudit(tx, {
     actor, verb: 'retrain-model', subject: `operation/${operation.operationId}`, site, detail: { family, reason, fromUs, toUs, assets, promote, sites },
   })
+  await announceTraining(tx, site, operation.operationId)
   return operation
 }
 

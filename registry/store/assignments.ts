@@ -88,9 +88,9 @@ export interface Switch {
 
 /**
  * Closes what fills the seat and opens the next at the very same instant, so that whoever reads, at whatever time,
- * finds exactly one. The caller holds the seat's lock.
+ * finds exactly one. The caller holds the seat's lock, and announces both (`announceJudging`).
  */
-export async function switchAssignment(tx: Tx, next: Switch): Promise<{ assignmentId: string; atUs: number }> {
+export async function switchAssignment(tx: Tx, next: Switch): Promise<{ assignmentId: string; formerId: string | null; atUs: number }> {
   const former = await currentAssignment(tx, next.seat)
   // Two switches within a microsecond, or a clock set back: a range must not be empty.
   const atUs = former ? Math.max(next.nowUs, former.fromUs + 1) : next.nowUs
@@ -104,7 +104,7 @@ export async function switchAssignment(tx: Tx, next: Switch): Promise<{ assignme
      values ($1, $2, $3, $4, $5, $6, tstzrange(${usToTimestamp('$7')}, null), $8, $9, $10, $11) returning assignment_id`,
     [...seatValues(next.seat), next.releaseRef, atUs, next.gateId, next.reason, next.assignedBy, next.requestId],
   )
-  return { assignmentId: (rows[0] as { assignment_id: string }).assignment_id, atUs }
+  return { assignmentId: (rows[0] as { assignment_id: string }).assignment_id, formerId: former?.assignmentId ?? null, atUs }
 }
 
 /** The assignment a request made, if it did already. */

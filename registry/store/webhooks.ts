@@ -1,22 +1,27 @@
 import { usToTimestamp } from './sql-time.ts'
 import type { Tx } from './transaction.ts'
 
+/** How an event is put: as the bus has it, or as the OpenLineage run event that it carries. */
+export type WebhookFormat = 'event' | 'openlineage'
+
+export interface Receiver { readonly url: string; readonly format: WebhookFormat; readonly secret: string; readonly bearer: string | null; readonly site: string }
+
 export async function insertWebhook(
-  tx: Tx, webhook: { site: string; url: string; events: readonly string[]; secret: string; createdBy: string },
+  tx: Tx, webhook: { site: string; url: string; format: WebhookFormat; events: readonly string[]; secret: string; bearer: string | null; createdBy: string },
 ): Promise<string> {
   const { rows } = await tx.query<{ webhook_id: string }>(
-    'insert into webhook (site_id, url, events, secret, created_by) values ($1, $2, $3, $4, $5) returning webhook_id',
-    [webhook.site, webhook.url, webhook.events, webhook.secret, webhook.createdBy],
+    'insert into webhook (site_id, url, format, events, secret, bearer, created_by) values ($1, $2, $3, $4, $5, $6, $7) returning webhook_id',
+    [webhook.site, webhook.url, webhook.format, webhook.events, webhook.secret, webhook.bearer, webhook.createdBy],
   )
   return (rows[0] as { webhook_id: string }).webhook_id
 }
 
-/** Where and with which secret to call; null when it was disabled since the event was queued. */
-export async function findWebhook(tx: Tx, webhookId: string): Promise<{ url: string; secret: string; site: string } | null> {
-  const { rows } = await tx.query<{ url: string; secret: string; site_id: string }>(
-    'select url, secret, site_id from webhook where webhook_id = $1 and disabled_at is null', [webhookId],
+/** Where, how and with which secrets to call; null when it was disabled since the event was queued. */
+export async function findWebhook(tx: Tx, webhookId: string): Promise<Receiver | null> {
+  const { rows } = await tx.query<Receiver>(
+    'select url, format, secret, bearer, site_id as site from webhook where webhook_id = $1 and disabled_at is null', [webhookId],
   )
-  return rows[0] ? { url: rows[0].url, secret: rows[0].secret, site: rows[0].site_id } : null
+  return rows[0] ?? null
 }
 
 /** Without secrets. */

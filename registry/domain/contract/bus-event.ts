@@ -12,7 +12,7 @@ export const eventTypes = [
   'gate.requested', 'gate.opened', 'gate.reminder', 'gate.decided', 'gate.approved', 'gate.rejected', 'gate.expired', 'gate.withdrawn', 'gate.voided',
   'gate.changes-asked', 'gate.answered', 'gate.commented', 'gate.reviewer-added', 'gate.escalated', 'gate.emergency-approved', 'gate.reviewed', 'gate.review-overdue',
   'governance.changed', 'family.changed', 'delegation.made', 'delegation.revoked', 'assignment.switched', 'assignment.rolled-back', 'policy.proposed',
-  'window.scored', 'windows.scored', 'release.refused', 'replay.failed', 'drift.detected', 'retraining.ended', 'rescore.asked', 'rescore.ended', 'maintenance.recorded',
+  'window.scored', 'windows.scored', 'release.refused', 'replay.failed', 'drift.detected', 'retraining.ended', 'rescore.asked', 'rescore.ended', 'lineage.run', 'maintenance.recorded',
 ] as const
 export type EventType = (typeof eventTypes)[number]
 

@@ -5,6 +5,7 @@ import type { GateRow, ReleaseGate } from '../../store/gates.ts'
 import { appendLedger } from '../../store/ledger.ts'
 import { announce } from '../../store/outbox.ts'
 import type { Tx } from '../../store/transaction.ts'
+import { announceJudging } from '../announce-lineage.ts'
 import { assignFormer } from './former-release.ts'
 import type { HeldGate } from './gate-action.ts'
 import { voidRivals } from './gate-closing.ts'
@@ -20,7 +21,7 @@ export async function putInForce(tx: Tx, held: HeldGate, after: Gate, nowUs: num
   const release = await findRelease(tx, site, { releaseRef: row.releaseRef })
   const replaced = row.replacesReleaseRef === null ? null : await findRelease(tx, site, { releaseRef: row.replacesReleaseRef })
   if (!release) throw new Error(`release ${row.releaseRef} of gate ${gateId} is gone`)
-  const { assignmentId, atUs } = await switchAssignment(tx, {
+  const { assignmentId, formerId, atUs } = await switchAssignment(tx, {
     seat, releaseRef: row.releaseRef, gateId, reason: row.reason, assignedBy: row.requestedBy, requestId: requestIdOf(row), nowUs,
   })
   const body = {
@@ -31,6 +32,7 @@ export async function putInForce(tx: Tx, held: HeldGate, after: Gate, nowUs: num
   }
   await appendLedger(tx, { site, kind: 'assignment.switched', subject: `release/${release.release}`, actor: platformActor('gates'), body })
   await announce(tx, { site, id: `assignment/${assignmentId}`, type: 'assignment.switched', atUs: nowUs, data: body })
+  await announceJudging(tx, site, [...(formerId === null ? [] : [formerId]), assignmentId])
   await voidRivals(tx, seat, gateId, release.release, nowUs)
 }
 

@@ -10,9 +10,11 @@ import { loadModel } from '../../../activities/models/load-model.ts'
 import { nodeProgram } from '../../../infra/node-child.ts'
 import { createWorkers, type Workers } from '../../../infra/temporal.ts'
 import { retrainModel, retrainModelInput } from '../../../registry/services/retrain-model.ts'
+import { readLineageEvents } from '../../../registry/services/read/lineage-events.ts'
 import { inSite } from '../../../registry/store/transaction.ts'
 import { taskQueues, workflowIds } from '../../../workflows/ids.ts'
 import type { RetrainModelInput, RetrainModelResult } from '../../../workflows/messages.ts'
+import { checkRuns } from '../../helpers/open-lineage.ts'
 import { freshNamespace, useStack, type TestStack } from '../../helpers/stack.ts'
 import { admin, createTrainingSite, faultyRows, normalRows, type TrainingSite } from '../../helpers/training.ts'
 
@@ -76,6 +78,10 @@ describe('retraining', () => {
     (await tx.query<{ state: string; result: RetrainModelResult | null; error: { code: string; message: string } | null; progress: Record<string, unknown> }>(
       'select state, result, error, progress from operation where operation_id = $1', [operationId])).rows[0]!)
 
+  /** What was put on the bus of a run's lineage. */
+  const lineage = async (operationId: string) => checkRuns((await inSite(place.pool, place.site, async (tx) => (await tx.query<{ data: unknown }>(
+    "select payload->'data' as data from outbox where channel = 'bus' and kind = 'lineage.run' and payload->'data'->'run'->>'runId' = $1 order by outbox_id", [operationId])).rows)).map(({ data }) => data))
+
   it('too few windows are refused with cause and cure', { timeout: 60_000 }, async () => {
     await place.addWindows('pump-1', normalRows(30))
     const run = await start()
@@ -84,6 +90,9 @@ describe('retraining', () => {
     assert.equal(state, 'failed')
     assert.equal(error?.code, 'insufficient_data')
     assert.match(error?.message ?? '', /30 normal windows.*training needs 100/)
+    const [began, failed] = await lineage(run.operationId)
+    assert.deepEqual([began?.eventType, failed?.eventType, failed?.outputs], ['START', 'FAIL', []])
+    assert.equal((failed?.run.facets['errorMessage'] as unknown as { message: string }).message, error?.message)
   })
 
   it('windows become a dataset, two registered models and a release, once', { timeout: 120_000 }, async () => {
@@ -100,6 +109,13 @@ describe('retraining', () => {
     const { state, result: stored } = await operation(run.operationId)
     assert.equal(state, 'succeeded')
     assert.deepEqual(stored, result)
+    const told = await lineage(run.operationId)
+    assert.deepEqual(told.map(({ eventType, job }) => [eventType, job.name]), [['START', 'train/pumps'], ['COMPLETE', 'train/pumps']])
+    assert.deepEqual(told[1]?.inputs.map(({ namespace, name }) => [namespace, name]), [['twinward://plant-1', 'windows/pumps']])
+    assert.deepEqual(told[1]?.outputs.map(({ name }) => name), ['dataset/pumps', 'model/pumps-pca', 'model/pumps-autoencoder'])
+    assert.deepEqual(await readLineageEvents(place.ctx, admin, { site: place.site, operation: run.operationId }), told, 'asked for it is the same')
+    const of = await readLineageEvents(place.ctx, admin, { site: place.site, model: { name: 'pumps-pca', version: 1 } })
+    assert.deepEqual(of, told, 'a model version leads to the run that trained it')
 
     const models = await inSite(place.pool, place.site, async (tx) => (await tx.query<{ artifact_key: string; digest: string; card: string; reason: string }>(
       'select artifact_key, digest, card, reason from model_version order by model_version_ref')).rows)
@@ -162,6 +178,7 @@ describe('retraining', () => {
     await assert.rejects(run.result(), WorkflowFailedError)
     onFit = () => undefined
     assert.equal((await operation(run.operationId)).state, 'cancelled')
+    assert.deepEqual((await lineage(run.operationId)).map(({ eventType }) => eventType), ['START', 'ABORT'])
     assert.throws(() => process.kill(child, 0), { code: 'ESRCH' })
     assert.equal(await place.count('model_version'), models)
   })

@@ -48,6 +48,21 @@ async function withReceiver(answer: (request: http.IncomingMessage, body: string
   }
 }
 
+test('posts to a catalogue what the event carries, with the token it asks for', async () => {
+  let seen: { body: string; headers: http.IncomingHttpHeaders } | undefined
+  const receive = (call: object) => withReceiver((request, body, response) => {
+    seen = { body, headers: request.headers }
+    response.writeHead(201).end()
+  }, (url) => callWebhook({ url, secret: 'twh_x', event, ...call }, { nowMs: () => 1_700_000_000_000 }))
+  await receive({ format: 'openlineage', bearer: 'a-token' })
+  assert.deepEqual(JSON.parse(seen!.body), event.data)
+  assert.equal(seen!.headers.authorization, 'Bearer a-token')
+  assert.equal(seen!.headers['twinward-event-id'], event.id)
+  assert.ok(verifySignature('twh_x', seen!.body, String(seen!.headers['twinward-signature']), 1_700_000_000))
+  await receive({ bearer: null })
+  assert.equal(seen!.headers.authorization, undefined)
+})
+
 test('posts the event, named and signed', async () => {
   let seen: { body: string; headers: http.IncomingHttpHeaders; url: string } | undefined
   await withReceiver((request, body, response) => {
