@@ -7,7 +7,7 @@ import { checkDrift, type DriftReport, type DriftVerdict, type FeatureDrift } fr
 import type { ServiceContext } from '../registry/services/context.ts'
 import { startRetraining } from '../registry/services/retrain-model.ts'
 import { findDataset } from '../registry/store/datasets.ts'
-import { championOf, findDriftReportOfRun, insertDriftReport, retrainingSince, type Champion } from '../registry/store/drift-reports.ts'
+import { championOf, findDriftReportOfRun, insertDriftReport, lockRetraining, retrainingSince, type Champion } from '../registry/store/drift-reports.ts'
 import { getFamily } from '../registry/store/families.ts'
 import { lockRun } from '../registry/store/model-versions.ts'
 import { announce } from '../registry/store/outbox.ts'
@@ -115,6 +115,7 @@ async function retrainOnce(
   tx: Tx, deps: ServiceContext, { site, family }: MeasureDriftInput, report: DriftReport, { champion, settings, manifest }: Compared,
 ): Promise<string> {
   const nowUs = deps.nowUs()
+  await lockRetraining(tx, site, family)
   const recent = await retrainingSince(tx, family, nowUs - settings.retrainAfterSeconds * 1_000_000)
   if (recent !== null) return recent
   const { operationId } = await startRetraining(tx, {

@@ -3,6 +3,7 @@ import { demand, type Actor } from '../domain/access/rights.ts'
 import { microsSchema, slugSchema } from '../domain/contract/primitives.ts'
 import { refuse } from '../domain/errors.ts'
 import { recordAudit } from '../store/audit.ts'
+import { lockRetraining } from '../store/drift-reports.ts'
 import { getFamily } from '../store/families.ts'
 import { currentFeatureSet, findFeatureSetByDigest, type StoredFeatureSet } from '../store/feature-sets.ts'
 import { modelWorkflowCalls } from '../store/model-workflow-calls.ts'
@@ -56,6 +57,7 @@ export async function startRetraining(
 ): Promise<{ operationId: string; workflowId: string }> {
   const { site, family, reason, promote, assets, sites } = input
   const [fromUs, toUs] = [input.fromUs ?? 0, input.toUs ?? nowUs]
+  await lockRetraining(tx, site, family)
   if (toUs <= fromUs) refuse('invalid', `the time range is empty: it ends at ${toUs} µs, and begins at ${fromUs} µs`, { fromUs, toUs })
   const operation = await createOperation(tx, {
     kind: 'retrain-model', requestedBy: actor.id, site,

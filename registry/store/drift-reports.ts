@@ -73,6 +73,14 @@ export async function championOf(tx: Tx, family: string): Promise<Champion | und
   return rows.map((row) => ({ releaseRef: row.release_ref, release: row.release_id, featureSetRef: row.feature_set_ref, datasetId: row.dataset_id }))[0]
 }
 
+/**
+ * Whoever starts a retraining of the family holds this, so that whoever looks for one under it sees those that others were
+ * about to start. To be taken before {@link retrainingSince}; held to the end of the transaction.
+ */
+export async function lockRetraining(tx: Tx, site: string, family: string): Promise<void> {
+  await tx.query("select pg_advisory_xact_lock(hashtextextended('twinward.retraining.' || $1 || '.' || $2, 0))", [site, family])
+}
+
 /** The newest retraining of a family that runs or was asked for since an instant, failed ones apart; null without one. */
 export async function retrainingSince(tx: Tx, family: string, sinceUs: number): Promise<string | null> {
   const { rows } = await tx.query<{ operation_id: string }>(

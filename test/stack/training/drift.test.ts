@@ -3,18 +3,19 @@ import { after, before, describe, it } from 'node:test'
 import { randomBytes, randomUUID } from 'node:crypto'
 import { Client, Connection, ScheduleNotFoundError } from '@temporalio/client'
 import { NativeConnection } from '@temporalio/worker'
-import { createDriftActivities } from '../../../activities/drift.ts'
+import { createDriftActivities, type MeasuredDrift } from '../../../activities/drift.ts'
 import { runFitJob } from '../../../activities/models/fit-job.ts'
 import { createTrainingActivities } from '../../../activities/train.ts'
 import { driftScheduleId, ensureSchedules, readDriftSchedules } from '../../../infra/schedules.ts'
 import { createWorkers, type Workers } from '../../../infra/temporal.ts'
 import { checkDrift, checkDriftInput } from '../../../registry/services/check-drift.ts'
-import { retrainModel, retrainModelInput } from '../../../registry/services/retrain-model.ts'
+import { retrainModel, retrainModelInput, startRetraining } from '../../../registry/services/retrain-model.ts'
 import { getDriftReport, listDriftReports } from '../../../registry/services/read/drift.ts'
 import { switchAssignment } from '../../../registry/store/assignments.ts'
 import { inSite } from '../../../registry/store/transaction.ts'
 import { taskQueues, workflowIds } from '../../../workflows/ids.ts'
 import type { CheckDriftResult, RetrainModelInput } from '../../../workflows/messages.ts'
+import { until } from '../../helpers/governance.ts'
 import { freshNamespace, useStack } from '../../helpers/stack.ts'
 import { admin, createTrainingSite, faultyRows, normalRows, type TrainingSite } from '../../helpers/training.ts'
 
@@ -76,9 +77,10 @@ describe('drift', () => {
     assert.equal((await listDriftReports(place.ctx, admin, { site: place.site, limit: 10 })).items.length, 2)
   })
 
-  it('starts one retraining with the drift as its reason, however often it is asked', async () => {
-    const first = await measure('moved', true)
+  it('starts one retraining with the drift as its reason, however often it is asked, and however many ask at once', async () => {
+    const [first, ...others] = await Promise.all(['moved', 'moved-2', 'moved-3', 'moved-4'].map((runId) => measure(runId, true))) as [MeasuredDrift, ...MeasuredDrift[]]
     assert.equal(first.verdict, 'drift')
+    for (const other of others) assert.equal(other.retraining, first.retraining)
     assert.deepEqual(await measure('moved', true), first)
     const second = await measure('moved again', true)
     assert.notEqual(second.report, first.report)
@@ -88,6 +90,20 @@ describe('drift', () => {
     assert.equal(rows.length, 1)
     assert.match(rows[0]!.input.reason, /^drift: 3 of 6 features moved since pumps-r1 was trained \(f\d: KS 0\.\d\d, PSI/)
     assert.equal(await place.count(`outbox where channel = 'workflow' and target = '${rows[0]!.workflow_id}'`), 1)
+  })
+
+  it('waits for somebody who is about to ask, and means theirs', async () => {
+    await inSite(place.pool, place.site, (tx) => tx.query("update operation set ended_at = now(), state = 'failed' where kind = 'retrain-model' and ended_at is null"))
+    let asked = ''
+    let checking: Promise<MeasuredDrift> | undefined
+    await inSite(place.pool, place.site, async (tx) => {
+      const input = { ...retrainModelInput.parse({ site: place.site, family: place.family }), reason: 'a new bearing' }
+      asked = (await startRetraining(tx, { actor: admin, input, nowUs: Date.now() * 1000 })).operationId
+      checking = measure('beside', true)
+      // It comes as far as the lock, or, without one, to its end.
+      await until('the check waits', async () => await place.count("pg_locks where locktype = 'advisory' and not granted and database = (select oid from pg_database where datname = current_database())") > 0 || await Promise.race([checking, Promise.resolve(null)]))
+    })
+    assert.equal((await checking)?.retraining, asked)
   })
 
   it('starts none where the family forbids it, and says when there is too little data', async () => {
