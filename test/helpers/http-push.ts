@@ -21,3 +21,6 @@ export const machine = (url: string, token: string) => async (body: unknown, hea
   })
   return { status: response.status, headers: response.headers, body: await response.json() as Answered['body'] }
 }
+
+/** Of two senders, by the name of the secret. */
+export const TOKENS: Readonly<Record<string, string>> = { ONE: 'one-token-of-16-or-more', TWO: 'another-token-of-16-or-more' }
