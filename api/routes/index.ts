@@ -19,6 +19,7 @@ import { platformEndpoints } from './platform.ts'
 import { scoreEndpoints } from './scores.ts'
 import { twinEndpoints } from './twins.ts'
 import { webhookEndpoints } from './webhooks.ts'
+import { whatIfEndpoints } from './what-if.ts'
 
 /** Every operation under /v1, in the order in which they are documented. */
 export function allEndpoints(deps: ApiDeps): Endpoint[] {
@@ -28,6 +29,7 @@ export function allEndpoints(deps: ApiDeps): Endpoint[] {
     ...gatewayEndpoints,
     ...twinEndpoints,
     ...scoreEndpoints(deps),
+    ...whatIfEndpoints(deps),
     ...lineageEndpoints,
     ...modelEndpoints,
     ...gateEndpoints(deps),

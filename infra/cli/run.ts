@@ -16,6 +16,7 @@ import { addLineageCommand } from './commands/lineage.ts'
 import { addLookCommands } from './commands/look.ts'
 import { addModelCommands } from './commands/models.ts'
 import { addPolicyCommands } from './commands/policy.ts'
+import { addReplayCommand } from './commands/replay.ts'
 import { addRescoreCommands } from './commands/rescore.ts'
 import { addStatusCommand } from './commands/status.ts'
 import { openContext, type Open } from './context.ts'
@@ -43,6 +44,7 @@ function addCommands(program: Command, { exitCode, print }: ProgramRun, terminal
   addLineageCommand(program, open)
   addGatewayCommands(program, open)
   addModelCommands(program, open)
+  addReplayCommand(program, open)
   addRescoreCommands(program, open)
   addInForceCommand(program, open)
   addPolicyCommands(program, open)

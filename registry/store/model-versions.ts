@@ -61,6 +61,14 @@ export async function findModelVersion(tx: Tx, name: string, version: number): P
   return rows.map(modelVersionFromRow)[0]
 }
 
+/** Versions of a family's models that read a feature set, newest first. */
+export async function modelVersionsReading(tx: Tx, family: string, featureSetRef: number): Promise<StoredModelVersion[]> {
+  const { rows } = await tx.query<ModelVersionRow>(
+    `select ${MODEL_VERSION_COLUMNS} from model_version where site_id = $1 and family_id = $2 and feature_set_ref = $3 order by model_version_ref desc limit 100`, [tx.site, family, featureSetRef],
+  )
+  return rows.map(modelVersionFromRow)
+}
+
 /** Adds the next version of a model. The caller has looked for the run's own; two at once wait for each other here. */
 export async function insertModelVersion(tx: Tx, draft: ModelVersionDraft): Promise<StoredModelVersion> {
   await tx.query("select pg_advisory_xact_lock(hashtextextended('twinward.model.' || $1 || '.' || $2, 0))", [tx.site, draft.name])

@@ -18,6 +18,13 @@ export async function insertPolicy(
   return { policyRef: known.policy_ref, digest: known.digest, made: false }
 }
 
+/** One version of a family's policy, or undefined. */
+export async function policyVersion(tx: Tx, family: string, version: number): Promise<Policy | undefined> {
+  const { rows } = await tx.query<{ definition: unknown }>(
+    'select definition from policy where site_id = $1 and family_id = $2 and version = $3', [tx.site, family, version])
+  return rows.map((row) => policySchema.parse(row.definition))[0]
+}
+
 /** The policy with the highest version that a family has, in force or not; undefined without any. */
 export async function newestPolicy(tx: Tx, family: string): Promise<Policy | undefined> {
   const { rows } = await tx.query<{ definition: unknown }>(

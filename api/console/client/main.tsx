@@ -34,7 +34,7 @@ const routes: { pattern: RegExp; page: (params: string[], around: Around) => JSX
   { pattern: /^\/delegations$/, page: (_params, { me }) => <DelegationsPage me={me} /> },
   { pattern: /^\/policies\/([^/]+)\/([^/]+)$/, page: ([site = '', family = ''], { me }) => <PolicyPage key={`${site}/${family}`} site={site} family={family} me={me} /> },
   { pattern: /^\/alerts$/, page: (_params, { url, me }) => <AlertsPage url={url} me={me} /> },
-  { pattern: /^\/alerts\/([^/]+)$/, page: ([id = '']) => <AlertPage key={id} id={id} /> },
+  { pattern: /^\/alerts\/([^/]+)$/, page: ([id = ''], { me }) => <AlertPage key={id} id={id} me={me} /> },
   { pattern: /^\/operations$/, page: (_params, { me }) => <OperationsPage me={me} /> },
   { pattern: /^\/ledger$/, page: (_params, { me }) => <LedgerPage me={me} /> },
 ]

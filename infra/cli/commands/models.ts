@@ -1,12 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import type { Command } from 'commander'
-import { CliError, exitCodes } from '../errors.ts'
+import { CliError } from '../errors.ts'
 import { instant, modelVersion } from '../options.ts'
 import type { Open } from '../context.ts'
 import { runOperation } from '../operation.ts'
 
-interface Replay { class: string; firstDifference: { what: string; stored: unknown; recomputed: unknown; scoreId?: string } | null }
-interface PeriodReplay extends Replay { from: string; to: string; windows: number; more: boolean }
 interface Followed { windows: number; alerts: number; outcomes: Record<string, number> }
 interface ModelActions { releases: string[]; total: Followed; assets: (Followed & { asset: string })[] }
 
@@ -68,35 +66,5 @@ export function addModelCommands(program: Command, open: Open): void {
       print.line(`In force again: ${String(answer['release'])}`)
       if (typeof answer['rescore'] === 'string') print.line(`Its machines' windows are judged anew: twinward rescore status ${answer['rescore']}`)
       print.document(answer)
-    })
-
-  program.command('replay [score]').description('recompute a score and its decision from what was stored; or all decisions about a machine in a time, or of an alert')
-    .option('--alert <alert>', 'from where its rule began to hold until it cleared').option('--asset <asset>', 'with --from and --to')
-    .option('--from <instant>', 'RFC 3339', instant).option('--to <instant>', 'RFC 3339', instant)
-    .action(async (score: string | undefined, options: { alert?: string; asset?: string; from?: string; to?: string }, command: Command) => {
-      const { alert, asset, from, to } = options
-      if ([score, alert, asset].filter((each) => each !== undefined).length !== 1 || (asset === undefined) !== (from === undefined && to === undefined) || (from === undefined) !== (to === undefined)) {
-        throw new CliError('usage', 'Name one thing to replay: a score, an alert with --alert, or a machine with --asset, --from and --to.')
-      }
-      const { api, print, site, exitCode } = await open(command)
-      const post = <T>(path: string, body: object) => api.post<T>(path, body, { site })
-      const replays: (Replay & Partial<PeriodReplay>)[] = []
-      if (score !== undefined) replays.push(await post<Replay>(`/v1/scores/${encodeURIComponent(score)}/replay`, {}))
-      else if (alert !== undefined) replays.push(await post<PeriodReplay>(`/v1/alerts/${encodeURIComponent(alert)}/replay`, {}))
-      else {
-        for (let next = from; next !== undefined;) {
-          const part: PeriodReplay = await post<PeriodReplay>(`/v1/assets/${encodeURIComponent(asset ?? '')}/replay`, { from: next, to })
-          replays.push(part)
-          print.progress(`replayed through ${part.to}`)
-          next = part.more ? part.to : undefined
-        }
-        print.progress('')
-      }
-      for (const { class: outcome, windows, from: first, to: last, more, firstDifference: difference } of replays) {
-        print.line(`Replay: ${outcome}${windows === undefined ? '' : ` (${windows} windows, ${first} to ${last}${more === true && alert !== undefined ? ', and more after that' : ''})`}`)
-        if (difference) print.line(`First difference${difference.scoreId === undefined ? '' : ` at score ${difference.scoreId}`}: ${difference.what}: stored ${JSON.stringify(difference.stored)}, recomputed ${JSON.stringify(difference.recomputed)}`)
-      }
-      print.document(replays.length === 1 ? replays[0] : { items: replays })
-      if (replays.some((each) => each.class === 'failed')) exitCode(exitCodes.refused)
     })
 }

@@ -24,6 +24,8 @@ export interface ReplayDeps extends ServiceContext {
   readonly scorer: {
     /** Score of one row by the model with this digest. Refuses `digest_mismatch`, `not_found`. */
     scoreRow(model: { artifactKey: string; digest: string }, row: Float64Array): Promise<number>
+    /** Scores of n rows, row-major; as `scoreRow` gives each. Lets others work meanwhile. */
+    scoreRows(model: { artifactKey: string; digest: string }, rows: Float64Array, n: number): Promise<Float64Array>
     /** Digest of the numeric runtime in which `scoreRow` runs. */
     runtimeDigest(): string
   }

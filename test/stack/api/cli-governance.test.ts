@@ -149,5 +149,16 @@ describe('the CLI on policies', () => {
     assert.equal(chosen.alerts, 2)
     const gate = await cli.json<{ kind: string; subject: string }>('rita', `gates show ${proposal.gate}`)
     assert.deepEqual([gate.kind, gate.subject], ['approve-policy', proposal.release])
+
+    // What it would have said, of the machine's time and of the alert that there was.
+    const [version, alert] = [await plant.asOwner<{ v: number }>('select max(version) as v from policy'), await plant.asOwner<{ id: string }>('select alert_id as id from alert')]
+    const time = `--from ${new Date(T0 / 1000 - 1000).toISOString()} --to ${new Date(T0 / 1000 + 300_000).toISOString()}`
+    const said = await cli.says('rita', `replay --asset pump-1 ${time} --policy ${version[0]!.v}`)
+    assert.match(said, /^59 windows of pump-1, .* judged then by pumps-r1, here by policy version \d+\nScores: none differs\nDecisions: \d+ differ, the first at .*\nAlerts: 1 then, 2 here; .* 1 gained, 0 lost\n {2}\+ wear at /)
+    const ofAlert = await cli.json<{ windows: number; alerts: { before: number } }>('rita', `replay --alert ${alert[0]!.id} --policy ${version[0]!.v}`)
+    assert.equal(ofAlert.alerts.before, 1)
+    const unknown = await cli.run('rita', `replay --asset pump-1 ${time} --policy 99`)
+    assert.deepEqual([unknown.exitCode, /has no policy version 99/.test(unknown.err)], [1, true])
+    assert.equal((await cli.run('vera', `replay --alert ${alert[0]!.id} --policy 1`)).exitCode, 1)
   })
 })

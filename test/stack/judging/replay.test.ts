@@ -111,7 +111,7 @@ describe('replay', () => {
   it('in another runtime compares within the tolerance of the model, and by the decision', async () => {
     const { site, scoreId, deps } = await wornSite()
     const elsewhere = (factor: number): ReplayDeps => ({
-      ...deps, scorer: { runtimeDigest: () => 'another', scoreRow: async (model, row) => factor * (await deps.scorer.scoreRow(model, row)) },
+      ...deps, scorer: { ...deps.scorer, runtimeDigest: () => 'another', scoreRow: async (model, row) => factor * (await deps.scorer.scoreRow(model, row)) },
     })
     assert.equal((await replay(elsewhere(1 + 1e-6), site, scoreId)).class, 'equivalent')
     const far = await replay(elsewhere(1.5), site, scoreId)

@@ -3,15 +3,16 @@ import { get, post } from '../api.ts'
 import { Badge, Notice, Panel, Waiting, When } from '../parts/bits.tsx'
 import { LineageDrawing } from '../parts/lineage.tsx'
 import { ScorePlot } from '../parts/score-plot.tsx'
+import { WhatIf } from '../parts/what-if.tsx'
 import { usePageTitle } from '../router.ts'
 import { stateText } from '../text/alerts.ts'
-import type { AlertDetail, Twin } from '../types.ts'
+import type { AlertDetail, Me, Twin } from '../types.ts'
 import { useData } from '../use-data.ts'
 
 const DAY = 86_400_000
 
 /** One episode: what fired, what was done about it, and the answers a technician can give. */
-export function AlertPage({ id }: { id: string }) {
+export function AlertPage({ id, me }: { id: string; me: Me }) {
   const { data: alert, error, at, reload } = useData(() => get<AlertDetail>(`/v1/alerts/${id}`), `alert ${id}`)
   usePageTitle(alert ? `${alert.rule} on ${alert.asset}` : 'Alert')
   if (!alert) return <Waiting error={error} what="Alert" back={{ href: '/alerts', label: 'All alerts' }} />
@@ -27,6 +28,7 @@ export function AlertPage({ id }: { id: string }) {
         <Answers alert={alert} onAnswered={reload} />
         <Panel title="What happened"><ol class="steps">{alert.events.map((event, i) => <Step key={i} event={event} />)}</ol></Panel>
         <Around alert={alert} />
+        {me.rights.includes('score.replay') && <Panel title="Under other versions" aside={<span class="soft">what would have been said; nothing is written</span>} wide><WhatIf alert={alert} /></Panel>}
         <Panel title="Where it comes from" wide><LineageDrawing query={{ alert: id, site: alert.site }} /></Panel>
       </div>
     </>

@@ -322,6 +322,18 @@ describe('the console in a browser', { skip }, () => {
     assert.match(await row.innerText(), /\d+ revisions written, judged by mills-r/)
   })
 
+  it('looks what another policy would have made of an alert', async () => {
+    await visit(`/alerts/${alert}`, 'wear')
+    await page.getByRole('heading', { name: 'Under other versions' }).waitFor()
+    await page.getByLabel('Policy').selectOption({ label: 'version 2' })
+    await page.getByRole('button', { name: 'Look' }).click()
+    await page.getByText(/\d+ windows, .* judged then by/).waitFor()
+    const panel = page.locator('section.panel').filter({ hasText: 'Under other versions' })
+    assert.match(await panel.innerText(), /Scores\s+none differs[^]*Alerts\s+1 then, 1 here/)
+    await picture('what-if')
+    assert.equal(await overflow(), 0)
+  })
+
   it('names the site of each row of the ledger to a key that covers several', async () => {
     await page.setViewportSize({ width: 1280, height: 844 })
     await visit('/ledger', 'Ledger')
