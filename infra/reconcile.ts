@@ -6,6 +6,7 @@ import { openGates } from '../registry/store/gates.ts'
 import { openOperations } from '../registry/store/operations.ts'
 import type { WorkflowStart } from '../registry/store/outbox.ts'
 import type { Pool } from '../registry/store/pool.ts'
+import { openRollouts } from '../registry/store/rollouts.ts'
 import { ALL_SITES, inSite } from '../registry/store/transaction.ts'
 import { taskQueues, workflowIds } from '../workflows/ids.ts'
 import { workflowTypes } from '../workflows/messages.ts'
@@ -26,7 +27,7 @@ export interface Reconciler {
 }
 
 /**
- * Starts the workflow of every waiting gate, open alert and unended operation that has none: Temporal's database may
+ * Starts the workflow of every waiting gate, running rollout, open alert and unended operation that has none: Temporal's database may
  * have been lost, or a workflow ended by hand. PostgreSQL says what must be waited for.
  */
 export function createReconciler({ pool, client, log }: { pool: Pool; client: Client; log: Logger }): Reconciler {
@@ -65,7 +66,10 @@ async function readWanted(pool: Pool): Promise<Wanted[]> {
     const alerts = (await openAlerts(tx, MOST)).map(({ site, alertId }) => ({
       workflowId: workflowIds.alert(alertId), start: { type: workflowTypes.alertLifecycle, taskQueue: taskQueues.main, input: { site, alertId } },
     }))
-    return [...gates, ...operations, ...alerts]
+    const rollouts = (await openRollouts(tx, MOST)).map(({ site, rolloutId }) => ({
+      workflowId: workflowIds.rollout(rolloutId), start: { type: workflowTypes.rollOut, taskQueue: taskQueues.main, input: { site, rolloutId } },
+    }))
+    return [...gates, ...rollouts, ...operations, ...alerts]
   })
 }
 

@@ -4,6 +4,7 @@ import { createDecodedCache } from '../activities/decoded-cache.ts'
 import { createDriftActivities } from '../activities/drift.ts'
 import { createEvidenceCollector } from '../activities/evidence/collect.ts'
 import { createGateActivities } from '../activities/gates.ts'
+import { createRolloutActivities } from '../activities/rollouts.ts'
 import { createIngestActivities } from '../activities/ingest.ts'
 import { createModelCache } from '../activities/models/load-model.ts'
 import { runtimeDigest } from '../activities/models/runtime.ts'
@@ -56,6 +57,7 @@ export async function startWorker({ connections, log, bundle }: WorkerOptions): 
       activities: {
         ...createGateActivities({ pool, nowUs, collect: createEvidenceCollector({ pool, models, nowUs, scorer: createReplayScorer(models) }) }),
         ...createAlertActivities({ pool, nowUs }),
+        ...createRolloutActivities({ pool, nowUs }),
         ...createDriftActivities({ pool, objects, nowUs }),
         ...createRescoreActivities(judging),
       },

@@ -15,4 +15,5 @@ export const workflowIds = {
   rescore: (operationId: string) => `rescore/${operationId}`,
   gate: (gateId: string) => `gate/${gateId}`,
   alert: (alertId: string) => `alert/${alertId}`,
+  rollout: (rolloutId: string) => `rollout/${rolloutId}`,
 } as const

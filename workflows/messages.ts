@@ -29,6 +29,9 @@ export interface GateDecisionInput { actor: string; verdict: 'approve' | 'reject
   onBehalfOf?: string | null }
 export interface GateDecisionResult { state: string; approvals: number; required: number; assignment: string | null }
 
+export interface RollOutInput { site: string; rolloutId: string }
+export interface RollOutResult { state: string; stage: string }
+
 export interface AlertLifecycleInput { site: string; alertId: string }
 
 export const workflowTypes = {
@@ -40,6 +43,7 @@ export const workflowTypes = {
   approvePolicy: 'approvePolicy',
   changeGovernance: 'changeGovernance',
   alertLifecycle: 'alertLifecycle',
+  rollOut: 'rollOut',
 } as const
 
 /** Update and signal names; the definitions (`defineUpdate`, `defineSignal`) live beside the handlers. */
@@ -48,5 +52,6 @@ export const messageNames = {
   withdrawGate: 'withdrawGate',
   alertChanged: 'alertChanged',
   operationChanged: 'operationChanged',
+  rolloutChanged: 'rolloutChanged',
   status: 'status',
 } as const

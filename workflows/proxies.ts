@@ -1,6 +1,7 @@
 import { proxyActivities } from '@temporalio/workflow'
 import type { AlertActivities } from '../activities/alerts.ts'
 import type { GateActivities } from '../activities/gates.ts'
+import type { RolloutActivities } from '../activities/rollouts.ts'
 
 /*
  * How long which kind of activity may take, and how it is tried again. Refusals (DomainErrors) never come back here:
@@ -30,4 +31,12 @@ const evidence = {
 export const { checkGate, voidGate } = proxyActivities<Pick<GateActivities, 'checkGate' | 'voidGate'>>(transaction)
 export const { decideGate } = proxyActivities<Pick<GateActivities, 'decideGate'>>(interactive)
 export const { collectEvidence } = proxyActivities<Pick<GateActivities, 'collectEvidence'>>(evidence)
+/** The guards look at all that was scored in a stage; tried for as long as it takes, since what is not looked at is not rolled back. */
+const guards = {
+  startToCloseTimeout: '10 minutes',
+  heartbeatTimeout: '1 minute',
+  retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '30 seconds' },
+} as const
+
+export const { tendRollout } = proxyActivities<RolloutActivities>(guards)
 export const { tendAlert } = proxyActivities<AlertActivities>(transaction)

@@ -3,15 +3,18 @@ import { timestampToUs, toUs, usToTimestamp } from './sql-time.ts'
 import type { Tx } from './transaction.ts'
 
 export type AssignmentRole = 'champion' | 'challenger' | 'shadow'
+/** What people ask for. */
 export interface Scope { readonly kind: 'family' | 'line' | 'asset'; readonly id: string }
+/** What an assignment is over: also a slice, the machines of a rollout's canary, named by the rollout. */
+export interface SeatScope { readonly kind: Scope['kind'] | 'slice'; readonly id: string }
 
 /** Narrowest first: of two assignments that reach an asset, the narrower one judges it. */
-export const scopeKinds = ['asset', 'line', 'family'] as const satisfies readonly Scope['kind'][]
+export const scopeKinds = ['asset', 'slice', 'line', 'family'] as const satisfies readonly SeatScope['kind'][]
 /** SQL: ranks a scope's kind, the narrowest first. */
 export const narrowness = (column: string): string => `array_position(array['${scopeKinds.join("', '")}'], ${column})`
 
 /** One role over one scope of a family: what an assignment fills. */
-export interface Seat { readonly site: string; readonly family: string; readonly role: AssignmentRole; readonly scope: Scope }
+export interface Seat { readonly site: string; readonly family: string; readonly role: AssignmentRole; readonly scope: SeatScope }
 
 export interface Assignment {
   readonly assignmentId: string
@@ -51,6 +54,13 @@ const seatValues = (seat: Seat): unknown[] => [seat.site, seat.family, seat.role
 export async function lockSeat(tx: Tx, seat: Seat): Promise<void> {
   await tx.query("select pg_advisory_xact_lock(hashtextextended('twinward.seat.' || $1::text, 0))", [seatValues(seat).join('|')])
 }
+
+/** SQL: whether the scope of an assignment reaches a machine; `line` and `family` are where it stands. */
+export const reaches = (of: { kind: string; id: string }, asset: { id: string; line: string; family: string }): string => `(
+  (${of.kind} = 'asset' and ${of.id} = ${asset.id})
+  or (${of.kind} = 'slice' and exists (select from slice_asset reached where reached.slice_id = ${of.id} and reached.asset_id = ${asset.id}))
+  or (${of.kind} = 'line' and ${of.id} = ${asset.line})
+  or (${of.kind} = 'family' and ${of.id} = ${asset.family}))`
 
 /** What fills the seat now, or null. */
 export async function currentAssignment(tx: Tx, seat: Seat): Promise<Assignment | null> {
@@ -99,12 +109,25 @@ export async function switchAssignment(tx: Tx, next: Switch): Promise<{ assignme
       `update assignment set valid = tstzrange(lower(valid), ${usToTimestamp('$2')}) where assignment_id = $1`, [former.assignmentId, atUs],
     )
   }
+  return { assignmentId: await openAssignment(tx, next, atUs), formerId: former?.assignmentId ?? null, atUs }
+}
+
+/** Fills a seat beside whatever fills it: of releases that only score there may be several. A second champion is refused by the store. */
+export async function openAssignment(tx: Tx, next: Omit<Switch, 'nowUs'>, atUs: number): Promise<string> {
   const { rows } = await tx.query<{ assignment_id: string }>(
     `insert into assignment (site_id, family_id, role, scope_kind, scope_id, release_ref, valid, gate_id, reason, assigned_by, request_id)
      values ($1, $2, $3, $4, $5, $6, tstzrange(${usToTimestamp('$7')}, null), $8, $9, $10, $11) returning assignment_id`,
     [...seatValues(next.seat), next.releaseRef, atUs, next.gateId, next.reason, next.assignedBy, next.requestId],
   )
-  return { assignmentId: (rows[0] as { assignment_id: string }).assignment_id, formerId: former?.assignmentId ?? null, atUs }
+  return (rows[0] as { assignment_id: string }).assignment_id
+}
+
+/** Ends what a gate put into a seat, without another in its place; null: nothing of it is there. */
+export async function vacateSeat(tx: Tx, seat: Seat, gateId: string, nowUs: number): Promise<string | null> {
+  const { rows } = await tx.query<{ assignment_id: string }>(
+    `update assignment a set valid = tstzrange(lower(valid), greatest(${usToTimestamp('$7')}, lower(valid) + interval '1 microsecond'))
+     where ${ofSeat} and a.gate_id = $6 and upper_inf(a.valid) returning assignment_id`, [...seatValues(seat), gateId, nowUs])
+  return rows[0]?.assignment_id ?? null
 }
 
 /** The assignment a request made, if it did already. */

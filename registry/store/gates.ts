@@ -2,7 +2,8 @@ import type { GateState, ReviewState } from '../domain/gates/gate.ts'
 import { gateRulesSchema, type GateRules } from '../domain/gates/rules.ts'
 import type { GateKind, ReleaseGateKind } from '../domain/governance/family.ts'
 import { refuse } from '../domain/errors.ts'
-import type { AssignmentRole, Scope } from './assignments.ts'
+import { rolloutPlanSchema, type RolloutPlan } from '../domain/rollout/plan.ts'
+import type { AssignmentRole, Scope, SeatScope } from './assignments.ts'
 import { timestampToUs, toUs, toUsOrNull, usToTimestamp } from './sql-time.ts'
 import type { Tx } from './transaction.ts'
 
@@ -15,6 +16,8 @@ export interface ReleaseGate extends GateBase {
   readonly releaseRef: number
   readonly role: AssignmentRole
   readonly replacesReleaseRef: number | null
+  /** How it comes into force once approved; null: at once. */
+  readonly rollout: RolloutPlan | null
 }
 
 /** Puts another version of a family's governance in force. */
@@ -51,7 +54,7 @@ interface GateBase {
 }
 
 export type GateDraft = ReleaseDraft | GovernanceDraft
-interface ReleaseDraft extends DraftBase, Pick<ReleaseGate, 'kind' | 'releaseRef' | 'role' | 'replacesReleaseRef'> {}
+interface ReleaseDraft extends DraftBase, Pick<ReleaseGate, 'kind' | 'releaseRef' | 'role' | 'replacesReleaseRef'>, Partial<Pick<ReleaseGate, 'rollout'>> {}
 interface GovernanceDraft extends DraftBase, Pick<GovernanceGate, 'kind' | 'governanceVersion' | 'replacesVersion'> {}
 interface DraftBase {
   readonly gateId: string
@@ -71,13 +74,13 @@ interface DraftBase {
 export async function insertGate(tx: Tx, gate: GateDraft): Promise<void> {
   const { rowCount } = await tx.query(
     `insert into gate (gate_id, site_id, family_id, kind, release_ref, role, scope_kind, scope_id, replaces_release_ref, rules, reason,
-                       requested_by, author_id, authors, requested_at, expires_at, workflow_id, governance_version, replaces_governance_version, waits_since, escalation_level)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, ${usToTimestamp('$15')}, ${usToTimestamp('$16')}, $17, $18, $19, ${usToTimestamp('$20')}, $21)
+                       requested_by, author_id, authors, requested_at, expires_at, workflow_id, governance_version, replaces_governance_version, waits_since, escalation_level, rollout)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, ${usToTimestamp('$15')}, ${usToTimestamp('$16')}, $17, $18, $19, ${usToTimestamp('$20')}, $21, $22)
      on conflict do nothing`,
     [gate.gateId, gate.site, gate.family, gate.kind, ...(gate.kind === 'change-governance' ? [null, null] : [gate.releaseRef, gate.role]),
       gate.scope.kind, gate.scope.id, gate.kind === 'change-governance' ? null : gate.replacesReleaseRef, JSON.stringify(gate.rules), gate.reason, gate.requestedBy, gate.authors[0] ?? gate.requestedBy, gate.authors, gate.nowUs,
       gate.rules.expiresAtUs, `gate/${gate.gateId}`, ...(gate.kind === 'change-governance' ? [gate.governanceVersion, gate.replacesVersion] : [null, null]),
-      gate.goesOn?.waitsSinceUs ?? null, gate.goesOn?.escalationLevel ?? 0],
+      gate.goesOn?.waitsSinceUs ?? null, gate.goesOn?.escalationLevel ?? 0, gate.kind === 'change-governance' || !gate.rollout ? null : JSON.stringify(gate.rollout)],
   )
   if (rowCount === 1) return
   const [sql, values] = gate.kind === 'change-governance'
@@ -92,7 +95,7 @@ export const gateColumns = `g.gate_id, g.site_id, g.family_id, g.kind, g.release
   g.state, g.evidence_digest, g.evidence_commit, g.reason, g.requested_by, g.authors, ${timestampToUs('g.requested_at')} as requested_us,
   ${timestampToUs('coalesce(g.waits_since, g.requested_at)')} as waits_since_us, ${timestampToUs('g.expires_at')} as expires_us, ${timestampToUs('g.closed_at')} as closed_us, g.closed_because,
   g.review_state, ${timestampToUs('g.review_due_at')} as review_due_us, ${timestampToUs('g.review_ended_at')} as review_ended_us, g.review_because,
-  g.escalation_level, g.overdue_level, g.governance_version, g.replaces_governance_version`
+  g.escalation_level, g.overdue_level, g.governance_version, g.replaces_governance_version, g.rollout`
 
 export interface GateColumns {
   gate_id: string; site_id: string; family_id: string; kind: GateKind; release_ref: number | null; role: AssignmentRole | null
@@ -100,7 +103,7 @@ export interface GateColumns {
   evidence_digest: string | null; evidence_commit: string | null; reason: string; requested_by: string
   authors: string[]; requested_us: string; waits_since_us: string; expires_us: string; closed_us: string | null; closed_because: string | null
   review_state: ReviewState | null; review_due_us: string | null; review_ended_us: string | null; review_because: string | null
-  escalation_level: number; overdue_level: number
+  escalation_level: number; overdue_level: number; rollout: unknown
 }
 
 export function toGateRow(row: GateColumns): GateRow {
@@ -108,7 +111,8 @@ export function toGateRow(row: GateColumns): GateRow {
   // A check of the table holds the one or the other to be there.
   return row.kind === 'change-governance'
     ? { ...base, kind: row.kind, governanceVersion: row.governance_version as number, replacesVersion: row.replaces_governance_version as number }
-    : { ...base, kind: row.kind, releaseRef: row.release_ref as number, role: row.role as AssignmentRole, replacesReleaseRef: row.replaces_release_ref }
+    : { ...base, kind: row.kind, releaseRef: row.release_ref as number, role: row.role as AssignmentRole, replacesReleaseRef: row.replaces_release_ref,
+      rollout: row.rollout === null ? null : rolloutPlanSchema.parse(row.rollout) }
 }
 
 const baseOf = (row: GateColumns): GateBase => ({
@@ -192,7 +196,7 @@ export async function openGateRow(tx: Tx, gateId: string, evidence: { body: unkn
 }
 
 /** Other gates waiting to change the same role over the same scope: what they would replace is about to change. */
-export async function rivalGates(tx: Tx, gate: { site: string; family: string; role: AssignmentRole; scope: Scope }, except: string | null): Promise<string[]> {
+export async function rivalGates(tx: Tx, gate: { site: string; family: string; role: AssignmentRole; scope: SeatScope }, except: string | null): Promise<string[]> {
   const { rows } = await tx.query<{ gate_id: string }>(
     `select gate_id from gate where site_id = $1 and family_id = $2 and role = $3 and scope_kind = $4 and scope_id = $5
        and state in ('collecting', 'open') and gate_id is distinct from $6 order by gate_id for update`,

@@ -8,6 +8,7 @@ export type LedgerKind =
   | 'gate.opened' | 'gate.decided' | 'gate.closed' | 'gate.emergency-approved' | 'gate.reviewed' | 'gate.review-overdue' | 'gate.escalated'
   | 'gate.changes-asked' | 'gate.answered' | 'gate.commented' | 'gate.reviewer-added' | 'delegation.made' | 'delegation.revoked'
   | 'assignment.switched' | 'assignment.rolled-back' | 'rescore.asked' | 'rescore.ended'
+  | 'rollout.started' | 'rollout.advanced' | 'rollout.completed' | 'rollout.stopped' | 'rollout.rolled-back' | 'rollout.superseded'
   | 'family.changed' | 'family.governance-changed' | 'governance.proposed' | 'policy.proposed' | 'model.registered' | 'release.made'
   | 'actor.changed' | 'api-key.issued' | 'api-key.revoked'
 

@@ -1,4 +1,4 @@
-import { narrowness } from './assignments.ts'
+import { narrowness, reaches } from './assignments.ts'
 import type { ModelOrigin } from './model-versions.ts'
 import { timestampToUs, toUsOrNull, usToTimestamp } from './sql-time.ts'
 import type { Tx } from './transaction.ts'
@@ -85,7 +85,7 @@ export async function releaseRecord(tx: Tx, releaseRef: number, role: string, as
     `select assignment_id, reason, assigned_by, scope_kind || ' ' || scope_id as scope, gate_id
      from assignment
      where site_id = $7 and family_id = $8 and release_ref = $1 and role = $2 and holds_from <= ${usToTimestamp('$3')} and holds_to > ${usToTimestamp('$3')}
-       and (scope_kind, scope_id) in (('asset', $4), ('line', $5), ('family', $6))
+       and ${reaches({ kind: 'scope_kind', id: 'scope_id' }, { id: '$4::text', line: '$5', family: '$6' })}
      order by ${narrowness('scope_kind')} limit 1`,
     [releaseRef, role, atUs, asset.assetId, asset.lineId, asset.familyId, parts.site_id, parts.family_id])
   const decisions = assigned === undefined || assigned.gate_id === null ? [] : (await tx.query<{ actor_id: string; actor_roles: string[]; verdict: string; evidence_digest: string; at_us: string }>(

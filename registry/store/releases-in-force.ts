@@ -1,15 +1,14 @@
-import { narrowness } from './assignments.ts'
+import { narrowness, reaches, type SeatScope } from './assignments.ts'
 import type { Tx } from './transaction.ts'
 import { usToTimestamp } from './sql-time.ts'
 
 export type ReleaseRole = 'champion' | 'challenger' | 'shadow'
-export type ScopeKind = 'asset' | 'line' | 'family'
 
 export interface ReleaseInForce {
   readonly assetRef: number
   readonly role: ReleaseRole
   readonly releaseRef: number
-  readonly scopeKind: ScopeKind
+  readonly scopeKind: SeatScope['kind']
   readonly assignmentId: string
 }
 
@@ -45,11 +44,11 @@ export async function placesOf(tx: Tx, assetRefs: readonly number[], atUs: numbe
 
 /**
  * What judges each asset at an instant (the transaction's own when absent): per role the assignment with the narrowest
- * scope, asset before line before family. Half-open ranges meet without gap, so a switch never shows zero or two
+ * scope, asset before slice before line before family. Half-open ranges meet without gap, so a switch never shows zero or two
  * champions. A release that is in force in two roles counts once, in the higher one.
  */
 export async function releasesInForce(tx: Tx, assetRefs: readonly number[], atUs: number | null = null): Promise<ReleaseInForce[]> {
-  const { rows } = await tx.query<{ asset_ref: number; role: ReleaseRole; release_ref: number; scope_kind: ScopeKind; assignment_id: string }>(
+  const { rows } = await tx.query<{ asset_ref: number; role: ReleaseRole; release_ref: number; scope_kind: SeatScope['kind']; assignment_id: string }>(
     `with place as (
        select a.asset_ref, a.site_id, a.asset_id, v.family_id, v.line_id
        from asset a
@@ -66,9 +65,7 @@ export async function releasesInForce(tx: Tx, assetRefs: readonly number[], atUs
        from place p
        join assignment s on s.site_id = p.site_id and s.family_id = p.family_id
         and s.holds_from <= coalesce(${usToTimestamp('$2')}, now()) and s.holds_to > coalesce(${usToTimestamp('$2')}, now())
-        and ((s.scope_kind = 'asset' and s.scope_id = p.asset_id)
-          or (s.scope_kind = 'line' and s.scope_id = p.line_id)
-          or (s.scope_kind = 'family' and s.scope_id = p.family_id))
+        and ${reaches({ kind: 's.scope_kind', id: 's.scope_id' }, { id: 'p.asset_id', line: 'p.line_id', family: 'p.family_id' })}
      )
      select distinct on (asset_ref, release_ref) asset_ref, role, release_ref, scope_kind, assignment_id
      from candidate where narrowness = 1

@@ -67,7 +67,7 @@ async function chunkedThrough(tx: Tx, assetRefs: readonly number[]): Promise<Map
 
 /** Values go into the text because COPY takes no parameters; all are numbers. */
 function scoreRows({ commitNumber, signals, featureNames }: ScoreSeriesQuery, releases: readonly number[], where: string): string {
-  const wanted = signals.map((signal, i) => `${columnOf(signal, featureNames)} as signal_${i}`)
+  const wanted = signals.map((signal, i) => `${signalColumn(signal, featureNames)} as signal_${i}`)
   return `select distinct on (s.asset_ref, s.window_end) ${['s.asset_ref', 's.window_end', 's.suppressed', ...wanted].join(', ')}
     from score s ${windowOfScore}
     where ${where} and s.rescore_ref is null and s.release_ref in (${releases.map(whole).join(', ')}) and w.commit_number <= ${whole(commitNumber)}
@@ -75,7 +75,7 @@ function scoreRows({ commitNumber, signals, featureNames }: ScoreSeriesQuery, re
 }
 
 /** Only names of this program's own get into the text; a feature becomes its place, one nobody computes a null. */
-function columnOf(signal: string, featureNames: readonly string[]): string {
+export function signalColumn(signal: string, featureNames: readonly string[]): string {
   if (signal === 'confidence' || signal === 'score') return `s.${signal}`
   const place = featureNames.indexOf(signal.slice('feature:'.length))
   return place < 0 ? 'null::float8' : `w.feature_values[${place + 1}]`

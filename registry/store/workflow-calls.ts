@@ -10,8 +10,9 @@ export const workflowCalls = {
   mainQueue: 'twinward',
   gate: (gateId: string) => `gate/${gateId}`,
   alert: (alertId: string) => `alert/${alertId}`,
-  types: { 'promote-model': 'promoteModel', 'approve-policy': 'approvePolicy', 'change-governance': 'changeGovernance', alert: 'alertLifecycle' },
-  signals: { alertChanged: 'alertChanged', withdrawGate: 'withdrawGate', operationChanged: 'operationChanged' },
+  rollout: (rolloutId: string) => `rollout/${rolloutId}`,
+  types: { 'promote-model': 'promoteModel', 'approve-policy': 'approvePolicy', 'change-governance': 'changeGovernance', alert: 'alertLifecycle', rollout: 'rollOut' },
+  signals: { alertChanged: 'alertChanged', withdrawGate: 'withdrawGate', rolloutChanged: 'rolloutChanged', operationChanged: 'operationChanged' },
 } as const
 
 export async function startAlertLifecycle(tx: Tx, site: string, alertId: string): Promise<void> {
@@ -19,6 +20,14 @@ export async function startAlertLifecycle(tx: Tx, site: string, alertId: string)
   await enqueue(tx, {
     channel: 'workflow', kind: 'start', site, target, dedupeKey: `start:${target}`,
     payload: { type: workflowCalls.types.alert, taskQueue: workflowCalls.mainQueue, input: { site, alertId } },
+  })
+}
+
+export async function startRolloutWorkflow(tx: Tx, site: string, rolloutId: string): Promise<void> {
+  const target = workflowCalls.rollout(rolloutId)
+  await enqueue(tx, {
+    channel: 'workflow', kind: 'start', site, target, dedupeKey: `start:${target}`,
+    payload: { type: workflowCalls.types.rollout, taskQueue: workflowCalls.mainQueue, input: { site, rolloutId } },
   })
 }
 

@@ -35,6 +35,8 @@ const RIGHTS = {
   /** Comment, and decide for somebody who delegated to you. */
   'gate.take-part': ['operator', 'ml-engineer', 'reliability-engineer', 'admin'],
   'release.roll-back': ['ml-engineer', 'reliability-engineer', 'admin'],
+  /** Stop a rollout, or say that its next stage may begin. */
+  'rollout.steer': ['ml-engineer', 'reliability-engineer', 'admin'],
   'drift.check': ['ml-engineer', 'reliability-engineer', 'integrator', 'admin'],
   'alert.answer': ['operator', 'reliability-engineer', 'admin'],
   'label.review': ['reliability-engineer', 'admin'],

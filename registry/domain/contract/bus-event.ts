@@ -11,6 +11,7 @@ export const eventTypes = [
   ...alertEventKinds.map((kind) => `alert.${kind}` as const),
   'gate.requested', 'gate.opened', 'gate.reminder', 'gate.decided', 'gate.approved', 'gate.rejected', 'gate.expired', 'gate.withdrawn', 'gate.voided',
   'gate.changes-asked', 'gate.answered', 'gate.commented', 'gate.reviewer-added', 'gate.escalated', 'gate.emergency-approved', 'gate.reviewed', 'gate.review-overdue',
+  'rollout.started', 'rollout.advanced', 'rollout.ready', 'rollout.completed', 'rollout.stopped', 'rollout.rolled-back', 'rollout.superseded',
   'governance.changed', 'family.changed', 'delegation.made', 'delegation.revoked', 'assignment.switched', 'assignment.rolled-back', 'policy.proposed',
   'window.scored', 'windows.scored', 'release.refused', 'replay.failed', 'drift.detected', 'retraining.ended', 'rescore.asked', 'rescore.ended', 'lineage.run', 'maintenance.recorded',
 ] as const

@@ -20,6 +20,7 @@ export const areaSchema = z.object({ id: slugSchema, name: z.string().min(1).max
 export const lineSchema = z.object({ id: slugSchema, area: slugSchema, name: z.string().min(1).max(200) }).meta({ id: 'Line' })
 
 export const criticalitySchema = z.enum(['low', 'medium', 'high', 'critical'])
+export type Criticality = z.infer<typeof criticalitySchema>
 
 /** What a stop of this asset means to the business; weighs alerts and canary slices. */
 export const businessContextSchema = z

@@ -1,44 +1,26 @@
 import { platformActor, type Actor } from '../../domain/access/rights.ts'
-import { principalOf, type Gate } from '../../domain/gates/gate.ts'
-import { assignmentByRequest, currentAssignment, findRelease, standingFormer, switchAssignment, type Seat } from '../../store/assignments.ts'
+import type { Gate } from '../../domain/gates/gate.ts'
+import { assignmentByRequest, currentAssignment, standingFormer, type Seat } from '../../store/assignments.ts'
 import type { GateRow, ReleaseGate } from '../../store/gates.ts'
-import { appendLedger } from '../../store/ledger.ts'
-import { announce } from '../../store/outbox.ts'
 import type { Tx } from '../../store/transaction.ts'
-import { announceJudging } from '../announce-lineage.ts'
+import { beginRollout } from '../rollouts/begin-rollout.ts'
+import { stopRolloutOfGate, supersedeRollout } from '../rollouts/rollout-change.ts'
 import { assignFormer } from './former-release.ts'
 import type { HeldGate } from './gate-action.ts'
-import { voidRivals } from './gate-closing.ts'
 import { changeGovernance } from './governance-effect.ts'
+import { letIn, letInRequest } from './let-in.ts'
 
-const requestIdOf = (row: Pick<GateRow, 'gateId'>): string => `gate:${row.gateId}`
-
-/** What an approval puts in force, in the transaction that approves: the switch, its ledger row, its event. */
+/** What an approval puts in force, in the transaction that approves: the switch, its ledger row, its event; or the first stage of its rollout. */
 export async function putInForce(tx: Tx, held: HeldGate, after: Gate, nowUs: number): Promise<void> {
   if (held.seat === null) return changeGovernance(tx, held.row, after, nowUs)
-  const { row, seat } = held
-  const { site, gateId } = row
-  const release = await findRelease(tx, site, { releaseRef: row.releaseRef })
-  const replaced = row.replacesReleaseRef === null ? null : await findRelease(tx, site, { releaseRef: row.replacesReleaseRef })
-  if (!release) throw new Error(`release ${row.releaseRef} of gate ${gateId} is gone`)
-  const { assignmentId, formerId, atUs } = await switchAssignment(tx, {
-    seat, releaseRef: row.releaseRef, gateId, reason: row.reason, assignedBy: row.requestedBy, requestId: requestIdOf(row), nowUs,
-  })
-  const body = {
-    assignment: assignmentId, family: row.family, role: row.role, scope: row.scope, release: release.release, releaseDigest: release.digest,
-    replaces: replaced?.release ?? null, replacesDigest: replaced?.digest ?? null, gate: gateId, evidenceDigest: row.evidenceDigest,
-    approvedBy: after.approvals.map(principalOf), emergency: after.emergency ? { by: after.emergency.by, reason: after.emergency.reason } : null,
-    requestedBy: row.requestedBy, atUs, reason: row.reason,
-  }
-  await appendLedger(tx, { site, kind: 'assignment.switched', subject: `release/${release.release}`, actor: platformActor('gates'), body })
-  await announce(tx, { site, id: `assignment/${assignmentId}`, type: 'assignment.switched', atUs: nowUs, data: body })
-  await announceJudging(tx, site, [...(formerId === null ? [] : [formerId]), assignmentId])
-  await voidRivals(tx, seat, gateId, release.release, nowUs)
+  if (held.row.rollout !== null) return beginRollout(tx, held.row, held.row.rollout, after, nowUs)
+  await supersedeRollout(tx, held.seat, { actor: platformActor('gates'), reason: `gate ${held.row.gateId} put another release in force`, nowUs })
+  await letIn(tx, held, after, nowUs)
 }
 
 /** The assignment that the gate made, if it did. */
 export async function effectOf(tx: Tx, row: Pick<GateRow, 'site' | 'gateId'>): Promise<string | null> {
-  return (await assignmentByRequest(tx, row.site, requestIdOf(row)))?.assignmentId ?? null
+  return (await assignmentByRequest(tx, row.site, letInRequest(row)))?.assignmentId ?? null
 }
 
 export interface TakenBack { readonly rolledBack: { readonly assignment: string; readonly release: string } | null; readonly note: string }
@@ -48,6 +30,8 @@ export interface TakenBack { readonly rolledBack: { readonly assignment: string;
  * in force by now, or there was none before. Says which.
  */
 export async function takeBack(tx: Tx, { row, seat }: { row: ReleaseGate; seat: Seat }, by: { actor: Actor; reason: string; nowUs: number }): Promise<TakenBack> {
+  const stopped = await stopRolloutOfGate(tx, row.gateId, by)
+  if (stopped !== null) return { rolledBack: stopped.back, note: `its rollout is stopped at ${stopped.stage}${stopped.back === null ? '' : `: rolled back to ${stopped.back.release}`}` }
   const current = await currentAssignment(tx, seat)
   // Also where a roll back put it in force once more: what the review rejects is that it judges at all.
   if (current?.letInBy?.gate !== row.gateId) {
@@ -57,6 +41,6 @@ export async function takeBack(tx: Tx, { row, seat }: { row: ReleaseGate; seat: 
   if (former === null) {
     return { rolledBack: null, note: `${current.release} goes on judging: nothing was ${row.role} before it, so there is nothing to go back to; ask for another release to be put in force` }
   }
-  const { assignmentId } = await assignFormer(tx, { seat, current, former, actor: by.actor, reason: by.reason, requestId: `${requestIdOf(row)}:review`, nowUs: by.nowUs })
+  const { assignmentId } = await assignFormer(tx, { seat, current, former, actor: by.actor, reason: by.reason, requestId: `${letInRequest(row)}:review`, nowUs: by.nowUs })
   return { rolledBack: { assignment: assignmentId, release: former.release }, note: `rolled back to ${former.release}` }
 }

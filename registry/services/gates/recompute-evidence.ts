@@ -38,7 +38,7 @@ export async function recomputeEvidence(
     const next = randomUUID()
     await closeGate(tx, row, { state: 'voided', by: actor, because: `${reason}; gate ${next} asks for the same on new evidence`, nowUs })
     await insertGate(tx, {
-      gateId: next, site, family, kind: row.kind, releaseRef: row.releaseRef, role, scope, replacesReleaseRef: row.replacesReleaseRef,
+      gateId: next, site, family, kind: row.kind, releaseRef: row.releaseRef, role, scope, replacesReleaseRef: row.replacesReleaseRef, rollout: row.rollout,
       rules: row.rules, reason: row.reason, requestedBy: row.requestedBy, authors: row.authors, nowUs, goesOn: row,
     })
     // What was asked for is still asked for, and whose approval was required still is: neither is shaken off this way.

@@ -5,6 +5,7 @@ import { slugSchema } from '../../domain/contract/primitives.ts'
 import { microsToIso } from '../../domain/contract/time.ts'
 import { DomainError, refuse } from '../../domain/errors.ts'
 import { openGate } from '../../domain/gates/gate.ts'
+import { rolloutRequestSchema } from '../../domain/rollout/plan.ts'
 import { frozenRules, type ReleaseGateKind } from '../../domain/governance/family.ts'
 import { currentAssignment, findRelease, lockSeat, type ReleaseParts, type Seat } from '../../store/assignments.ts'
 import { recordAudit } from '../../store/audit.ts'
@@ -13,6 +14,7 @@ import { insertGate } from '../../store/gates.ts'
 import { inSite, type Tx } from '../../store/transaction.ts'
 import { startGate } from '../../store/workflow-calls.ts'
 import type { ServiceContext } from '../context.ts'
+import { planRollout } from '../rollouts/plan-rollout.ts'
 import { holdGate, ownersOf } from './gate-action.ts'
 import { tellRequested } from './gate-talk.ts'
 import { withdrawHeld } from './withdraw-gate.ts'
@@ -25,6 +27,7 @@ export const requestPromotionInput = z.object({
   role: z.enum(['champion', 'challenger', 'shadow']).default('champion'),
   scope: scopeSchema.optional().describe('Absent: the whole family'),
   reason: z.string().min(1).max(2000),
+  rollout: rolloutRequestSchema.optional().describe('Step by step once approved: shadow, canary, champion; absent: at once'),
   insteadOf: z.uuid().optional().describe('A waiting gate of yours that this proposal takes the place of: it is withdrawn'),
 })
 export type RequestPromotionInput = z.infer<typeof requestPromotionInput>
@@ -50,7 +53,7 @@ export async function requestPromotionIn(tx: Tx, actor: Actor, input: RequestPro
   if (scope.kind === 'family' && scope.id !== release.family) {
     refuse('invalid', `release ${release.release} is made for family ${release.family}, not for ${scope.id}`, { family: release.family })
   }
-  const seat: Seat = { site, family: release.family, role, scope }
+  const seat = { site, family: release.family, role, scope } satisfies Seat
   await lockSeat(tx, seat)
   const current = await currentAssignment(tx, seat)
   if (current?.releaseRef === release.releaseRef) {
@@ -58,6 +61,7 @@ export async function requestPromotionIn(tx: Tx, actor: Actor, input: RequestPro
   }
   const replaced = current ? await findRelease(tx, site, { releaseRef: current.releaseRef }) : null
   const { kind, authors } = whatChanges(release, replaced)
+  const rollout = input.rollout === undefined ? null : await planRollout(tx, input.rollout, { seat, seed: release.digest, nowUs })
   const family = await getFamily(tx, site, release.family)
   const rules = frozenRules(family.governance[kind], nowUs)
   // The machine itself says whether anybody could approve this; the digest it will bind to comes with the evidence.
@@ -66,11 +70,11 @@ export async function requestPromotionIn(tx: Tx, actor: Actor, input: RequestPro
   const gateId = randomUUID()
   if (input.insteadOf !== undefined) await makeRoom(tx, actor, input.insteadOf, gateId, nowUs)
   await insertGate(tx, {
-    gateId, site, family: release.family, kind, releaseRef: release.releaseRef, role, scope, replacesReleaseRef: current?.releaseRef ?? null,
+    gateId, site, family: release.family, kind, releaseRef: release.releaseRef, role, scope, replacesReleaseRef: current?.releaseRef ?? null, rollout,
     rules, reason: input.reason, requestedBy: actor.id, authors, nowUs,
   })
   await startGate(tx, site, { gateId, kind, expiresAtUs: rules.expiresAtUs })
-  const detail = { kind, release: release.release, role, scope, replaces: current?.release ?? null, reason: input.reason }
+  const detail = { kind, release: release.release, role, scope, replaces: current?.release ?? null, reason: input.reason, ...(rollout && { rollout }) }
   await recordAudit(tx, { site, actor, verb: 'request-promotion', subject: `gate/${gateId}`, detail })
   await tellRequested(tx, { site, gateId }, actor.id, detail, nowUs)
   return { gate: gateId, kind, state: 'collecting', expiresAt: microsToIso(rules.expiresAtUs), replaces: current?.release ?? null }

@@ -7,9 +7,11 @@ import { assignmentByRequest, currentAssignment, formerAssignment, lockSeat, typ
 import { recordAudit } from '../../store/audit.ts'
 import { getFamily } from '../../store/families.ts'
 import { rescoreByRequest } from '../../store/rescores.ts'
+import { runningRollout } from '../../store/rollouts.ts'
 import { inSite, type Tx } from '../../store/transaction.ts'
 import type { ServiceContext } from '../context.ts'
 import { enterRescore } from '../rescore/start-rescore.ts'
+import { sameScope, supersedeRollout } from '../rollouts/rollout-change.ts'
 import { assignFormer } from './former-release.ts'
 import { scopeSchema } from './request-promotion.ts'
 
@@ -35,10 +37,24 @@ export interface RolledBack {
 }
 
 /**
+ * A release that only casts its shadow, or judges a slice, is taken back by stopping its rollout: to go back here would leave it
+ * there and take away the champion that it is compared with.
+ */
+async function endRolloutFirst(tx: Tx, seat: Seat, actor: Actor, reason: string, nowUs: number): Promise<void> {
+  const running = await runningRollout(tx, seat)
+  if (running !== null && running.stage !== 'champion' && sameScope(running.scope, seat.scope)) {
+    refuse('conflict', `${running.release} is on its way into force (${running.stage}): stop that to take it back (POST /v1/rollouts/${running.rolloutId}/stop); then ${seat.family} can be rolled back further`, {
+      rollout: running.rolloutId,
+    })
+  }
+  await supersedeRollout(tx, seat, { actor, reason: `rolled back: ${reason}`, nowUs })
+}
+
+/**
  * Assigns the former champion again, at once and without a gate: it was approved before. Rolling back a roll back puts
  * the newer release in force again. With `rescore`, the windows of its machines that ended since the release that goes came into
  * force are judged anew, under the same reason: asked for in the same transaction. Refuses (`not_found`) an unknown family and (`conflict`) when there is
- * nothing to go back to, or only what was let in by an emergency whose review rejected it.
+ * nothing to go back to, or only what was let in by an emergency whose review rejected it, or a rollout is on its way.
  */
 export async function rollBack(ctx: ServiceContext, actor: Actor, input: RollBackInput): Promise<RolledBack> {
   demand(actor, 'release.roll-back', input.site)
@@ -64,6 +80,7 @@ export async function rollBack(ctx: ServiceContext, actor: Actor, input: RollBac
         ? current ? `${family} has no former champion to go back to: ${current.release} is its first` : `${family} has no champion yet, so there is none to go back to`
         : `${input.to} was never champion of ${family}; ask for its promotion instead`, { family })
     }
+    await endRolloutFirst(tx, seat, actor, input.reason, ctx.nowUs())
     if (former.releaseRef === current.releaseRef) refuse('conflict', `${current.release} is champion already`, { release: current.release })
     const { letInBy } = former
     if (letInBy?.review === 'rejected') {

@@ -73,7 +73,7 @@ describe('gates in the database, by any sequence of actions, clocks, lost roles 
   /** A gate of its own seat, with rules and makers as the oracle knows them. */
   async function openGate(ctx: ServiceContext, rules: GateRules): Promise<{ gate: string; digest: string; seat: Seat }> {
     const gate = randomUUID()
-    const seat: Seat = { site: plant.site, family: plant.family, role: 'champion', scope: { kind: 'asset', id: `a${gate.slice(0, 8)}` } }
+    const seat = { site: plant.site, family: plant.family, role: 'champion', scope: { kind: 'asset', id: `a${gate.slice(0, 8)}` } } satisfies Seat
     await inSite(plant.pool, plant.site, (tx) => insertGate(tx, {
       gateId: gate, ...seat, kind: 'promote-model', releaseRef: candidate, replacesReleaseRef: null, rules, reason: 'better', requestedBy: 'req', authors: ['author'], nowUs: ctx.nowUs(),
     }))
