@@ -48,7 +48,7 @@ async function frozen(tx: Tx, slice: GateSlice, judged: Judged): Promise<Collect
   return {
     commitNumber, sample: await replaySample(tx, replayed.model.modelVersionRef, slice.assets, judged.champion?.series ?? series),
     body: {
-      kind: gate.kind, family: gate.family, role: gate.role, scope: gate.scope, ...(gate.rollout && { rollout: gate.rollout }),
+      kind: gate.kind, family: gate.family, role: gate.role, scope: gate.scope,
       slice: { ...spanOf(slice, series), assets: slice.assets.map((a) => a.assetId), recordedFailures: failures.length },
       scores: judged.stored ? 'stored' : 'computed',
       coverage: await coverage(tx, slice, series),

@@ -3,6 +3,7 @@ import { sha256Schema, slugSchema } from '../../registry/domain/contract/primiti
 import { refuse } from '../../registry/domain/errors.ts'
 import { reviewStates } from '../../registry/domain/gates/gate.ts'
 import { gateKinds } from '../../registry/domain/governance/family.ts'
+import { rolloutPlanSchema } from '../../registry/domain/rollout/plan.ts'
 import { addReviewer, addReviewerInput } from '../../registry/services/gates/add-reviewer.ts'
 import { answerGate, answerGateInput } from '../../registry/services/gates/answer-gate.ts'
 import { approveInEmergency, approveInEmergencyInput } from '../../registry/services/gates/approve-in-emergency.ts'
@@ -42,6 +43,7 @@ const gate = {
   role: z.string().nullable(),
   governanceVersion: z.number().int().nullable().describe('The version that would be put in force'),
   scope: z.string().describe('kind:id'),
+  rollout: rolloutPlanSchema.nullable().describe('How it comes into force once approved; null: at once. The rollout has the gate’s id'),
   state: gateState.describe('collecting: its evidence is being put together'),
   reason: z.string(),
   requestedBy: z.string(),

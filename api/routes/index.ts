@@ -16,6 +16,7 @@ import { modelEndpoints } from './models.ts'
 import { operationEndpoints } from './operations.ts'
 import { plantEndpoints } from './plant.ts'
 import { platformEndpoints } from './platform.ts'
+import { rolloutEndpoints } from './rollouts.ts'
 import { scoreEndpoints } from './scores.ts'
 import { twinEndpoints } from './twins.ts'
 import { webhookEndpoints } from './webhooks.ts'
@@ -33,6 +34,7 @@ export function allEndpoints(deps: ApiDeps): Endpoint[] {
     ...lineageEndpoints,
     ...modelEndpoints,
     ...gateEndpoints(deps),
+    ...rolloutEndpoints,
     ...delegationEndpoints,
     ...familyGovernanceEndpoints,
     ...governanceEndpoints,

@@ -23,7 +23,8 @@ export async function openGateWith(
     const row = releaseGate(await lockGate(tx, input.gate))
     if (row.state !== 'collecting') return { state: row.state, evidenceDigest: row.evidenceDigest }
     const release = await findRelease(tx, row.site, { releaseRef: row.releaseRef })
-    const body = { ...evidence.body, gate: row.gateId, release: release?.release ?? null, releaseDigest: release?.digest ?? null, commitNumber: evidence.commitNumber }
+    // How it comes into force is a part of what is approved.
+    const body = { ...evidence.body, ...(row.rollout && { rollout: row.rollout }), gate: row.gateId, release: release?.release ?? null, releaseDigest: release?.digest ?? null, commitNumber: evidence.commitNumber }
     const digest = canonicalDigest(body)
     const nowUs = ctx.nowUs()
     await openGateRow(tx, row.gateId, { body, digest, commitNumber: evidence.commitNumber, nowUs })

@@ -5,6 +5,7 @@ import type { GateState, ReviewState } from '../../domain/gates/gate.ts'
 import { countingApprovals, missingForApproval, rulesText, wantedText, type Missing } from '../../domain/gates/quorum.ts'
 import { canDeclare, decidingFor } from '../../domain/gates/standing.ts'
 import type { GateKind } from '../../domain/governance/family.ts'
+import { rolloutPlanSchema, type RolloutPlan } from '../../domain/rollout/plan.ts'
 import { runsAt } from '../../store/delegations.ts'
 import { partsOf, toMachine, type DecisionStage, type GateParts, type MessageKind } from '../../store/gate-parts.ts'
 import { gateColumns, toGateRow, type GateColumns } from '../../store/gates.ts'
@@ -29,6 +30,8 @@ export interface GateView {
   readonly role: string | null
   readonly governanceVersion: number | null
   readonly scope: string
+  /** How it comes into force once approved; null: at once. */
+  readonly rollout: RolloutPlan | null
   readonly state: GateState | 'collecting'
   readonly reason: string
   readonly requestedBy: string
@@ -184,7 +187,7 @@ function viewOf(row: Row, actor: Actor, nowUs: number): GateView {
     id: row.gate_id, site: row.site_id, family: row.family_id, kind: row.kind,
     subject: row.release_id ?? `governance of ${row.family_id}, version ${row.governance_version ?? 0}`, release: row.release_id,
     replaces: row.replaces_id ?? (row.replaces_governance_version === null ? null : `version ${row.replaces_governance_version}`), role: row.role, governanceVersion: row.governance_version,
-    scope: `${row.scope_kind}:${row.scope_id}`, state: row.state, reason: row.reason, requestedBy: row.requested_by,
+    scope: `${row.scope_kind}:${row.scope_id}`, rollout: row.rollout === null ? null : rolloutPlanSchema.parse(row.rollout), state: row.state, reason: row.reason, requestedBy: row.requested_by,
     author: row.authors[0] ?? row.requested_by, authors: row.authors, requestedAt: microsToIso(Number(row.requested_us)), expiresAt: microsToIso(Number(row.expires_us)),
     closedAt: row.closed_us === null ? null : microsToIso(Number(row.closed_us)), closedBecause: row.closed_because, evidenceDigest: row.evidence_digest,
     requiredApprovals: machine.rules.requiredApprovals, approvals: countingApprovals(machine).length,

@@ -2,21 +2,19 @@ import { demand, type Actor } from '../../domain/access/rights.ts'
 import { microsToIso } from '../../domain/contract/time.ts'
 import { refuse } from '../../domain/errors.ts'
 import type { ReviewState } from '../../domain/gates/gate.ts'
-import { lettingGate, scopeKinds } from '../../store/assignments.ts'
+import { lettingGate, reaches, scopeKinds, type SeatScope } from '../../store/assignments.ts'
 import { getFamily } from '../../store/families.ts'
 import { timestampToUs, usToTimestamp } from '../../store/sql-time.ts'
 import { inSite, type Tx } from '../../store/transaction.ts'
 import type { ServiceContext } from '../context.ts'
 import { fromUsOf, iso, isoOrNull, toUsOf } from './rows.ts'
 
-type ScopeKind = 'family' | 'line' | 'asset'
-
 /** One release in a role over a scope, with all that an auditor asks of it. */
 export interface InForce {
   readonly assignment: string
   readonly family: string
   readonly role: 'champion' | 'challenger' | 'shadow'
-  /** kind:id, e.g. family:pumps. */
+  /** kind:id, e.g. family:pumps; slice:id is the canary of the rollout of that id. */
   readonly scope: string
   readonly from: string
   /** Null: until further notice. */
@@ -76,8 +74,7 @@ export async function assetInForce(
   return inSite(ctx.pool, input.site, async (tx) => {
     const atUs = input.atUs ?? ctx.nowUs()
     const place = await placeAt(tx, input.site, input.asset, atUs)
-    const mine: Readonly<Record<ScopeKind, string>> = { asset: input.asset, line: place.line, family: place.family }
-    const rows = (await inForceRows(tx, input.site, place.family, atUs)).filter((row) => mine[row.scope_kind] === row.scope_id)
+    const rows = (await inForceRows(tx, input.site, place.family, atUs, { asset: input.asset, line: place.line })).filter(({ reached }) => reached)
     const roles = [...new Set(rows.map(({ role }) => role))]
     return roles.flatMap((role) => {
       const [first, ...wider] = rows.filter((row) => row.role === role).sort((a, b) => scopeKinds.indexOf(a.scope_kind) - scopeKinds.indexOf(b.scope_kind))
@@ -91,7 +88,7 @@ export async function assetInForce(
 }
 
 function becauseOf({ scope_kind: kind, scope_id: id }: Row, narrowest: boolean): string {
-  const over = kind === 'asset' ? 'assigned to this very asset' : `assigned to its ${kind} ${id}`
+  const over = kind === 'asset' ? 'assigned to this very asset' : kind === 'slice' ? `assigned to the canary of rollout ${id}, which it is part of` : `assigned to its ${kind} ${id}`
   return narrowest ? `${over}; the narrower scope wins` : over
 }
 
@@ -108,17 +105,17 @@ async function placeAt(tx: Tx, site: string, asset: string, atUs: number): Promi
 }
 
 interface Row {
-  assignment_id: string; family_id: string; role: InForce['role']; scope_kind: ScopeKind; scope_id: string; from_us: string; to_us: string | null
+  assignment_id: string; family_id: string; role: InForce['role']; scope_kind: SeatScope['kind']; scope_id: string; reached: boolean; from_us: string; to_us: string | null
   release_id: string; release_digest: string; model_name: string; model_version: number; model_digest: string
   set_name: string; set_version: number; set_digest: string; policy_version: number; policy_digest: string; assigned_by: string; reason: string
   own_gate: boolean; gate_id: string | null; requested_by: string | null; evidence_digest: string | null; evidence_commit: string | null
   review_state: ReviewState | null; review_due_us: string | null; approvers: (Omit<Approval['approvers'][number], 'at'> & { at_us: number; comment: string })[] | null
 }
 
-/** Assignments of a family whose time holds the instant, each with the gate that let its release in. */
-async function inForceRows(tx: Tx, site: string, family: string, atUs: number): Promise<Row[]> {
+/** Assignments of a family whose time holds the instant, each with the gate that let its release in; of an asset, whether they reach it. */
+async function inForceRows(tx: Tx, site: string, family: string, atUs: number, of: { asset: string; line: string } | null = null): Promise<Row[]> {
   const { rows } = await tx.query<Row>(
-    `select a.assignment_id, a.family_id, a.role, a.scope_kind, a.scope_id, ${fromUsOf('a.valid')} as from_us, ${toUsOf('a.valid')} as to_us,
+    `select a.assignment_id, a.family_id, a.role, a.scope_kind, a.scope_id, ${reaches({ kind: 'a.scope_kind', id: 'a.scope_id' }, { id: '$4::text', line: '$5::text', family: '$2' })} as reached, ${fromUsOf('a.valid')} as from_us, ${toUsOf('a.valid')} as to_us,
             r.release_id, r.digest as release_digest, m.name as model_name, m.version as model_version, m.digest as model_digest,
             f.name as set_name, f.version as set_version, f.digest as set_digest, p.version as policy_version, p.digest as policy_digest,
             a.assigned_by, a.reason, a.gate_id is not null as own_gate, g.gate_id, g.requested_by, g.evidence_digest, g.evidence_commit, g.review_state,
@@ -137,7 +134,7 @@ async function inForceRows(tx: Tx, site: string, family: string, atUs: number): 
      ) d on true
      where a.site_id = $1 and a.family_id = $2 and a.holds_from <= ${usToTimestamp('$3')} and a.holds_to > ${usToTimestamp('$3')}
      order by case a.role when 'champion' then 1 when 'challenger' then 2 else 3 end, lower(a.valid) desc, a.assignment_id`,
-    [site, family, atUs],
+    [site, family, atUs, of?.asset ?? null, of?.line ?? null],
   )
   return rows
 }
