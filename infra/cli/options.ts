@@ -22,6 +22,16 @@ export function modelVersion(text: string): { model: string; version: number } {
   return { model: named['name'] ?? '', version: Number(named['version']) }
 }
 
+const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 }
+
+/** A span of time in seconds, written as 90s, 30m, 12h or 2d. */
+export const span = (text: string): number => {
+  const { n = '', unit = '' } = /^(?<n>\d{1,6})(?<unit>[smhd])$/.exec(text)?.groups ?? {}
+  const seconds = UNIT_SECONDS[unit]
+  if (seconds === undefined) throw new InvalidArgumentError('Write it as a number with s, m, h or d, e.g. 30m or 2d.')
+  return Number(n) * seconds
+}
+
 /** The JSON in a file that somebody named on the command line. */
 export async function readJsonFile(file: string): Promise<unknown> {
   try {

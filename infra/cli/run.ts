@@ -18,6 +18,7 @@ import { addModelCommands } from './commands/models.ts'
 import { addPolicyCommands } from './commands/policy.ts'
 import { addReplayCommand } from './commands/replay.ts'
 import { addRescoreCommands } from './commands/rescore.ts'
+import { addRolloutCommands } from './commands/rollouts.ts'
 import { addStatusCommand } from './commands/status.ts'
 import { openContext, type Open } from './context.ts'
 import { runProgram, type ProgramRun } from './run-program.ts'
@@ -49,6 +50,7 @@ function addCommands(program: Command, { exitCode, print }: ProgramRun, terminal
   addInForceCommand(program, open)
   addPolicyCommands(program, open)
   addGateCommands(program, open)
+  addRolloutCommands(program, open)
   addDelegationCommands(program, open)
   addFamilyGovernanceCommands(program, open)
   addLedgerCommands(program, open)

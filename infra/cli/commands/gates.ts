@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { Open } from '../context.ts'
 import { counted } from '../../../registry/domain/counted.ts'
+import { planText, type RolloutPlan } from '../../../registry/domain/rollout/plan.ts'
 import { limitOption } from '../options.ts'
 import { siteColumns } from '../print.ts'
 
@@ -9,7 +10,7 @@ interface Gate {
   changesAsked: { by: string; text: string }[]; emergency: { by: string; reason: string; review: { state: string; due: string; overdue: boolean } } | null
 }
 interface GateDetail extends Gate {
-  reason: string; asks: string; evidenceCommit: number | null; evidence: unknown; evidenceAge: { days: number; commitsBehind: number | null } | null
+  rollout: RolloutPlan | null; reason: string; asks: string; evidenceCommit: number | null; evidence: unknown; evidenceAge: { days: number; commitsBehind: number | null } | null
   decisions: { actor: string; onBehalfOf: string | null; stage: string; verdict: string; at: string; comment: string }[]
   reviewers: { actor: string; required: boolean }[]
   thread: { kind: string; by: string; text: string; at: string }[]
@@ -38,6 +39,7 @@ export function addGateCommands(program: Command, open: Open): void {
       const gate = await api.get<GateDetail>(address(id), { site })
       print.line(`${gate.subject}: ${gate.state}, ${gate.wanted}. ${gate.reason}`)
       print.line(`  asks for ${gate.asks}`)
+      if (gate.rollout !== null) print.line(`  once approved: ${planText(gate.rollout)}`)
       if (gate.emergency) {
         const { by, reason, review } = gate.emergency
         print.line(`  EMERGENCY declared by ${by}: ${reason}; review ${review.state}${review.state === 'due' ? `, by ${review.due}${review.overdue ? ', OVERDUE' : ''}` : ''}`)

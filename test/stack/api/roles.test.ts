@@ -48,6 +48,8 @@ const allowed: Readonly<Record<string, readonly Role[]>> = {
   proposeGovernance: ['reliability-engineer', 'admin'],
   revokeDelegation: takingPart,
   rollBack: engineers,
+  stopRollout: engineers,
+  advanceRollout: engineers,
   previewPolicy: engineers,
   suggestPolicy: engineers,
   recomputeEvidence: engineers,
