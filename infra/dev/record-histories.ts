@@ -19,6 +19,7 @@ import { startStack } from './stack.ts'
 
 const DIGEST = 'ab'.repeat(32)
 const SECOND_US = 1_000_000
+const STAGES = ['shadow', 'canary', 'champion'] as const
 const nowUs = () => Date.now() * 1000
 
 /** Stand-ins: they answer what the real ones would, from a little state per id. */
@@ -26,13 +27,14 @@ function createFakes() {
   const gates = new Map<string, { state: string; approvals: number; expiresAtUs: number; review?: string; looks?: number }>()
   const tended = new Map<string, number>()
   const rescores = new Map<string, { looks: number; paused: boolean }>()
+  const stoppedRollouts = new Set<string>()
   const gateOf = (gateId: string) => {
     const known = gates.get(gateId) ?? { state: 'collecting', approvals: 0, expiresAtUs: nowUs() + (gateId.includes('expires') ? 2 : 3600) * SECOND_US }
     gates.set(gateId, known)
     return known
   }
   return {
-    gates, rescores,
+    gates, rescores, stoppedRollouts,
     activities: {
       async collectEvidence({ gateId }: { gateId: string }) {
         if (gateId.includes('void')) throw new DomainError('digest_mismatch', 'the model is corrupt')
@@ -62,6 +64,13 @@ function createFakes() {
         tended.set(alertId, times)
         if (times >= 4) return { closed: true, nextDueUs: null }
         return { closed: false, nextDueUs: times === 2 ? null : nowUs() + SECOND_US }
+      },
+      async tendRollout({ rolloutId }: { rolloutId: string }) {
+        const times = (tended.get(rolloutId) ?? 0) + 1
+        tended.set(rolloutId, times)
+        const stopped = stoppedRollouts.has(rolloutId)
+        if (stopped || times > STAGES.length) return { state: stopped ? 'stopped' : 'completed', stage: STAGES.at(-1), wakeAtUs: null }
+        return { state: 'running', stage: STAGES[times - 1], wakeAtUs: nowUs() + (rolloutId.includes('stopped') ? 3600 : 1) * SECOND_US }
       },
       async storeBatches() { return { committed: 2, quarantined: 0 } },
       async closeWindows() { return { windows: 12, scores: 12, late: 0 } },
@@ -146,6 +155,14 @@ function scenarios(fakes: ReturnType<typeof createFakes>): Record<string, Scenar
       return handle
     },
     'approve-policy-expired': async (client) => startGate(client, workflowTypes.approvePolicy, 'expires'),
+    'roll-out': async (client) => start(client, workflowTypes.rollOut, 'rollout/through', { site: 'hamburg', rolloutId: 'through' }),
+    'roll-out-stopped': async (client) => {
+      const handle = await start(client, workflowTypes.rollOut, 'rollout/stopped', { site: 'hamburg', rolloutId: 'stopped' })
+      await new Promise((resolve) => { setTimeout(resolve, 1500) })
+      fakes.stoppedRollouts.add('stopped')
+      await handle.signal(messageNames.rolloutChanged)
+      return handle
+    },
     'alert-lifecycle': async (client) => {
       const handle = await start(client, workflowTypes.alertLifecycle, 'alert/1', { site: 'hamburg', alertId: '1' })
       await new Promise((resolve) => { setTimeout(resolve, 2500) })

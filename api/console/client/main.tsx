@@ -15,6 +15,7 @@ import { LedgerPage } from './pages/ledger.tsx'
 import { LoginPage } from './pages/login.tsx'
 import { OperationsPage } from './pages/operations.tsx'
 import { PolicyPage } from './pages/policy.tsx'
+import { RolloutPage } from './pages/rollout.tsx'
 import { TwinPage } from './pages/twin.tsx'
 import { Notice } from './parts/bits.tsx'
 import { ZoneButton } from './parts/zone.tsx'
@@ -31,6 +32,7 @@ const routes: { pattern: RegExp; page: (params: string[], around: Around) => JSX
   { pattern: /^\/twins\/([^/]+)\/([^/]+)$/, page: ([site = '', asset = ''], { url }) => <TwinPage key={`${site}/${asset}`} site={site} asset={asset} url={url} /> },
   { pattern: /^\/gates$/, page: (_params, { url, me }) => <GatesPage url={url} me={me} /> },
   { pattern: /^\/gates\/([^/]+)$/, page: ([id = ''], { me }) => <GatePage key={id} id={id} me={me} /> },
+  { pattern: /^\/rollouts\/([^/]+)$/, page: ([id = ''], { me }) => <RolloutPage key={id} id={id} me={me} /> },
   { pattern: /^\/delegations$/, page: (_params, { me }) => <DelegationsPage me={me} /> },
   { pattern: /^\/policies\/([^/]+)\/([^/]+)$/, page: ([site = '', family = ''], { me }) => <PolicyPage key={`${site}/${family}`} site={site} family={family} me={me} /> },
   { pattern: /^\/alerts$/, page: (_params, { url, me }) => <AlertsPage url={url} me={me} /> },

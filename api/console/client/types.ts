@@ -2,6 +2,9 @@
  * The shapes the console reads from /v1, as the routes answer them. Instants are RFC 3339 text; lists are
  * `{ items, nextCursor }`. When a route and this file differ, the console is what breaks: keep them together.
  */
+import type { GuardReading } from '../../../registry/domain/rollout/guards.ts'
+import type { RolloutPlan, RolloutStage } from '../../../registry/domain/rollout/plan.ts'
+import type { RolloutState } from '../../../registry/domain/rollout/rollout.ts'
 import type { GateEvidence, GovernanceEvidence } from './evidence.ts'
 
 export interface Page<T> { items: T[]; nextCursor: string | null }
@@ -132,6 +135,7 @@ export interface Delegation { id: string; site: string; family: string | null; d
 
 /** GET /v1/gates/{id} */
 export interface GateDetail extends GateRow {
+  rollout: RolloutPlan | null
   evidence: GateEvidence | GovernanceEvidence | null
   evidenceCommit: number | null
   /** The rules in words. */
@@ -160,6 +164,16 @@ export interface OperationRow {
   requestedBy: string
   createdAt: string
   endedAt: string | null
+}
+
+/** GET /v1/rollouts; the id is the gate's that let it begin. */
+export interface RolloutRow {
+  id: string; site: string; family: string; scope: string; release: string; former: string | null; state: RolloutState; stage: RolloutStage; stages: RolloutStage[]
+  startedAt: string; stageSince: string; stageThrough: string; minWindows: number; ready: boolean; endedAt: string | null; endedBy: string | null; endedBecause: string | null
+}
+export interface RolloutDetail extends RolloutRow {
+  plan: RolloutPlan
+  checks: { stage: RolloutStage; at: string; windows: number; readings: (GuardReading & { text: string })[] }[]
 }
 
 export interface LedgerRow { id: string; site: string; sequence: number | null; recordedAt: string; kind: string; subject: string; actor: string; hash: string | null; body: Record<string, unknown> }

@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
 import type { Open } from '../context.ts'
 import { counted } from '../../../registry/domain/counted.ts'
-import { planText, type RolloutPlan } from '../../../registry/domain/rollout/plan.ts'
+import { planText } from '../../../registry/domain/rollout/plan-text.ts'
+import type { RolloutPlan } from '../../../registry/domain/rollout/plan.ts'
 import { limitOption } from '../options.ts'
 import { siteColumns } from '../print.ts'
 

@@ -6,6 +6,7 @@ import { GateThread } from '../parts/gate-thread.tsx'
 import { GovernanceChange } from '../parts/governance-change.tsx'
 import { ageText, RecomputeEvidence } from '../parts/recompute-evidence.tsx'
 import { usePageTitle } from '../router.ts'
+import { planText } from '../../../../registry/domain/rollout/plan-text.ts'
 import type { GateDetail, Me } from '../types.ts'
 import { useData } from '../use-data.ts'
 
@@ -33,6 +34,7 @@ export function GatePage({ id, me }: { id: string; me: Me }) {
             <dt>Author</dt><dd>{gate.author}</dd>
             {gate.closedAt ? <><dt>Decided</dt><dd><When at={gate.closedAt} ago />{gate.closedBecause && `, ${gate.closedBecause}`}</dd></> : <><dt>Expires</dt><dd><When at={gate.expiresAt} ago /></dd></>}
             <dt>Approvals</dt><dd><strong>{gate.wanted}</strong> <span class="soft">· the rules ask for {gate.asks}</span></dd>
+            {gate.rollout && <><dt>Comes into force</dt><dd>step by step: it {planText(gate.rollout)}{gate.state === 'approved' && <>. <a href={`/rollouts/${gate.id}`}>See how it goes</a></>}</dd></>}
             {gate.escalatedTo.length > 0 && <><dt>Escalated to</dt><dd>{gate.escalatedTo.join(', ')}</dd></>}
           </dl>
           <GateActions gate={gate} me={me} onDone={reload} />

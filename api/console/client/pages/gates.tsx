@@ -1,6 +1,7 @@
 import { getPages } from '../api.ts'
 import { Badge, Empty, Notice, Tabs, When } from '../parts/bits.tsx'
 import { More, usePages } from '../parts/more.tsx'
+import { RunningRollouts } from '../parts/running-rollouts.tsx'
 import { Table } from '../parts/table.tsx'
 import { setParams, usePageTitle } from '../router.ts'
 import { coversSeveral } from '../text/sites.ts'
@@ -22,6 +23,7 @@ export function GatesPage({ url, me }: { url: URL; me: Me }) {
         <span class="soft">A model or policy judges machines only after it was approved here · <a href="/delegations">Delegations</a></span>
       </div>
       <Notice error={error} at={at} />
+      <RunningRollouts />
       <section class="panel panel-wide">
         {!data && !error && <p class="loading" role="status">Loading…</p>}
         {data && data.items.length === 0 && (shown === 'all'
