@@ -8,6 +8,7 @@ import type { Me, RolloutDetail } from '../types.ts'
 import { useData } from '../use-data.ts'
 
 const STAGE_TEXT = { shadow: 'scores beside the champion, calls nobody', canary: 'judges a slice of the machines', champion: 'judges all' } as const
+const HOW = { running: 'Running', completed: 'Completed', stopped: 'Stopped', 'rolled-back': 'Rolled back by its guards', superseded: 'Gave way to another' } as const
 const ENDED = { completed: 'good', stopped: 'high', 'rolled-back': 'high', superseded: 'closed' } as const
 
 /** A release on its way into force: which stage, what its guards see, and the way back. */
@@ -25,7 +26,7 @@ export function RolloutPage({ id, me }: { id: string; me: Me }) {
         <span class="soft">{rollout.former === null ? 'nothing judged before it' : <>instead of <span class="mono">{rollout.former}</span></>}, for {rollout.scope.replace(':', ' ')}</span>
       </div>
       <Notice error={error} at={at} />
-      {rollout.endedBecause !== null && <section class={state === 'rolled-back' ? 'now' : 'now now-calm'} aria-label="How it ended"><strong>{state === 'rolled-back' ? 'Rolled back by its guards' : state} at {stage}, <When at={rollout.endedAt} ago />.</strong> <span>{rollout.endedBecause}</span></section>}
+      {rollout.endedBecause !== null && <section class={state === 'rolled-back' ? 'now' : 'now now-calm'} aria-label="How it ended"><strong>{HOW[state]} at {stage}{state === 'stopped' && ` by ${rollout.endedBy ?? ''}`}, <When at={rollout.endedAt} ago />.</strong> <span>{rollout.endedBecause}</span></section>}
       <div class="grid">
         <Panel title="Stages" wide>
           <ol class="stages">{rollout.stages.map((step) => {

@@ -17,8 +17,8 @@ export function GuardList({ checks, site }: { checks: RolloutDetail['checks']; s
       <p class="soft">Looked <When at={last.at} ago /> at {counted(last.windows, 'window')} of the stage {last.stage}.</p>
       <ul class="guards">{last.readings.map((reading) => (
         <li key={reading.guard}>
-          <p><b>{NAMES[reading.guard]}</b> <Badge kind={reading.tripped ? 'urgent' : reading.value === null ? 'none-yet' : 'good'}>{reading.tripped ? 'tripped' : reading.value === null ? 'too few windows yet' : 'within its limit'}</Badge></p>
-          <p class="figure"><strong>{number(reading.value, 3)}</strong><span class="soft">{reading.value !== null && UNITS[reading.guard]}, at most {number(reading.limit, 3)}</span></p>
+          <p><b>{NAMES[reading.guard]}</b> <Badge kind={reading.tripped ? 'urgent' : reading.value === null ? 'none-yet' : 'good'}>{reading.tripped ? 'tripped' : reading.value === null ? 'nothing to judge by yet' : 'within its limit'}</Badge></p>
+          <p class="figure"><strong>{number(reading.value, 3)}</strong><span class="soft">, at most {number(reading.limit, 3)}{UNITS[reading.guard]}</span></p>
           <Course label={`${NAMES[reading.guard]} against its limit, look by look`} points={checks.flatMap(({ at, readings }) => {
             const then = readings.find(({ guard }) => guard === reading.guard)
             return then === undefined || then.value === null ? [] : [{ ms: Date.parse(at), share: then.limit === 0 ? (then.value === 0 ? 0 : 2) : then.value / then.limit }]

@@ -5,6 +5,7 @@ import type { Page } from 'playwright-core'
 import { findChromium, openBrowser } from '../../../helpers/browser.ts'
 import { millFamily, millPolicy, openGate } from '../../../helpers/mill.ts'
 import { isPainted, shaded } from './pixels.ts'
+import { beginRollout, followRollout } from './rollout.ts'
 import { deadlines, setStage, site, type Stage } from './stage.ts'
 
 const executable = findChromium()
@@ -320,6 +321,9 @@ describe('the console in a browser', { skip }, () => {
     await lanes.end()
     await row.getByText('succeeded').waitFor()
     assert.match(await row.innerText(), /\d+ revisions written, judged by mills-r/)
+  it('follows a release on its way into force, and takes it back by a click', async () => {
+    assert.ok(stage)
+    await followRollout(stage, await beginRollout(stage))
   })
 
   it('looks what another policy would have made of an alert', async () => {
