@@ -21,8 +21,10 @@ export interface ChangeBy extends FillingBy {
 }
 
 /** Carries a change of the machine out: row, assignments, ledger, audit, event, and a word to the workflow. The caller holds seat and row. */
-export async function changeRollout(tx: Tx, before: RolloutRow, after: Rollout, change: RolloutChange, by: ChangeBy): Promise<FilledSeats> {
+export async function changeRollout(tx: Tx, before: RolloutRow, stepped: Rollout, change: RolloutChange, by: ChangeBy): Promise<FilledSeats> {
   const { rolloutId, site } = before
+  const stays = seatsOf(stepped).champion === 'former' && before.former === null
+  const after = stays ? { ...stepped, endedBecause: `${stepped.endedBecause ?? ''}; nothing judged before it, so it goes on judging: ask for another release` } : stepped
   await updateRollout(tx, before, after, by.stopRequest ?? null)
   const filled = await fillSeats(tx, before, seatsOf(before), seatsOf(after), by)
   const body = {

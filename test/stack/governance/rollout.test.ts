@@ -73,7 +73,7 @@ describe('rollout', () => {
   const at = (rollout: string) => ({ site: plant.site, rollout })
   const pass = (seconds: number) => { nowUs += seconds * S }
   /** `champion beside shadow` of each pump, as the API would say now. */
-  const judging = async (): Promise<Record<string, string>> => Object.fromEntries(await Promise.all(PUMPS.map(async (asset) => {
+  const judging = async (): Promise<Record<string, string>> => Object.fromEntries(await Promise.all(PUMPS.map(async (asset): Promise<[string, string]> => {
     const inForce = await assetInForce(ctx(), mia, { site: plant.site, asset })
     return [asset, inForce.map(({ role, release }) => `${role} ${release.id}`).join(', ')]
   })))
