@@ -5,6 +5,7 @@ import { readParts, toMachine } from '../../store/gate-parts.ts'
 import { readGate, releaseGate } from '../../store/gates.ts'
 import { seatOfRollout, type RolloutRow } from '../../store/rollouts.ts'
 import type { Tx } from '../../store/transaction.ts'
+import { announceJudging } from '../announce-lineage.ts'
 import { assignFormer } from '../gates/former-release.ts'
 import { letIn } from '../gates/let-in.ts'
 
@@ -60,6 +61,7 @@ export async function fillSeats(tx: Tx, rollout: Pick<RolloutRow, 'rolloutId' | 
     await open(sliceBeside, former, 'canary-beside')
   }
   if (from.shadow !== to.shadow) await open(beside, who(to.shadow), `beside-${to.shadow ?? ''}`)
+  await announceJudging(tx, rollout.site, moved.map(({ assignment }) => assignment))
   return { moved, back }
 }
 

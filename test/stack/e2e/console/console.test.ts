@@ -321,6 +321,8 @@ describe('the console in a browser', { skip }, () => {
     await lanes.end()
     await row.getByText('succeeded').waitFor()
     assert.match(await row.innerText(), /\d+ revisions written, judged by mills-r/)
+  })
+
   it('follows a release on its way into force, and takes it back by a click', async () => {
     assert.ok(stage)
     await followRollout(stage, await beginRollout(stage))
