@@ -1,4 +1,5 @@
 import { platformActor } from '../../domain/access/rights.ts'
+import type { EventType } from '../../domain/contract/bus-event.ts'
 import type { GuardReading } from '../../domain/rollout/guards.ts'
 import { seatsOf, stepRollout, type Rollout, type RolloutChange } from '../../domain/rollout/rollout.ts'
 import type { RolloutStage } from '../../domain/rollout/plan.ts'
@@ -11,8 +12,14 @@ import type { Tx } from '../../store/transaction.ts'
 import { signalWorkflow, workflowCalls } from '../../store/workflow-calls.ts'
 import { fillSeats, type FilledSeats, type FillingBy } from './fill-seats.ts'
 
-const VERBS: Readonly<Record<RolloutChange, string>> = {
-  advanced: 'advance-rollout', ready: 'ready-rollout', completed: 'complete-rollout', stopped: 'stop-rollout', 'rolled-back': 'roll-back-rollout', superseded: 'supersede-rollout',
+/** What audit and bus call a change. */
+const TOLD: Readonly<Record<RolloutChange, { verb: string; event: EventType }>> = {
+  advanced: { verb: 'advance-rollout', event: 'rollout.advanced' },
+  ready: { verb: 'ready-rollout', event: 'rollout.ready' },
+  completed: { verb: 'complete-rollout', event: 'rollout.completed' },
+  stopped: { verb: 'stop-rollout', event: 'rollout.stopped' },
+  'rolled-back': { verb: 'roll-back-rollout', event: 'rollout.rolled-back' },
+  superseded: { verb: 'supersede-rollout', event: 'rollout.superseded' },
 }
 
 export interface ChangeBy extends FillingBy {
@@ -33,8 +40,8 @@ export async function changeRollout(tx: Tx, before: RolloutRow, stepped: Rollout
   }
   // That it waits for somebody changes nothing of what judges.
   if (change !== 'ready') await appendLedger(tx, { site, kind: `rollout.${change}`, subject: `release/${before.release}`, actor: by.actor, body })
-  await recordAudit(tx, { site, actor: by.actor, verb: VERBS[change], subject: `rollout/${rolloutId}`, detail: { from: before.stage, stage: after.stage, reason: by.reason } })
-  await announce(tx, { site, id: `rollout/${rolloutId}/${change}/${after.stage}`, type: `rollout.${change}`, atUs: by.nowUs, data: { ...body, by: by.actor.id } })
+  await recordAudit(tx, { site, actor: by.actor, verb: TOLD[change].verb, subject: `rollout/${rolloutId}`, detail: { from: before.stage, stage: after.stage, reason: by.reason } })
+  await announce(tx, { site, id: `rollout/${rolloutId}/${change}/${after.stage}`, type: TOLD[change].event, atUs: by.nowUs, data: { ...body, by: by.actor.id } })
   await signalWorkflow(tx, site, workflowCalls.rollout(rolloutId), workflowCalls.signals.rolloutChanged, `rollout/${rolloutId}/${change}/${after.stage}`)
   return filled
 }
