@@ -6,6 +6,7 @@ import { runtimeDigest } from '../../../activities/models/runtime.ts'
 import { createRescoreActivities, type RescoreActivities } from '../../../activities/rescore.ts'
 import { createReplayScorer } from '../../../activities/windows/replay-scorer.ts'
 import type { FeatureSetInput } from '../../../registry/domain/features/feature-set.ts'
+import { chunkScores } from '../../../registry/services/back-test/chunk-scores.ts'
 import { cancelOperation } from '../../../registry/services/cancel-operation.ts'
 import { createFamily } from '../../../registry/services/create-family.ts'
 import { defaultGovernance } from '../../../registry/domain/governance/family.ts'
@@ -126,6 +127,8 @@ describe('a rescore', () => {
     const { operationId } = await ask(site)
     await run(site, operationId)
     assert.deepEqual([await period(), await learned(), await told()], before)
+    assert.deepEqual(await chunkScores(site.ctx, { site: site.site }), { days: 1, windows: 27 }, 'packed is what was said then')
+    assert.deepEqual(await told(), before[2])
     const { items } = await listScores(site.ctx, admin, { site: site.site, asset: 'pump-1', order: 'asc', limit: 500 })
     const mine = items.filter(({ rescore }) => rescore === operationId)
     assert.equal(mine.length, 27)
