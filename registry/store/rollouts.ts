@@ -50,7 +50,7 @@ export function toRollout(row: Row): RolloutRow {
 
 /** Refuses (`not_found`). */
 export async function readRollout(tx: Tx, rolloutId: string): Promise<RolloutRow> {
-  return await findRollout(tx, 'o.rollout_id = $1', [rolloutId], '')
+  return await findRollout(tx, 'o.rollout_id = $1', [rolloutId])
     ?? refuse('not_found', `there is no rollout ${rolloutId}; GET /v1/rollouts lists them`, { rollout: rolloutId })
 }
 
@@ -62,14 +62,17 @@ export async function lockRollout(tx: Tx, rolloutId: string): Promise<RolloutRow
 
 /** The one rollout of the family that runs; null: none. */
 export const runningRollout = (tx: Tx, of: { site: string; family: string }): Promise<RolloutRow | null> =>
-  findRollout(tx, "o.site_id = $1 and o.family_id = $2 and o.state = 'running'", [of.site, of.family], '')
+  findRollout(tx, "o.site_id = $1 and o.family_id = $2 and o.state = 'running'", [of.site, of.family])
+
+/** The rollout that a gate let begin, while it runs; null: it does not, or there never was one. */
+export const runningRolloutOfGate = (tx: Tx, gateId: string): Promise<RolloutRow | null> => findRollout(tx, "o.rollout_id = $1 and o.state = 'running'", [gateId])
 
 /** The rollout that a request stopped already. */
 export const rolloutStoppedBy = (tx: Tx, site: string, requestId: string): Promise<RolloutRow | null> =>
-  findRollout(tx, 'o.site_id = $1 and o.stop_request = $2', [site, requestId], '')
+  findRollout(tx, 'o.site_id = $1 and o.stop_request = $2', [site, requestId])
 
-async function findRollout(tx: Tx, where: string, values: unknown[], more: string): Promise<RolloutRow | null> {
-  const { rows } = await tx.query<Row>(`select ${rolloutColumns} from ${rolloutFrom} where ${where} ${more}`, values)
+async function findRollout(tx: Tx, where: string, values: unknown[]): Promise<RolloutRow | null> {
+  const { rows } = await tx.query<Row>(`select ${rolloutColumns} from ${rolloutFrom} where ${where}`, values)
   return rows[0] ? toRollout(rows[0]) : null
 }
 

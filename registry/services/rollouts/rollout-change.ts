@@ -7,7 +7,7 @@ import type { Seat, SeatScope } from '../../store/assignments.ts'
 import { recordAudit } from '../../store/audit.ts'
 import { appendLedger } from '../../store/ledger.ts'
 import { announce } from '../../store/outbox.ts'
-import { lockRollout, runningRollout, updateRollout, type RolloutRow } from '../../store/rollouts.ts'
+import { lockRollout, runningRollout, runningRolloutOfGate, updateRollout, type RolloutRow } from '../../store/rollouts.ts'
 import type { Tx } from '../../store/transaction.ts'
 import { signalWorkflow, workflowCalls } from '../../store/workflow-calls.ts'
 import { fillSeats, type FilledSeats, type FillingBy } from './fill-seats.ts'
@@ -63,8 +63,7 @@ export async function supersedeRollout(tx: Tx, seat: Seat, by: FillingBy): Promi
 
 /** Stops the rollout that a gate let begin, if it still runs; null: it does not. The caller holds the seat. */
 export async function stopRolloutOfGate(tx: Tx, gateId: string, by: FillingBy): Promise<{ stage: RolloutStage; back: FilledSeats['back'] } | null> {
-  const { rows } = await tx.query("select from rollout where rollout_id = $1 and state = 'running'", [gateId])
-  if (rows.length === 0) return null
+  if (await runningRolloutOfGate(tx, gateId) === null) return null
   const row = await lockRollout(tx, gateId)
   const result = stepRollout(row, { kind: 'stop', by: by.actor.id, reason: by.reason }, by.nowUs)
   if (!result.ok || result.change === null) return null
