@@ -8,7 +8,7 @@ import { getOperation, listOperations } from '../../registry/services/read/opera
 import { pauseOperation, resumeOperation } from '../../registry/services/pause-operation.ts'
 import { rescoreInput, startRescore } from '../../registry/services/rescore/start-rescore.ts'
 import { retrainModel, retrainModelInput } from '../../registry/services/retrain-model.ts'
-import { endpoint } from '../endpoint.ts'
+import { endpoint, type Call } from '../endpoint.ts'
 import { uuidOf } from '../mount.ts'
 import { pageOf } from '../pagination.ts'
 import { inMicros, instantUs, rangeQuery } from './common.ts'
@@ -38,6 +38,14 @@ function start(ctx: ServiceContext, actor: Actor, site: string, body: OperationR
 const common = { tag: 'Operations', scope: 'site' } as const
 const one = { params: z.object({ operation: uuidOf('operation') }), locate: { kind: 'operation', param: 'operation' } } as const
 
+type Steer = Call<{ operation: string }, unknown, unknown>
+
+/** Does something to one operation, and answers with how it goes now. */
+const steer = (verb: (ctx: ServiceContext, actor: Actor, at: { site: string; operation: string }) => Promise<unknown>) => async ({ ctx, actor, site, params }: Steer) => {
+  await verb(ctx, actor, { site, operation: params.operation })
+  return getOperation(ctx, actor, { site, operation: params.operation })
+}
+
 export const operationEndpoints = [
   endpoint({
     ...common, operationId: 'listOperations', method: 'get', path: '/v1/operations', right: 'read', scope: 'sites', summary: 'What people asked for, newest first',
@@ -63,25 +71,16 @@ export const operationEndpoints = [
   endpoint({
     ...common, ...one, operationId: 'pauseOperation', method: 'post', path: '/v1/operations/{operation}/pause', right: 'operation.pause', status: 202,
     summary: 'Have an operation wait after the step it is in', description: 'Only kinds that say `pausable`. It waits until it is resumed or cancelled, whatever restarts meanwhile.', answer: operationSchema,
-    handle: async ({ ctx, actor, site, params }) => {
-      await pauseOperation(ctx, actor, { site, operation: params.operation })
-      return getOperation(ctx, actor, { site, operation: params.operation })
-    },
+    handle: steer(pauseOperation),
   }),
   endpoint({
     ...common, ...one, operationId: 'resumeOperation', method: 'post', path: '/v1/operations/{operation}/resume', right: 'operation.pause', status: 202,
     summary: 'Have an operation go on where it waited', answer: operationSchema,
-    handle: async ({ ctx, actor, site, params }) => {
-      await resumeOperation(ctx, actor, { site, operation: params.operation })
-      return getOperation(ctx, actor, { site, operation: params.operation })
-    },
+    handle: steer(resumeOperation),
   }),
   endpoint({
     ...common, ...one, operationId: 'cancelOperation', method: 'post', path: '/v1/operations/{operation}/cancel', right: 'operation.cancel', status: 202,
     summary: 'Ask an operation to stop', description: 'It ends as `cancelled` once it has cleaned up; an ended one stays as it is.', answer: operationSchema,
-    handle: async ({ ctx, actor, site, params }) => {
-      await cancelOperation(ctx, actor, { site, operation: params.operation })
-      return getOperation(ctx, actor, { site, operation: params.operation })
-    },
+    handle: steer(cancelOperation),
   }),
 ]
