@@ -1,43 +1,25 @@
 import assert from 'node:assert/strict'
-import { spawn, type ChildProcess } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { connectionsToEnv } from '../../../infra/config.ts'
-import { tsxArgs } from '../../../infra/node-child.ts'
-import { root } from '../../../infra/setup/paths.mjs'
 import { requestPromotion } from '../../../registry/services/gates/request-promotion.ts'
 import { createGovernanceSite, until, type GovernanceSite } from '../../helpers/governance.ts'
+import { createPrograms, type Programs } from '../../helpers/programs.ts'
 import { useStack } from '../../helpers/stack.ts'
 
 describe('kill -9 while a gate waits', () => {
   let plant: GovernanceSite
-  const children = new Set<ChildProcess>()
-  before(async () => { plant = await createGovernanceSite(await useStack()) })
+  let programs: Programs | undefined
+  const start = (program: string) => (programs as Programs).start(program)
+  const kill = (child: ChildProcess) => (programs as Programs).kill(child)
+  before(async () => {
+    plant = await createGovernanceSite(await useStack())
+    programs = createPrograms(plant.connections)
+  })
   after(async () => {
-    for (const child of children) await kill(child)
+    await programs?.killAll()
     await plant?.end()
   })
-
-  /** A process of ours as the platform starts it, once it says that it is ready. */
-  async function start(program: string): Promise<ChildProcess> {
-    const child = spawn(process.execPath, [...tsxArgs(), path.join(root, 'infra/bin', program)], {
-      env: { PATH: process.env['PATH'], HOME: process.env['HOME'], LOG_LEVEL: 'warn', ...connectionsToEnv(plant.connections) },
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-    })
-    children.add(child)
-    const [message] = await once(child, 'message') as [{ type: string }]
-    assert.equal(message.type, 'ready')
-    return child
-  }
-
-  async function kill(child: ChildProcess): Promise<void> {
-    children.delete(child)
-    if (child.exitCode !== null || child.signalCode !== null) return
-    const exited = once(child, 'exit')
-    child.kill('SIGKILL')
-    await exited
-  }
 
   it('nothing is lost: the next worker and keeper go on, and one decision is one switch', async () => {
     let worker = await start('worker.ts')

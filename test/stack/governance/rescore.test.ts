@@ -1,11 +1,6 @@
 import assert from 'node:assert/strict'
-import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
-import path from 'node:path'
+import type { ChildProcess } from 'node:child_process'
 import { after, before, describe, it } from 'node:test'
-import { connectionsToEnv } from '../../../infra/config.ts'
-import { tsxArgs } from '../../../infra/node-child.ts'
-import { root } from '../../../infra/setup/paths.mjs'
 import { cancelOperation } from '../../../registry/services/cancel-operation.ts'
 import { pauseOperation, resumeOperation } from '../../../registry/services/pause-operation.ts'
 import { getOperation, type OperationView } from '../../../registry/services/read/operations.ts'
@@ -13,6 +8,7 @@ import { startRescore } from '../../../registry/services/rescore/start-rescore.t
 import { messageNames } from '../../../workflows/messages.ts'
 import { workflowIds } from '../../../workflows/ids.ts'
 import { createGovernanceSite, until, type GovernanceSite } from '../../helpers/governance.ts'
+import { createPrograms, type Programs } from '../../helpers/programs.ts'
 import { useStack } from '../../helpers/stack.ts'
 import { startForgetfulTemporal } from '../../helpers/temporal.ts'
 import { faultyRows, MINUTE, normalRows, T0 } from '../../helpers/training.ts'
@@ -54,33 +50,18 @@ const digestOf = async (plant: GovernanceSite, operation: string) => (await plan
 
 describe('the rescore workflow', () => {
   let plant: GovernanceSite
-  const children = new Set<ChildProcess>()
+  let programs: Programs | undefined
+  const start = (program: string) => (programs as Programs).start(program)
+  const kill = (child: ChildProcess) => (programs as Programs).kill(child)
   before(async () => {
     plant = await createGovernanceSite(await useStack())
+    programs = createPrograms(plant.connections)
     await furnish(plant)
   })
   after(async () => {
-    for (const child of children) await kill(child)
+    await programs?.killAll()
     await plant?.end()
   })
-
-  async function start(program: string): Promise<ChildProcess> {
-    const child = spawn(process.execPath, [...tsxArgs(), path.join(root, 'infra/bin', program)], {
-      env: { PATH: process.env['PATH'], HOME: process.env['HOME'], LOG_LEVEL: 'warn', ...connectionsToEnv(plant.connections) },
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-    })
-    children.add(child)
-    const [message] = await once(child, 'message') as [{ type: string }]
-    assert.equal(message.type, 'ready')
-    return child
-  }
-  async function kill(child: ChildProcess): Promise<void> {
-    children.delete(child)
-    if (child.exitCode !== null || child.signalCode !== null) return
-    const exited = once(child, 'exit')
-    child.kill('SIGKILL')
-    await exited
-  }
 
   it('killed in the middle goes on where the last slice committed, to the very same result; paused, it waits over that', async () => {
     await start('keeper.ts')

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import pg from 'pg'
 import type { Page } from 'playwright-core'
 import { findChromium, openBrowser } from '../../../helpers/browser.ts'
 import { millFamily, millPolicy, openGate } from '../../../helpers/mill.ts'
 import { isPainted, shaded } from './pixels.ts'
+import { rollBackWithRescore } from './rescore.ts'
 import { beginRollout, followRollout } from './rollout.ts'
 import { deadlines, setStage, site, type Stage } from './stage.ts'
 
@@ -292,35 +292,8 @@ describe('the console in a browser', { skip }, () => {
   })
 
   it('rolls back with a rescore, and shows how one goes: paused, resumed, done', async () => {
-    await visit(`/policies/${site}/${millFamily}`, `Policy of ${millFamily}`)
-    await page.getByText(/^Roll back mills-r/).click()
-    await page.getByLabel('Why').fill('It was none.')
-    await page.getByRole('button', { name: 'Roll back' }).click()
-    await page.getByText(/is in force again instead of/).waitFor()
-    await page.getByRole('status').getByRole('link', { name: 'operations' }).click()
-    await page.getByRole('heading', { level: 1, name: 'Operations' }).waitFor()
-    const row = page.getByRole('table', { name: 'Operations' }).getByRole('row').nth(1)
-    await row.getByText('succeeded').waitFor()
-    assert.match(await row.innerText(), /Rescore[^]*rita/)
-
-    // Whoever holds the machines' lanes holds up a rescore in the middle of its first slice.
-    const lanes = new pg.Client({ connectionString: on.platform.connections.database.migrationUrl })
-    await lanes.connect()
-    await lanes.query('begin')
-    await lanes.query('lock table asset_lane in exclusive mode')
-    await people.rita.post('/v1/operations', { kind: 'rescore', family: millFamily, from: '2020-01-01T00:00:00Z', reason: 'a wrong level' }, { site })
-    await row.getByRole('progressbar').waitFor()
-    assert.match(await row.innerText(), /Rescore[^]*0 of \d+ windows, 0 of 2 machines[^]*at mill-1, mill-2/)
-    await row.getByRole('button', { name: 'Pause' }).click()
-    await row.getByText('paused by rita').waitFor()
-    await picture('operations')
-    await row.getByRole('button', { name: 'Resume' }).click()
-    await row.getByRole('button', { name: 'Pause' }).waitFor()
-    assert.equal(await row.getByRole('button', { name: 'Cancel' }).count(), 1)
-    await lanes.query('rollback')
-    await lanes.end()
-    await row.getByText('succeeded').waitFor()
-    assert.match(await row.innerText(), /\d+ revisions written, judged by mills-r/)
+    assert.ok(stage)
+    await rollBackWithRescore(stage)
   })
 
   it('follows a release on its way into force, and takes it back by a click', async () => {
