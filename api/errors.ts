@@ -25,6 +25,7 @@ const titles: Record<ProblemCode, string> = {
   not_found: 'Not found',
   ambiguous: 'More than one thing is meant',
   conflict: 'In conflict with the present state',
+  in_progress: 'Still being worked on',
   already_exists: 'Exists already',
   digest_mismatch: 'The content is not what its digest says',
   evidence_changed: 'The evidence has changed',

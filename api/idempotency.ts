@@ -23,8 +23,9 @@ export interface Repeatable {
  * Does `work` once for a key: a repetition gets the stored answer. Only answers of success are kept: a refusal left
  * nothing behind, so the same request may be tried again under the same key.
  *
- * Refuses `idempotency_conflict` when the key came with another request before, `conflict` while the first is still
- * being worked on, or when its answer was a secret.
+ * Refuses `idempotency_conflict` when the key came with another request before, `in_progress` while the first is still
+ * being worked on (or its process died of late: after two minutes a repetition takes its place), and `conflict` when its
+ * answer was a secret.
  */
 export async function onceFor(pool: Pool, request: Repeatable, work: () => Promise<Answer>): Promise<Answer & { repeated: boolean }> {
   const { site, actor, key } = request
@@ -34,7 +35,7 @@ export async function onceFor(pool: Pool, request: Repeatable, work: () => Promi
     if (claim.digest !== digest) {
       refuse('idempotency_conflict', 'This Idempotency-Key was used for another request. Use a new key for each thing you want done.')
     }
-    if (claim.answer === null) refuse('conflict', 'The first request with this Idempotency-Key is still being worked on. Repeat it in a moment.')
+    if (claim.answer === null) refuse('in_progress', 'The first request with this Idempotency-Key is still being worked on. Repeat it in a moment; if its process died, a repetition is let through two minutes after it came.')
     if (claim.answer.body === SECRET) {
       refuse('conflict', 'This was done already, and its answer held a secret that is shown once. If you did not get it, revoke it and make another.')
     }
@@ -44,7 +45,8 @@ export async function onceFor(pool: Pool, request: Repeatable, work: () => Promi
   try {
     answer = await work()
   } catch (error) {
-    await inSite(pool, site, (tx) => abandonRequest(tx, { site, actorId: actor.id, key }))
+    // Where the store is away, the key comes free by its age; the caller is told what went wrong first.
+    await inSite(pool, site, (tx) => abandonRequest(tx, { site, actorId: actor.id, key })).catch(() => undefined)
     throw error
   }
   const kept = request.secretAnswer ? { status: answer.status, body: SECRET } : answer

@@ -25,6 +25,7 @@ export const errorStatus = {
   not_found: 404,
   ambiguous: 409,
   conflict: 409,
+  in_progress: 409,
   already_exists: 409,
   digest_mismatch: 409,
   evidence_changed: 409,

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import pg from 'pg'
+import { sha256Hex } from '../../../registry/domain/canonical.ts'
 import { assetImportExample } from '../../../registry/domain/contract/hierarchy.ts'
 import { startTestApi, type Answer, type TestApi } from '../../helpers/api.ts'
 import { freshDatabase, freshPrefix, useStack, type TestDatabase } from '../../helpers/stack.ts'
@@ -125,7 +127,24 @@ describe('bad requests over HTTP', () => {
     const answers = await Promise.all(Array.from({ length: 8 }, () => api.call(api.adminKey, 'POST', '/v1/actors?site=hamburg', nils, { 'idempotency-key': 'make-nils' })))
     assert.ok(answers.some(({ status }) => status === 201))
     for (const { status, body, text } of answers) {
-      assert.ok(status === 201 || (status === 409 && String(body['detail']).includes('still being worked on')), text)
+      assert.ok(status === 201 || (status === 409 && body['type'] === 'urn:twinward:error:in_progress'), text)
+    }
+  })
+
+  it('lets a repetition through when the process that took its key is long dead, and until then says to repeat it', async () => {
+    const nele = { id: 'nele', name: 'Nele', roles: ['viewer'] }
+    const target = '/v1/actors?site=hamburg'
+    const ask = () => api.call(api.adminKey, 'POST', target, nele, { 'idempotency-key': 'make-nele' })
+    const owner = new pg.Client({ connectionString: database.adminUrl })
+    await owner.connect()
+    try {
+      await owner.query("insert into idempotency_record (site_id, actor_id, key, request_digest) values ('hamburg', 'admin', 'make-nele', $1)", [sha256Hex(`POST ${target}\n${JSON.stringify(nele)}`)])
+      const early = await ask()
+      assert.deepEqual([early.status, early.body['type']], [409, 'urn:twinward:error:in_progress'])
+      await owner.query("update idempotency_record set created_at = now() - interval '3 minutes' where key = 'make-nele'")
+      assert.equal((await ask()).status, 201)
+    } finally {
+      await owner.end()
     }
   })
 
