@@ -43,6 +43,7 @@ const rolloutDetailSchema = z.object({
 }).meta({ id: 'RolloutDetail' })
 const steeredSchema = z.object({
   rollout: z.string(), state, stage, back: z.object({ assignment: z.string(), release: z.string() }).nullable().describe('What judges all again, where the release had judged all'),
+  rescore: z.string().nullable().describe('The operation that judges anew what the release judged; null: none'),
   repeated: z.boolean().describe('It was so before'),
 }).meta({ id: 'RolloutSteered' })
 

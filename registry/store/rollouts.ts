@@ -108,6 +108,12 @@ export async function updateRollout(tx: Tx, before: RolloutRow, after: Rollout, 
       after.endedBecause ?? null, stopRequest])
 }
 
+/** Since when the release judged any machine on its rollout; null: it only cast its shadow. */
+export async function judgedSince(tx: Tx, rolloutId: string): Promise<number | null> {
+  const { rows } = await tx.query<{ since_us: string | null }>(`select ${timestampToUs('min(lower(valid))')} as since_us from assignment where gate_id = $1 and role = 'champion'`, [rolloutId])
+  return toUsOrNull(rows[0]?.since_us ?? null)
+}
+
 /** The newest score, and how far the family's live lanes have come, the last of them. */
 async function standOfStore(tx: Tx, { site, family }: { site: string; family: string }): Promise<{ scoreId: string; windowUs: number }> {
   const { rows } = await tx.query<{ score_id: string; window_us: string | null }>(

@@ -14,10 +14,10 @@ interface RolloutDetail extends Rollout {
   plan: { canary: { assets: string[] } | null; advance: string }
   checks: { stage: string; at: string; windows: number; readings: Reading[] }[]
 }
-interface Steered { state: string; stage: string; back: { release: string } | null; repeated: boolean }
+interface Steered { state: string; stage: string; back: { release: string } | null; rescore: string | null; repeated: boolean }
 
 interface PromoteOptions {
-  reason: string; scope?: string; shadow?: number; canary?: number; slice?: string; watch?: number; windows?: number; manual?: boolean; checkEvery?: number; guards?: string
+  reason: string; scope?: string; shadow?: number; canary?: number; slice?: string; watch?: number; windows?: number; manual?: boolean; checkEvery?: number; guards?: string; rescore?: boolean
 }
 
 const address = (rollout: string, verb = '') => `/v1/rollouts/${encodeURIComponent(rollout)}${verb}`
@@ -30,6 +30,7 @@ export function addRolloutCommands(program: Command, open: Open): void {
     .option('--watch <span>', 'watch it for so long once it judges all', span).option('--windows <n>', 'so many windows scored in each of shadow and canary before it goes on', Number)
     .option('--manual', 'each next stage begins when somebody says so (twinward rollouts advance)').option('--check-every <span>', 'how often the guards look (default: 5m)', span)
     .option('--guards <file>', 'JSON with guards to be set otherwise, or off (null)')
+    .option('--rescore', 'when it is taken back, have what it judged judged anew')
     .action(async (release: string, options: PromoteOptions, command: Command) => {
       const { api, print, site } = await open(command)
       const rollout = await rolloutOf(options)
@@ -59,11 +60,13 @@ export function addRolloutCommands(program: Command, open: Open): void {
     })
   rollouts.command('stop <rollout>').description('take the release back at whatever stage it is: one idempotent call')
     .requiredOption('--reason <text>', 'why; goes into the ledger').option('--request-id <id>', 'repeat with the same id for the same single effect')
-    .action(async (id: string, options: { reason: string; requestId?: string }, command: Command) => {
+    .option('--rescore', 'have what it judged judged anew by what judges then (default: as its plan says)').option('--no-rescore', 'leave it, whatever its plan says')
+    .action(async (id: string, options: { reason: string; requestId?: string; rescore?: boolean }, command: Command) => {
       const { api, print, site } = await open(command)
       const requestId = options.requestId ?? randomUUID()
-      const answer = await api.post<Steered>(address(id, '/stop'), { reason: options.reason, requestId }, { site }, requestId)
+      const answer = await api.post<Steered>(address(id, '/stop'), { reason: options.reason, requestId, rescore: options.rescore }, { site }, requestId)
       print.line(`Stopped at ${answer.stage}${answer.back === null ? '' : `; in force again: ${answer.back.release}`}`)
+      if (answer.rescore !== null) print.line(`What it judged is judged anew: twinward rescore status ${answer.rescore}`)
       print.document(answer)
     })
   rollouts.command('advance <rollout>').description('say that the next stage may begin, where the plan leaves that to people')
@@ -92,7 +95,7 @@ function* linesOf(rollout: RolloutDetail): Generator<string> {
   for (const { text, tripped, value } of last.readings) yield `  ${tripped ? 'TRIPPED' : value === null ? 'not yet' : 'ok'}  ${text}`
 }
 
-async function rolloutOf({ shadow, canary, slice, watch, windows, manual, checkEvery, guards }: PromoteOptions): Promise<Record<string, unknown> | null> {
+async function rolloutOf({ shadow, canary, slice, watch, windows, manual, checkEvery, guards, rescore }: PromoteOptions): Promise<Record<string, unknown> | null> {
   if ((canary === undefined) !== (slice === undefined)) throw new CliError('usage', 'A canary takes both: how long (--canary 2d) and which machines (--slice 20% or --slice pump-1,pump-2).')
   const stages = {
     ...(shadow !== undefined && { shadow: stageOf(shadow, windows) }), ...(canary !== undefined && slice !== undefined && { canary: { ...stageOf(canary, windows), slice: sliceOf(slice) } }),
@@ -100,6 +103,7 @@ async function rolloutOf({ shadow, canary, slice, watch, windows, manual, checkE
   }
   const manner = {
     ...(manual === true && { advance: 'manual' }), ...(checkEvery !== undefined && { checkEverySeconds: checkEvery }), ...(guards !== undefined && { guards: await readJsonFile(guards) }),
+    ...(rescore === true && { rescore }),
   }
   if (Object.keys(stages).length > 0) return { ...stages, ...manner }
   if (Object.keys(manner).length > 0 || windows !== undefined) throw new CliError('usage', 'Name a stage for these options: --shadow, --canary with --slice, or --watch.')

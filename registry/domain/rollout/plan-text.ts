@@ -8,7 +8,7 @@ export function planText(plan: RolloutPlan): string {
     ...canary ? [`judges ${canary.assets.length === 1 ? canary.assets[0] ?? '' : `${canary.assets.length} machines (${canary.assets.slice(0, NAMED).join(', ')}${canary.assets.length > NAMED ? ', …' : ''})`} for ${spanText(canary.dwellSeconds)}`] : [],
     champion ? `judges all, watched for ${spanText(champion.dwellSeconds)}` : 'judges all',
   ]
-  return `${steps.join('; then ')}${plan.advance === 'manual' ? '; each step when somebody says so' : ''}`
+  return `${steps.join('; then ')}${plan.advance === 'manual' ? '; each step when somebody says so' : ''}${plan.rescore === true ? '; taken back, what it judged is judged anew' : ''}`
 }
 const NAMED = 5
 

@@ -29,6 +29,7 @@ const manner = {
   advance: z.enum(['automatic', 'manual']).default('automatic').describe('manual: somebody says when the next stage begins, once this one is through'),
   checkEverySeconds: z.int().min(1).max(86_400).default(300).describe('How often the guards look'),
   guards: guardsSchema.prefault({}),
+  rescore: z.boolean().optional().describe('When it is taken back, have the windows it judged judged anew by what judges then'),
 }
 
 /** How a release is to come into force, as asked for. */

@@ -10,7 +10,7 @@ import { rescoreByRequest } from '../../store/rescores.ts'
 import { runningRollout } from '../../store/rollouts.ts'
 import { inSite, type Tx } from '../../store/transaction.ts'
 import type { ServiceContext } from '../context.ts'
-import { enterRescore } from '../rescore/start-rescore.ts'
+import { enterRescore, scopeOfSeat } from '../rescore/start-rescore.ts'
 import { sameScope, supersedeRollout } from '../rollouts/rollout-change.ts'
 import { assignFormer } from './former-release.ts'
 import { scopeSchema } from './request-promotion.ts'
@@ -103,9 +103,8 @@ const rescoreRequest = (assignmentId: string): string => `roll-back/${assignment
 async function rescoreAffected(
   tx: Tx, actor: Actor, { seat, assignmentId, afterUs, throughUs, reason }: { seat: Seat; assignmentId: string; afterUs: number; throughUs: number; reason: string },
 ): Promise<string> {
-  const { family, scope: { kind, id } } = seat
   const { operationId } = await enterRescore(tx, actor, {
-    scope: { family, ...(kind === 'line' && { line: id }), ...(kind === 'asset' && { assets: [id] }) },
+    scope: scopeOfSeat(seat),
     afterUs, throughUs, named: null, reason, assignmentId, requestId: rescoreRequest(assignmentId), nowUs: throughUs,
   })
   return operationId

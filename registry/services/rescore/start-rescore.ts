@@ -5,7 +5,7 @@ import { canonicalJson } from '../../domain/canonical.ts'
 import { microsSchema, slugSchema } from '../../domain/contract/primitives.ts'
 import { microsToIso } from '../../domain/contract/time.ts'
 import { refuse } from '../../domain/errors.ts'
-import { findRelease, type ReleaseParts } from '../../store/assignments.ts'
+import { findRelease, type ReleaseParts, type Seat } from '../../store/assignments.ts'
 import { recordAudit } from '../../store/audit.ts'
 import { getFamily } from '../../store/families.ts'
 import { appendLedger } from '../../store/ledger.ts'
@@ -78,12 +78,16 @@ export interface RescoreAsked {
   /** Null: what is in force at `nowUs`. */
   readonly named: ReleaseParts | null
   readonly reason: string
-  /** The roll back that it follows: only machines judged under this assignment. */
+  /** What judges since the roll back that it follows: only machines judged under this assignment. */
   readonly assignmentId: string | null
   readonly requestId: string
   readonly nowUs: number
   readonly openEnded?: boolean
 }
+
+/** The machines of a family that an assignment's scope names. */
+export const scopeOfSeat = ({ family, scope: { kind, id } }: Pick<Seat, 'family' | 'scope'>): RescoreScope =>
+  ({ family, ...(kind === 'line' && { line: id }), ...(kind === 'asset' && { assets: [id] }) })
 
 /** Operation, ledger, event and the start of the workflow, in the caller's transaction. The same request is found again. */
 export async function enterRescore(tx: Tx, actor: Actor, asked: RescoreAsked): Promise<RescoreStarted> {

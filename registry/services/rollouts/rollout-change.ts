@@ -11,6 +11,7 @@ import { lockRollout, runningRollout, runningRolloutOfGate, updateRollout, type 
 import type { Tx } from '../../store/transaction.ts'
 import { signalWorkflow, workflowCalls } from '../../store/workflow-calls.ts'
 import { fillSeats, type FilledSeats, type FillingBy } from './fill-seats.ts'
+import { rescoreJudged } from './rescore-judged.ts'
 
 /** What audit and bus call a change. */
 const TOLD: Readonly<Record<RolloutChange, { verb: string; event: EventType }>> = {
@@ -25,17 +26,30 @@ const TOLD: Readonly<Record<RolloutChange, { verb: string; event: EventType }>> 
 export interface ChangeBy extends FillingBy {
   readonly readings?: readonly GuardReading[]
   readonly stopRequest?: string
+  /** Whether what it judged is judged anew once it is taken back; absent: as its plan says. */
+  readonly rescore?: boolean
 }
 
-/** Carries a change of the machine out: row, assignments, ledger, audit, event, and a word to the workflow. The caller holds seat and row. */
-export async function changeRollout(tx: Tx, before: RolloutRow, stepped: Rollout, change: RolloutChange, by: ChangeBy): Promise<FilledSeats> {
+export interface Changed extends Pick<FilledSeats, 'back'> {
+  /** The operation that judges anew what the release judged; null: none. */
+  readonly rescore: string | null
+}
+
+const TAKEN_BACK: ReadonlySet<RolloutChange> = new Set(['stopped', 'rolled-back'])
+
+/**
+ * Carries a change of the machine out: row, assignments, ledger, audit, event, a rescore where it is wanted, and a word to the
+ * workflow. The caller holds seat and row.
+ */
+export async function changeRollout(tx: Tx, before: RolloutRow, stepped: Rollout, change: RolloutChange, by: ChangeBy): Promise<Changed> {
   const { rolloutId, site } = before
   const stays = seatsOf(stepped).champion === 'former' && before.former === null
   const after = stays ? { ...stepped, endedBecause: `${stepped.endedBecause ?? ''}; nothing judged before it, so it goes on judging: ask for another release` } : stepped
   await updateRollout(tx, before, after, by.stopRequest ?? null)
   const filled = await fillSeats(tx, before, seatsOf(before), seatsOf(after), by)
+  const rescore = TAKEN_BACK.has(change) && (by.rescore ?? before.plan.rescore ?? false) ? await rescoreJudged(tx, before, by) : null
   const body = {
-    ...factsOf(before), from: before.stage, stage: after.stage, state: after.state, because: after.endedBecause ?? null, assignments: filled.moved,
+    ...factsOf(before), from: before.stage, stage: after.stage, state: after.state, because: after.endedBecause ?? null, assignments: filled.moved, ...(rescore !== null && { rescore }),
     ...(by.readings && { readings: by.readings }),
   }
   // That it waits for somebody changes nothing of what judges.
@@ -43,7 +57,7 @@ export async function changeRollout(tx: Tx, before: RolloutRow, stepped: Rollout
   await recordAudit(tx, { site, actor: by.actor, verb: TOLD[change].verb, subject: `rollout/${rolloutId}`, detail: { from: before.stage, stage: after.stage, reason: by.reason } })
   await announce(tx, { site, id: `rollout/${rolloutId}/${change}/${after.stage}`, type: TOLD[change].event, atUs: by.nowUs, data: { ...body, by: by.actor.id } })
   await signalWorkflow(tx, site, workflowCalls.rollout(rolloutId), workflowCalls.signals.rolloutChanged, `rollout/${rolloutId}/${change}/${after.stage}`)
-  return filled
+  return { back: filled.back, rescore }
 }
 
 export const factsOf = ({ rolloutId, family, scope, release, former }: Pick<RolloutRow, 'rolloutId' | 'family' | 'scope' | 'release' | 'former'>) =>

@@ -1,9 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, describe, it } from 'node:test'
-import { createDecodedCache } from '../../../activities/decoded-cache.ts'
 import { createModelCache } from '../../../activities/models/load-model.ts'
-import { runtimeDigest } from '../../../activities/models/runtime.ts'
-import { createRescoreActivities, type RescoreActivities } from '../../../activities/rescore.ts'
 import { createReplayScorer } from '../../../activities/windows/replay-scorer.ts'
 import type { FeatureSetInput } from '../../../registry/domain/features/feature-set.ts'
 import { chunkScores } from '../../../registry/services/back-test/chunk-scores.ts'
@@ -22,6 +19,7 @@ import { readScoreSeries } from '../../../registry/store/score-series.ts'
 import { readTrainingWindows } from '../../../registry/store/training-windows.ts'
 import { inSite } from '../../../registry/store/transaction.ts'
 import { admin, createJudgingSite, S, series, T0, testFeatureSet, testPolicy, type JudgingSite } from '../../helpers/judging.ts'
+import { rescoreActivitiesOf, runRescore } from '../../helpers/rescore.ts'
 
 const open: JudgingSite[] = []
 after(async () => { for (const site of open) await site.drop() })
@@ -46,24 +44,9 @@ async function ship(site: JudgingSite, fromS: number, toS: number, assets = ['pu
   }
 }
 
-const activitiesOf = (site: JudgingSite): RescoreActivities => createRescoreActivities({
-  pool: site.pool, chunks: createDecodedCache({ maxBytes: 1 << 24 }), models: createModelCache(site.objects), runtimeDigest: () => runtimeDigest().digest,
-  nowUs: site.ctx.nowUs, log: { info: () => undefined, error: () => undefined },
-})
 const ask = (site: JudgingSite, more: Partial<RescoreRequest> = {}) => startRescore(site.ctx, admin, {
   site: site.site, family: site.family, fromUs: T0 - S, toUs: T0 + until * S, reason: 'a wrong level', ...more,
 })
-/** What the workflow does, to the end. */
-async function run(site: JudgingSite, operationId: string, activities = activitiesOf(site)) {
-  const input = { site: site.site, operationId }
-  await activities.countRescore(input)
-  for (;;) {
-    const { assets, paused, cancelling } = await activities.rescoreStanding({ ...input, most: 3 })
-    assert.ok(!paused && !cancelling)
-    if (assets.length === 0) return activities.finishRescore({ ...input, outcome: { state: 'succeeded' } })
-    for (const asset of assets) await activities.rescoreAsset({ ...input, asset })
-  }
-}
 const look = (site: JudgingSite, operation: string) => getOperation(site.ctx, admin, { site: site.site, operation })
 
 /** Everything that was there before a rescore, as it must be after it. */
@@ -91,7 +74,7 @@ describe('a rescore', () => {
     const told = (await alertsOf(site)).length
     const { operationId, repeated } = await ask(site)
     assert.equal(repeated, false)
-    const result = await run(site, operationId)
+    const result = await runRescore(site, operationId)
     assert.deepEqual(result, { windows: 54, written: 54, assets: 2, releases: [other] })
     assert.deepEqual(await history(site), before, 'nothing that was there has changed')
     assert.equal((await alertsOf(site)).length, told, 'nobody is told of what it found')
@@ -125,7 +108,7 @@ describe('a rescore', () => {
     const told = () => inSite(site.pool, site.site, (tx) => readScoreSeries(tx, { ...range, modelVersionRef: facts!.model, signals: ['confidence', 'score'], featureNames: [] }))
     const before = [await period(), await learned(), await told()]
     const { operationId } = await ask(site)
-    await run(site, operationId)
+    await runRescore(site, operationId)
     assert.deepEqual([await period(), await learned(), await told()], before)
     assert.deepEqual(await chunkScores(site.ctx, { site: site.site }), { days: 1, windows: 27 }, 'packed is what was said then')
     assert.deepEqual(await told(), before[2])
@@ -147,7 +130,7 @@ describe('a rescore', () => {
     await site.assign(other)
     assert.deepEqual(await site.asOwner('select 1 from feature_window w join feature_set using (feature_set_ref) where version = 2'), [])
     const { operationId } = await ask(site)
-    assert.deepEqual(await run(site, operationId), { windows: 27, written: 27, assets: 1, releases: [other] })
+    assert.deepEqual(await runRescore(site, operationId), { windows: 27, written: 27, assets: 1, releases: [other] })
 
     const oracle = await siteFor()
     await oracle.release()
@@ -168,7 +151,7 @@ describe('a rescore', () => {
     await site.close(await site.commit({ series: [{ tag: 'pump-1/vibration', timesUs: [T0 + 47.5 * S], values: [7] }], completeThroughUs: T0 + until * S }))
     while ((await site.windows.reviseWindows({ site: site.site })).taken > 0);
     const { operationId } = await ask(site, { fromUs: T0 + 49 * S, toUs: T0 + 70 * S })
-    await run(site, operationId)
+    await runRescore(site, operationId)
     const then = await judged(site, 'revision = 0 and window_end > to_timestamp(1) and rescore_ref is null')
     const now = await judged(site, 'rescore_ref is not null')
     assert.deepEqual(now.map(({ end_s }) => end_s), [50, 55, 60, 65, 70])
@@ -191,9 +174,9 @@ describe('a rescore', () => {
     assert.equal(new Set(asked.map(({ operationId }) => operationId)).size, 1)
     assert.deepEqual(asked.map(({ repeated }) => repeated).sort(), [false, true, true])
     await assert.rejects(ask(site, { requestId: 'once', fromUs: T0 }), { code: 'idempotency_conflict' })
-    const activities = activitiesOf(site)
+    const activities = rescoreActivitiesOf(site)
     const { operationId } = asked[0]!
-    await Promise.all([run(site, operationId, activities), run(site, operationId, activitiesOf(site))])
+    await Promise.all([runRescore(site, operationId, activities), runRescore(site, operationId, rescoreActivitiesOf(site))])
     assert.equal((await judged(site, 'rescore_ref is not null')).length, 27, 'two at work on it write each window once')
     await activities.finishRescore({ site: site.site, operationId, outcome: { state: 'failed', error: { code: 'internal', message: 'late' } } })
     assert.equal((await look(site, operationId)).state, 'succeeded', 'an end is an end')
@@ -207,7 +190,7 @@ describe('a rescore', () => {
     const { operationId } = await ask(site)
     const target = { site: site.site, operation: operationId }
     const input = { site: site.site, operationId }
-    const activities = activitiesOf(site)
+    const activities = rescoreActivitiesOf(site)
     await activities.countRescore(input)
     await pauseOperation(site.ctx, admin, target)
     await pauseOperation(site.ctx, admin, target)
@@ -247,7 +230,7 @@ describe('a rescore', () => {
     const key = [...site.objects.objects.keys()].find((name) => name.startsWith('models/')) as string
     site.objects.objects.set(key, (site.objects.objects.get(key) as Uint8Array).map((byte, i) => (i === 100 ? byte ^ 1 : byte)))
     const { operationId } = await ask(site)
-    await assert.rejects(run(site, operationId), { code: 'digest_mismatch' })
+    await assert.rejects(runRescore(site, operationId), { code: 'digest_mismatch' })
     assert.equal((await judged(site, 'rescore_ref is not null')).length, 0)
   })
 })
@@ -279,7 +262,7 @@ describe('a roll back with a rescore', () => {
     const [row] = await site.asOwner<{ reason: string; assignment_id: string; after_s: number; through_s: number }>(
       'select reason, assignment_id, (extract(epoch from after_end) - $1)::float8 as after_s, (extract(epoch from through_end) - $1)::float8 as through_s from rescore', [T0 / S])
     assert.deepEqual(row, { reason: 'it cried wolf', assignment_id: back.assignment, after_s: 60, through_s: until })
-    assert.deepEqual(await run(site, back.rescore), { windows: 16, written: 16, assets: 1, releases: [first] })
+    assert.deepEqual(await runRescore(site, back.rescore), { windows: 16, written: 16, assets: 1, releases: [first] })
     assert.deepEqual((await judged(site, 'rescore_ref is not null')).map(({ end_s }) => end_s), Array.from({ length: 16 }, (_, i) => 65 + 5 * i))
     const plain = await rollBack(ctx, admin, { ...input, rescore: false, requestId: 'back-2' })
     assert.deepEqual([plain.release, plain.rescore], [second, null])

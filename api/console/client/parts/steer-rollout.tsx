@@ -5,6 +5,7 @@ import { Failure, useSend } from '../use-send.tsx'
 /** Take it back, or let it go on where the plan leaves that to people. */
 export function SteerRollout({ rollout, me, onDone }: { rollout: RolloutDetail; me: Me; onDone: () => void }) {
   const [reason, setReason] = useState('')
+  const [rescore, setRescore] = useState(rollout.plan.rescore ?? false)
   // One id for one wish: a click that is repeated stops it once.
   const requestId = useMemo(() => crypto.randomUUID(), [rollout.id])
   const sending = useSend({ site: rollout.site })
@@ -18,9 +19,11 @@ export function SteerRollout({ rollout, me, onDone }: { rollout: RolloutDetail; 
       {rollout.ready && <p class="notice" role="status">This stage is through and its guards are within their limits. The next begins when somebody says so.</p>}
       <Failure of={sending} />
       <label>Reason<textarea rows={2} value={reason} onInput={(event) => setReason(event.currentTarget.value)} placeholder="Why; goes into the ledger" /></label>
+      {rollout.stage !== 'shadow' && rollout.former !== null && me.rights.includes('score.rescore')
+        && <label class="check"><input type="checkbox" checked={rescore} onChange={(event) => setRescore(event.currentTarget.checked)} /> Taken back: judge anew the windows that it judged</label>}
       <div class="actions">
         {rollout.ready && <button type="button" class="primary" disabled={sending.busy || silent} title={silent ? 'Say why first' : undefined} onClick={() => send('advance', { from: rollout.stage })}>Go on to {rollout.stages[rollout.stages.indexOf(rollout.stage) + 1]}</button>}
-        <button type="button" class="danger" disabled={sending.busy || silent} title={silent ? 'Say why first' : undefined} onClick={() => send('stop', { requestId })}>{back}</button>
+        <button type="button" class="danger" disabled={sending.busy || silent} title={silent ? 'Say why first' : undefined} onClick={() => send('stop', { requestId, ...(me.rights.includes('score.rescore') && { rescore }) })}>{back}</button>
       </div>
     </>
   )
