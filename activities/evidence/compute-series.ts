@@ -7,7 +7,7 @@ import { isSuppressed, type OutOfService } from '../../registry/store/maintenanc
 import type { SliceAsset } from '../../registry/store/judged-slice.ts'
 import type { TrainingWindow } from '../../registry/store/training-windows.ts'
 import type { ModelCache } from '../models/load-model.ts'
-import { SCORING_BATCH } from '../models/model.ts'
+import { SCORING_BATCH } from '../../registry/domain/models/model.ts'
 
 export interface Computing {
   readonly models: ModelCache

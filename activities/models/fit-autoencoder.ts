@@ -1,9 +1,10 @@
 import { refuse } from '../../registry/domain/errors.ts'
+import type { DenseLayer, FittedAutoencoder } from '../../registry/domain/models/autoencoder.ts'
 import { networkInputs } from '../../registry/domain/scoring/reconstruction.ts'
 import { fitStandardiser } from '../../registry/domain/scoring/standardise.ts'
-import { forward, type DenseLayer, type FittedAutoencoder } from './autoencoder.ts'
 import { trainingOps } from './dense-ops.ts'
 import { seededRandom, shuffledIndices } from './seeded-random.ts'
+import { forward } from './tensorflow-network.ts'
 import { loadTensorflow, type Tensor, type Tensor2D, type Variable } from './tensorflow.ts'
 
 export interface AutoencoderOptions {

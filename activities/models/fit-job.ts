@@ -1,9 +1,9 @@
-import { encodeModelArtifact, modelArtifactDigest, type ModelArtifact } from '../../registry/artifacts/model-artifact.ts'
-import { autoencoderToArtifact } from './autoencoder.ts'
+import { encodeModelArtifact, modelArtifactDigest, type ModelArtifact } from '../../registry/domain/models/artifact.ts'
+import { autoencoderToArtifact } from '../../registry/domain/models/autoencoder.ts'
 import { fitAutoencoder, type AutoencoderOptions } from './fit-autoencoder.ts'
 import { modelFromArtifact } from './load-model.ts'
-import type { ModelKind } from './model.ts'
-import { fitPcaModel, pcaToArtifact } from './pca.ts'
+import type { ModelKind } from '../../registry/domain/models/model.ts'
+import { fitPcaModel, pcaToArtifact } from '../../registry/domain/models/pca-model.ts'
 import { runtimeDigest, type Runtime } from './runtime.ts'
 
 /** What one fit takes: plain values and typed arrays, so that it crosses to another process as it is. */

@@ -1,9 +1,10 @@
-import { decodeModelArtifact, type ModelArtifact } from '../../registry/artifacts/model-artifact.ts'
 import type { ObjectStore } from '../../registry/artifacts/object-store.ts'
-import { refuse } from '../../registry/domain/errors.ts'
-import { autoencoderFromArtifact, createAutoencoderModel } from './autoencoder.ts'
-import type { Model } from './model.ts'
-import { createPcaModel, pcaFromArtifact } from './pca.ts'
+import { decodeModelArtifact, type ModelArtifact } from '../../registry/domain/models/artifact.ts'
+import { autoencoderFromArtifact } from '../../registry/domain/models/autoencoder.ts'
+import type { Model } from '../../registry/domain/models/model.ts'
+import { makeModel, type ModelMakers } from '../../registry/domain/models/plain-model.ts'
+import { createPcaModel, pcaFromArtifact } from '../../registry/domain/models/pca-model.ts'
+import { createTensorflowModel } from './tensorflow-network.ts'
 
 /**
  * The model whose artifact lies at `artifactKey`. Refuses (`digest_mismatch`) bytes that are not those registered,
@@ -13,14 +14,13 @@ export async function loadModel(objects: ObjectStore, artifactKey: string, diges
   return modelFromArtifact(decodeModelArtifact(await objects.get('models', artifactKey), digest))
 }
 
-export function modelFromArtifact(artifact: ModelArtifact): Model {
-  switch (artifact.kind) {
-    case 'pca': return createPcaModel(pcaFromArtifact(artifact))
-    case 'autoencoder': return createAutoencoderModel(autoencoderFromArtifact(artifact))
-    default:
-      return refuse('unprocessable', `this version cannot score with a model of kind "${artifact.kind}"; update Twinward`, { kind: artifact.kind })
-  }
+const nativeMakers: ModelMakers = {
+  pca: (artifact) => createPcaModel(pcaFromArtifact(artifact)),
+  autoencoder: (artifact) => createTensorflowModel(autoencoderFromArtifact(artifact)),
 }
+
+/** With TensorFlow where a kind needs it. Refuses (`unprocessable`) a kind this version does not know. */
+export const modelFromArtifact = (artifact: ModelArtifact): Model => makeModel(nativeMakers, artifact)
 
 export interface ModelCache {
   /** Loads once, however many ask at the same time. A failed load is tried again at the next call. */

@@ -1,4 +1,4 @@
-import type { ModelKind } from '../models/model.ts'
+import type { ModelKind } from '../../registry/domain/models/model.ts'
 import type { ModelEvaluation } from './evaluate.ts'
 
 /** With fewer faulty windows a difference in F1 is chance. */

@@ -1,6 +1,6 @@
 import type { DatasetManifest } from '../../registry/artifacts/dataset.ts'
 import { microsToIso } from '../../registry/domain/contract/time.ts'
-import type { ModelKind } from '../models/model.ts'
+import type { ModelKind } from '../../registry/domain/models/model.ts'
 import type { Runtime } from '../models/runtime.ts'
 import type { Choice } from './choose.ts'
 import type { ModelEvaluation } from './evaluate.ts'

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { ObjectStore } from '../../registry/artifacts/object-store.ts'
 import { canonicalJson, sha256Hex } from '../../registry/domain/canonical.ts'
 import { calibrationSchema } from '../../registry/domain/scoring/calibration.ts'
-import { modelKinds } from '../models/model.ts'
+import { modelKinds } from '../../registry/domain/models/model.ts'
 
 const plainJson = z.record(z.string(), z.json())
 

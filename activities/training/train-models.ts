@@ -1,5 +1,5 @@
 import { datasetManifestSchema, readDataset, valuesOfPart, type DatasetManifest, type DatasetRows } from '../../registry/artifacts/dataset.ts'
-import { modelArtifactKey, modelArtifactType } from '../../registry/artifacts/model-artifact.ts'
+import { modelArtifactKey, modelArtifactType } from '../../registry/artifacts/model-object.ts'
 import { refuse } from '../../registry/domain/errors.ts'
 import { fitCalibration, type Calibration } from '../../registry/domain/scoring/calibration.ts'
 import { findDataset } from '../../registry/store/datasets.ts'

@@ -2,7 +2,7 @@ import { topContributions, type Contribution } from '../../registry/domain/scori
 import type { Decision, DecisionState } from '../../registry/domain/policy/decide.ts'
 import { decideWindow } from '../../registry/domain/windows/decide-window.ts'
 import type { FeatureWindow } from '../../registry/store/feature-windows.ts'
-import { SCORING_BATCH } from '../models/model.ts'
+import { SCORING_BATCH } from '../../registry/domain/models/model.ts'
 import type { KnownFeatureSet } from './definitions.ts'
 import type { Judge } from './judges.ts'
 import type { Pulse } from './pulse.ts'

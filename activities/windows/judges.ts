@@ -3,7 +3,7 @@ import { DomainError } from '../../registry/domain/errors.ts'
 import { placesOf, releasesInForce, type AssetPlace, type ReleaseRole } from '../../registry/store/releases-in-force.ts'
 import type { Tx } from '../../registry/store/transaction.ts'
 import type { ModelCache } from '../models/load-model.ts'
-import type { Model } from '../models/model.ts'
+import type { Model } from '../../registry/domain/models/model.ts'
 import type { Definitions, KnownFeatureSet, KnownRelease } from './definitions.ts'
 
 /** A release in force, with its model at hand. */

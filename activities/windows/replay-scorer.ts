@@ -1,7 +1,7 @@
 import { setImmediate as breathe } from 'node:timers/promises'
 import type { ReplayDeps } from '../../registry/services/replay/replay-score.ts'
 import type { ModelCache } from '../models/load-model.ts'
-import { SCORING_BATCH } from '../models/model.ts'
+import { SCORING_BATCH } from '../../registry/domain/models/model.ts'
 import { runtimeDigest } from '../models/runtime.ts'
 
 /** How replays score in a process that has the models' libraries. */

@@ -1,5 +1,5 @@
-import { createAutoencoderModel } from '../../activities/models/autoencoder.ts'
 import { fitAutoencoder } from '../../activities/models/fit-autoencoder.ts'
+import { createTensorflowModel } from '../../activities/models/tensorflow-network.ts'
 import { loadTensorflow } from '../../activities/models/tensorflow.ts'
 
 const FEATURES = 40
@@ -15,7 +15,7 @@ export async function scoringRates(): Promise<{ rowsPerSec: number; bareRowsPerS
   const rows = Float64Array.from({ length: ROWS * FEATURES }, (_, i) => Math.sin(i * 0.37) + ((i * 7919) % 997) / 997)
   const names = Array.from({ length: FEATURES }, (_, i) => `f${i}`)
   const fitted = await fitAutoencoder(names, rows, { seed: 1, epochs: 2 })
-  const model = createAutoencoderModel(fitted)
+  const model = createTensorflowModel(fitted)
   const layers = fitted.layers.map((layer) => ({ w: tf.tensor2d(layer.weights, [layer.inputs, layer.outputs]), b: tf.tensor1d(layer.bias) }))
   const input = Float32Array.from(rows)
   const output = new Float32Array(ROWS * FEATURES)

@@ -8,10 +8,10 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parse } from 'csv-parse/sync'
-import { createAutoencoderModel } from '../../activities/models/autoencoder.ts'
 import { fitAutoencoder } from '../../activities/models/fit-autoencoder.ts'
-import type { Model } from '../../activities/models/model.ts'
-import { createPcaModel, fitPcaModel } from '../../activities/models/pca.ts'
+import { createTensorflowModel } from '../../activities/models/tensorflow-network.ts'
+import type { Model } from '../../registry/domain/models/model.ts'
+import { createPcaModel, fitPcaModel } from '../../registry/domain/models/pca-model.ts'
 import { clockDependence, futureDependence } from '../../registry/domain/evaluation/causality.ts'
 import { evaluationReport, type EvaluatedRecording, type EvaluationReport } from '../../registry/domain/evaluation/report.ts'
 import { createCalibrator, fitCalibration } from '../../registry/domain/scoring/calibration.ts'
@@ -51,7 +51,7 @@ const flat = (rows: readonly Float64Array[]): Float64Array => {
 type Fit = (sensors: string[], rows: Float64Array) => Promise<Model>
 const fits: Record<string, Fit> = {
   'PCA T² + Q': async (sensors, rows) => createPcaModel(fitPcaModel(sensors, rows)),
-  'dense autoencoder': async (sensors, rows) => createAutoencoderModel(await fitAutoencoder(sensors, rows)),
+  'dense autoencoder': async (sensors, rows) => createTensorflowModel(await fitAutoencoder(sensors, rows)),
 }
 
 async function judge(name: string, fit: Fit, recordings: readonly Recording[], log: (line: string) => void): Promise<EvaluationReport> {

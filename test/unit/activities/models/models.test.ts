@@ -1,16 +1,17 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { describe, it } from 'node:test'
-import { createAutoencoderModel, autoencoderToArtifact, forward } from '../../../../activities/models/autoencoder.ts'
 import { scoringOps, trainingOps } from '../../../../activities/models/dense-ops.ts'
 import { fitAutoencoder, layerSizes } from '../../../../activities/models/fit-autoencoder.ts'
 import { createModelCache, loadModel, modelFromArtifact } from '../../../../activities/models/load-model.ts'
-import { SCORING_BATCH } from '../../../../activities/models/model.ts'
-import { createPcaModel, fitPcaModel, pcaToArtifact } from '../../../../activities/models/pca.ts'
+import { SCORING_BATCH } from '../../../../registry/domain/models/model.ts'
+import { createPcaModel, fitPcaModel, pcaToArtifact } from '../../../../registry/domain/models/pca-model.ts'
 import { runtimeDigest } from '../../../../activities/models/runtime.ts'
 import { seededRandom } from '../../../../activities/models/seeded-random.ts'
+import { createTensorflowModel, forward } from '../../../../activities/models/tensorflow-network.ts'
 import { loadTensorflow } from '../../../../activities/models/tensorflow.ts'
-import { decodeModelArtifact, encodeModelArtifact, modelArtifactDigest } from '../../../../registry/artifacts/model-artifact.ts'
+import { autoencoderToArtifact } from '../../../../registry/domain/models/autoencoder.ts'
+import { decodeModelArtifact, encodeModelArtifact, modelArtifactDigest } from '../../../../registry/domain/models/artifact.ts'
 import { createMemoryObjectStore } from '../../../helpers/memory-object-store.ts'
 import { featureNames, syntheticRows } from './synthetic-rows.ts'
 
@@ -132,7 +133,7 @@ describe('autoencoder', { skip }, () => {
     const tf = loadTensorflow()
     await fitted()
     const before = tf.memory().numTensors
-    const m = createAutoencoderModel(await fitAutoencoder(names, rows, { epochs: 2 }))
+    const m = createTensorflowModel(await fitAutoencoder(names, rows, { epochs: 2 }))
     assert.equal(tf.memory().numTensors, before)
     const first = m.scoreRows(rows, N)
     const held = tf.memory().numTensors

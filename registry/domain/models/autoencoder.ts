@@ -1,10 +1,9 @@
 import { z } from 'zod'
-import type { ArtifactTensor, ModelArtifact } from '../../registry/artifacts/model-artifact.ts'
-import { networkInputs, reconstructionErrors } from '../../registry/domain/scoring/reconstruction.ts'
-import { standardiserSchema, type Standardiser } from '../../registry/domain/scoring/standardise.ts'
-import { scoringOps, type DenseOps } from './dense-ops.ts'
+import { refuse } from '../errors.ts'
+import { networkInputs, reconstructionErrors } from '../scoring/reconstruction.ts'
+import { standardiserSchema, type Standardiser } from '../scoring/standardise.ts'
+import type { ArtifactTensor, ModelArtifact } from './artifact.ts'
 import { checkRows, SCORING_BATCH, type Model, type ModelScores } from './model.ts'
-import { loadTensorflow, type Tensor } from './tensorflow.ts'
 
 /** One dense layer: weights inputs × outputs row-major, then tanh, except after the last layer. */
 export interface DenseLayer {
@@ -24,35 +23,20 @@ export interface FittedAutoencoder {
   readonly training: { readonly seed: number; readonly epochs: number; readonly bestEpoch: number; readonly heldOutLoss: number }
 }
 
-/** The network's output as a tensor, for training (variables) and scoring (constants) alike. */
-export function forward(input: Tensor, parameters: readonly { weights: Tensor; bias: Tensor }[], { layer, tanh }: DenseOps): Tensor {
-  return parameters.reduce((x, { weights, bias }, at) => {
-    const y = layer(x, weights, bias)
-    return at === parameters.length - 1 ? y : tanh(y)
-  }, input)
+/** Carries out the layers: by TensorFlow where it is, by plain arithmetic where it is not. */
+export interface DenseNetwork {
+  /** n rows of the first layer's inputs, row-major, to as many of the last layer's outputs: numbers of the caller's own. */
+  run(inputs: Float32Array, n: number): Float32Array
+  /** Gives native memory back; a later `run` takes it anew. */
+  dispose(): void
 }
 
-export function createAutoencoderModel({ standardiser, inputClip, layers }: FittedAutoencoder): Model {
+/** The model around a network: standardising, missing values and the error, the same whatever computes the layers. */
+export function createAutoencoderModel({ standardiser, inputClip }: FittedAutoencoder, network: DenseNetwork): Model {
   const width = standardiser.features.length
-  let tensors: { weights: Tensor; bias: Tensor }[] | undefined
-
-  const parameters = () => {
-    const tf = loadTensorflow()
-    tensors ??= layers.map(({ inputs, outputs, weights, bias }) => ({
-      weights: tf.keep(tf.tensor2d(weights, [inputs, outputs])), bias: tf.keep(tf.tensor1d(bias)),
-    }))
-    return tensors
-  }
-  const reconstruct = (inputs: Float32Array, n: number): Float32Array => {
-    const tf = loadTensorflow()
-    let out: Float32Array = inputs
-    // Nothing is returned from tidy: it would look for tensors in every element of an array.
-    tf.tidy(() => { out = forward(tf.tensor2d(inputs, [n, width]), parameters(), scoringOps()).dataSync<'float32'>() })
-    return out
-  }
   const scorePart = (rows: Float64Array, n: number): ModelScores => {
     const { standardised, inputs, missing } = networkInputs(standardiser, inputClip, rows)
-    const outputs = reconstruct(inputs, n)
+    const outputs = network.run(inputs, n)
     // A sensor that gave nothing must not add to the score: its output counts as met.
     for (let i = 0; i < n; i++) {
       if (missing[i] === 0) continue
@@ -80,13 +64,7 @@ export function createAutoencoderModel({ standardiser, inputClip, layers }: Fitt
       }
       return { scores, residuals }
     },
-    dispose() {
-      for (const { weights, bias } of tensors ?? []) {
-        weights.dispose()
-        bias.dispose()
-      }
-      tensors = undefined
-    },
+    dispose: () => network.dispose(),
   }
 }
 
@@ -105,16 +83,27 @@ export function autoencoderToArtifact({ standardiser, inputClip, layers, trainin
   return { kind: 'autoencoder', features: standardiser.features, state: { standardiser, inputClip, training }, tensors }
 }
 
-/** Throws on an artifact that does not hold an autoencoder. */
+/** Refuses (`unprocessable`) an artifact that does not hold an autoencoder. */
 export function autoencoderFromArtifact({ state, tensors }: ModelArtifact): FittedAutoencoder {
+  const parsed = stateSchema.safeParse(state)
+  if (!parsed.success) return noAutoencoder(`its state does not read (${parsed.error.issues[0]?.path.join('.') ?? ''})`)
+  const width = parsed.data.standardiser.features.length
   const layers: DenseLayer[] = []
-  for (let at = 0; tensors[`layer${at}.weights`]; at++) {
+  for (let at = 0, inputs = width; tensors[`layer${at}.weights`]; at++) {
     const weights = tensors[`layer${at}.weights`] as ArtifactTensor
     const bias = tensors[`layer${at}.bias`]
-    const [inputs, outputs] = weights.shape
-    if (inputs === undefined || outputs === undefined || bias?.values.length !== outputs) throw new Error(`layer ${at} is incomplete`)
-    layers.push({ inputs, outputs, weights: weights.values as Float32Array, bias: bias.values as Float32Array })
+    const [rows, outputs] = weights.shape
+    if (!(weights.values instanceof Float32Array) || !(bias?.values instanceof Float32Array)
+      || rows !== inputs || outputs === undefined || weights.shape.length !== 2 || bias.values.length !== outputs) {
+      return noAutoencoder(`layer ${at} does not take the ${inputs} numbers it is given`)
+    }
+    layers.push({ inputs, outputs, weights: weights.values, bias: bias.values })
+    inputs = outputs
   }
-  if (layers.length === 0) throw new Error('the artifact has no layers')
-  return { kind: 'autoencoder', ...stateSchema.parse(state), layers }
+  if (layers.at(-1)?.outputs !== width) return noAutoencoder(`its layers do not end in its ${width} features`)
+  return { kind: 'autoencoder', ...parsed.data, layers }
+}
+
+function noAutoencoder(why: string): never {
+  return refuse('unprocessable', `the artifact holds no autoencoder: ${why}. Register the model again by training it.`)
 }

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto'
-import { canonicalJson } from '../domain/canonical.ts'
-import { refuse } from '../domain/errors.ts'
+import { z } from 'zod'
+import { canonicalJson, sha256Hex } from '../canonical.ts'
+import { refuse } from '../errors.ts'
 
 /**
  * A fitted model as one object that explains itself: magic, length of the header, header (canonical JSON), tensors,
@@ -22,31 +22,33 @@ export interface ArtifactTensor {
   readonly values: Float32Array | Float64Array
 }
 
-interface Header {
-  format: 1
-  kind: string
-  features: string[]
-  state: Record<string, unknown>
-  tensors: { name: string; type: 'float32' | 'float64'; shape: number[]; offset: number; bytes: number }[]
-}
+const headerSchema = z.object({
+  format: z.literal(1),
+  kind: z.string(),
+  features: z.array(z.string()),
+  // As it is: a schema would make a copy, and leave out what it knows no name for.
+  state: z.custom<Record<string, unknown>>((value) => typeof value === 'object' && value !== null && !Array.isArray(value)),
+  tensors: z.array(z.object({
+    name: z.string().regex(/^[a-zA-Z][\w.-]{0,63}$/), type: z.enum(['float32', 'float64']),
+    shape: z.array(z.int().nonnegative()).min(1).max(8), offset: z.int().nonnegative(), bytes: z.int().nonnegative(),
+  })),
+})
+type Header = z.infer<typeof headerSchema>
 
-const MAGIC = Buffer.from('TWMODEL1', 'latin1')
+const MAGIC = new TextEncoder().encode('TWMODEL1')
 const PREFIX = MAGIC.length + 4
 const DIGEST_BYTES = 32
-export const modelArtifactType = 'application/vnd.twinward.model'
-
-/** Where the object of a model lies in bucket `models`. */
-export const modelArtifactKey = (family: string, digest: string): string => `${family}/${digest}`
+const ELEMENT_BYTES = { float32: 4, float64: 8 } as const
 
 /** SHA-256 over the object's bytes, 64 hex digits: the model's name. */
-export const modelArtifactDigest = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
+export const modelArtifactDigest = (bytes: Uint8Array): string => sha256Hex(bytes)
 
 export function encodeModelArtifact(artifact: ModelArtifact): Uint8Array {
   let offset = 0
   const parts: Uint8Array[] = []
   const tensors = Object.keys(artifact.tensors).sort().map((name) => {
     const { shape, values } = artifact.tensors[name] as ArtifactTensor
-    if (shape.reduce((product, size) => product * size, 1) !== values.length) {
+    if (sizeOf(shape) !== values.length) {
       throw new RangeError(`tensor ${name} has ${values.length} values, not the ${shape.join(' × ')} of its shape`)
     }
     const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
@@ -59,11 +61,17 @@ export function encodeModelArtifact(artifact: ModelArtifact): Uint8Array {
     return entry
   })
   const header: Header = { format: 1, kind: artifact.kind, features: [...artifact.features], state: artifact.state, tensors }
-  const text = Buffer.from(canonicalJson(header), 'utf8')
-  const length = Buffer.alloc(4)
-  length.writeUInt32LE(text.length)
-  const body = Buffer.concat([MAGIC, length, text, ...parts])
-  return new Uint8Array(Buffer.concat([body, createHash('sha256').update(body).digest()]))
+  const text = new TextEncoder().encode(canonicalJson(header))
+  const out = new Uint8Array(PREFIX + text.length + offset + DIGEST_BYTES)
+  out.set(MAGIC)
+  new DataView(out.buffer).setUint32(MAGIC.length, text.length, true)
+  let at = PREFIX
+  for (const part of [text, ...parts]) {
+    out.set(part, at)
+    at += part.length
+  }
+  out.set(hexBytes(sha256Hex(out.subarray(0, at))), at)
+  return out
 }
 
 /**
@@ -75,20 +83,22 @@ export function decodeModelArtifact(bytes: Uint8Array, expectedDigest?: string):
   if (expectedDigest !== undefined && actual !== expectedDigest) {
     broken(`its digest is ${actual}, registered was ${expectedDigest}`, { expected: expectedDigest, actual })
   }
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (buffer.length < PREFIX + DIGEST_BYTES || !buffer.subarray(0, MAGIC.length).equals(MAGIC)) {
-    broken('it does not begin like a model artifact', { bytes: buffer.length })
+  if (bytes.length < PREFIX + DIGEST_BYTES || !MAGIC.every((byte, at) => bytes[at] === byte)) {
+    broken('it does not begin like a model artifact', { bytes: bytes.length })
   }
-  const body = buffer.subarray(0, buffer.length - DIGEST_BYTES)
-  if (!createHash('sha256').update(body).digest().equals(buffer.subarray(body.length))) {
-    broken('its closing checksum does not fit its bytes', { bytes: buffer.length })
+  const body = bytes.subarray(0, bytes.length - DIGEST_BYTES)
+  const closing = hexBytes(sha256Hex(body))
+  if (!closing.every((byte, at) => bytes[body.length + at] === byte)) {
+    broken('its closing checksum does not fit its bytes', { bytes: bytes.length })
   }
-  const start = PREFIX + body.readUInt32LE(MAGIC.length)
   // From here on the checksum vouches for the writer; what does not fit now was written wrongly.
-  const header = JSON.parse(body.subarray(PREFIX, start).toString('utf8')) as Header
+  const start = PREFIX + new DataView(body.buffer, body.byteOffset, body.byteLength).getUint32(MAGIC.length, true)
+  if (start > body.length) broken('its header ends beyond its bytes', { bytes: bytes.length })
+  const header = readHeader(body.subarray(PREFIX, start))
   const tensors: Record<string, ArtifactTensor> = {}
   for (const { name, type, shape, offset, bytes: size } of header.tensors) {
     if (start + offset + size > body.length) broken(`tensor ${name} ends beyond its bytes`, { tensor: name })
+    if (sizeOf(shape) * ELEMENT_BYTES[type] !== size) broken(`tensor ${name} does not fill its shape`, { tensor: name })
     // A copy, since a typed array must be aligned and must not keep the whole object alive.
     const raw = new Uint8Array(size)
     raw.set(body.subarray(start + offset, start + offset + size))
@@ -96,6 +106,21 @@ export function decodeModelArtifact(bytes: Uint8Array, expectedDigest?: string):
   }
   return { kind: header.kind, features: header.features, state: header.state, tensors }
 }
+
+function readHeader(bytes: Uint8Array): Header {
+  let value: unknown
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch {
+    broken('its header is no JSON', { bytes: bytes.length })
+  }
+  const { data, error } = headerSchema.safeParse(value)
+  return data ?? broken(`its header is not of format 1 (${error.issues[0]?.path.join('.') ?? ''})`, {})
+}
+
+const sizeOf = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1)
+
+const hexBytes = (hex: string): Uint8Array => Uint8Array.from({ length: hex.length / 2 }, (_, i) => parseInt(hex.slice(2 * i, 2 * i + 2), 16))
 
 function broken(why: string, details: Record<string, unknown>): never {
   refuse('digest_mismatch', `the model artifact cannot be trusted: ${why}. Restore the object from a backup or register `

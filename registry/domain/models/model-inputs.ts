@@ -1,4 +1,4 @@
-import { bounded, standardise, type Standardiser } from '../../registry/domain/scoring/standardise.ts'
+import { bounded, standardise, type Standardiser } from '../scoring/standardise.ts'
 
 export interface ModelInputs {
   /** Standardised, row-major, finite: a missing value is 0, the training mean. */

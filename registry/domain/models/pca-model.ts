@@ -1,7 +1,8 @@
 import { z } from 'zod'
-import type { ModelArtifact } from '../../registry/artifacts/model-artifact.ts'
-import { createPcaScorer, fitPca, pcaContributions, pcaStateSchema, type PcaOptions, type PcaState } from '../../registry/domain/scoring/pca.ts'
-import { fitStandardiser, standardiserSchema, type Standardiser } from '../../registry/domain/scoring/standardise.ts'
+import { refuse } from '../errors.ts'
+import { createPcaScorer, fitPca, pcaContributions, pcaStateSchema, type PcaOptions, type PcaState } from '../scoring/pca.ts'
+import { fitStandardiser, standardiserSchema, type Standardiser } from '../scoring/standardise.ts'
+import type { ModelArtifact } from './artifact.ts'
 import { modelInputs } from './model-inputs.ts'
 import { checkRows, type Model } from './model.ts'
 
@@ -59,8 +60,13 @@ export function pcaToArtifact({ standardiser, pca }: FittedPca): ModelArtifact {
   }
 }
 
-/** Throws on an artifact that does not hold a PCA model. */
+/** Refuses (`unprocessable`) an artifact that does not hold a PCA model. */
 export function pcaFromArtifact({ state, tensors }: ModelArtifact): FittedPca {
-  const { standardiser, pca } = stateSchema.parse(state)
-  return { kind: 'pca', standardiser, pca: pcaStateSchema.parse({ ...pca, loadings: [...(tensors['loadings']?.values ?? [])] }) }
+  const outer = stateSchema.safeParse(state)
+  const inner = pcaStateSchema.safeParse({ ...outer.data?.pca, loadings: [...(tensors['loadings']?.values ?? [])] })
+  if (outer.success && inner.success && inner.data.features === outer.data.standardiser.features.length) {
+    return { kind: 'pca', standardiser: outer.data.standardiser, pca: inner.data }
+  }
+  const at = (outer.error ?? inner.error)?.issues[0]?.path.join('.') ?? 'features'
+  return refuse('unprocessable', `the artifact holds no PCA model: its state does not read (${at}). Register the model again by training it.`)
 }

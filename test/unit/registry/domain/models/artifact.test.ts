@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { decodeModelArtifact, encodeModelArtifact, modelArtifactDigest, type ModelArtifact } from '../../../../registry/artifacts/model-artifact.ts'
+import { decodeModelArtifact, encodeModelArtifact, modelArtifactDigest, type ModelArtifact } from '../../../../../registry/domain/models/artifact.ts'
 
 const artifactArbitrary: fc.Arbitrary<ModelArtifact> = fc.record({
   kind: fc.constantFrom('pca', 'autoencoder'),
