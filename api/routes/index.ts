@@ -9,6 +9,7 @@ import { familyGovernanceEndpoints } from './family-governance.ts'
 import { gateEndpoints } from './gates.ts'
 import { gatewayEndpoints } from './gateways.ts'
 import { governanceEndpoints } from './governance.ts'
+import { incidentEndpoints } from './incidents.ts'
 import { inForceEndpoints } from './in-force.ts'
 import { lineageEndpoints } from './lineage.ts'
 import { meEndpoints } from './me.ts'
@@ -35,6 +36,7 @@ export function allEndpoints(deps: ApiDeps): Endpoint[] {
     ...modelEndpoints,
     ...gateEndpoints(deps),
     ...rolloutEndpoints,
+    ...incidentEndpoints,
     ...delegationEndpoints,
     ...familyGovernanceEndpoints,
     ...governanceEndpoints,

@@ -61,6 +61,7 @@ const scoreDetailSchema = z
 const common = { tag: 'Twins', scope: 'site' } as const
 
 const outcome = z.object({ score: z.number().nullable(), confidence: z.number().nullable(), decision: anyJson })
+const incidentsSchema = z.array(z.object({ id: z.string(), opened: z.boolean().describe('Otherwise it was open before') })).describe('Incidents that what failed opened, or counts towards; GET /v1/incidents/{incident}')
 const replaySchema = z
   .object({
     scoreId: z.string(),
@@ -72,6 +73,7 @@ const replaySchema = z
     firstDifference: z.object({ what: z.string(), stored: anyJson, recomputed: anyJson }).nullable(),
     gone: z.array(z.string()).describe('What is no longer kept'),
     runtime: z.object({ then: z.string(), now: z.string() }),
+    incidents: incidentsSchema,
   })
   .meta({ id: 'Replay' })
 
@@ -86,6 +88,7 @@ const periodReplaySchema = z
     class: replaySchema.shape.class.describe('The worst of its windows'),
     classes: z.object({ exact: z.number().int(), equivalent: z.number().int(), expired: z.number().int(), failed: z.number().int() }),
     firstDifference: z.object({ scoreId: z.string(), windowEnd: z.string(), what: z.string(), stored: anyJson, recomputed: anyJson }).nullable(),
+    incidents: incidentsSchema,
   })
   .meta({ id: 'PeriodReplay' })
 
@@ -113,7 +116,7 @@ export const scoreEndpoints = ({ scorer }: Pick<ApiDeps, 'scorer'>) => [
   endpoint({
     ...common, operationId: 'replayAsset', method: 'post', path: '/v1/assets/{asset}/replay', right: 'score.replay',
     summary: 'Replay what was decided about a machine in a time, under the versions in force then',
-    description: 'Every window from its readings, and that each went on from where the one before it had left the rules; 500 windows an answer. One that fails is an incident, announced as `replay.failed`.',
+    description: 'Every window from its readings, and that each went on from where the one before it had left the rules; 500 windows an answer. What fails opens an incident a trouble, or counts towards the open one, and is announced once as `replay.failed`.',
     params: z.object({ asset: assetId }), body: z.strictObject({ from: instantUs.describe('Event time: windows that end after this; RFC 3339'), to: instantUs.describe('… and not later than this') }),
     answer: periodReplaySchema,
     handle: async ({ ctx, actor, site, params, body }) => replayPeriod({ ...ctx, scorer: await scorer() }, actor, { site, asset: params.asset, fromUs: body.from, toUs: body.to }),

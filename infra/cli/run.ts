@@ -11,6 +11,7 @@ import { addGateCommands } from './commands/gates.ts'
 import { addGatewayCommands } from './commands/gateways.ts'
 import { addImportCommands } from './commands/import.ts'
 import { addInForceCommand } from './commands/in-force.ts'
+import { addIncidentCommands } from './commands/incidents.ts'
 import { addLedgerCommands } from './commands/ledger.ts'
 import { addLineageCommand } from './commands/lineage.ts'
 import { addLookCommands } from './commands/look.ts'
@@ -46,6 +47,7 @@ function addCommands(program: Command, { exitCode, print }: ProgramRun, terminal
   addGatewayCommands(program, open)
   addModelCommands(program, open)
   addReplayCommand(program, open)
+  addIncidentCommands(program, open)
   addRescoreCommands(program, open)
   addInForceCommand(program, open)
   addPolicyCommands(program, open)

@@ -9,6 +9,7 @@ export interface Backlog {
   readonly operationsOpen: number
   readonly gatesOpen: number
   readonly alertsOpen: number
+  readonly incidentsOpen: number
 }
 
 const MOST = 100_000
@@ -24,7 +25,8 @@ export async function readBacklog(tx: Tx): Promise<Backlog> {
             ${bounded('outbox', 'dead_at is not null')} as "outboxDead",
             ${bounded('operation', 'ended_at is null')} as "operationsOpen",
             ${bounded('gate', "state in ('collecting', 'open')")} as "gatesOpen",
-            ${bounded('alert', "state <> 'closed'")} as "alertsOpen"`,
+            ${bounded('alert', "state <> 'closed'")} as "alertsOpen",
+            ${bounded('incident', "state <> 'closed'")} as "incidentsOpen"`,
   )
   // A select without FROM gives one row.
   return rows[0] as Backlog

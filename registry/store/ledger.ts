@@ -3,12 +3,13 @@ import { canonicalJson } from '../domain/canonical.ts'
 import type { Tx } from './transaction.ts'
 import { writingSite } from './writing-site.ts'
 
-/** What the ledger keeps: every change of what judges the machines, and of who may change it. */
+/** What the ledger keeps: every change of what judges the machines, and of who may change it; and where what is stored was found not to be as it was judged. */
 export type LedgerKind =
   | 'gate.opened' | 'gate.decided' | 'gate.closed' | 'gate.emergency-approved' | 'gate.reviewed' | 'gate.review-overdue' | 'gate.escalated'
   | 'gate.changes-asked' | 'gate.answered' | 'gate.commented' | 'gate.reviewer-added' | 'delegation.made' | 'delegation.revoked'
   | 'assignment.switched' | 'assignment.rolled-back' | 'rescore.asked' | 'rescore.ended'
   | 'rollout.started' | 'rollout.advanced' | 'rollout.completed' | 'rollout.stopped' | 'rollout.rolled-back' | 'rollout.superseded'
+  | 'incident.opened' | 'incident.acknowledged' | 'incident.closed'
   | 'family.changed' | 'family.governance-changed' | 'governance.proposed' | 'policy.proposed' | 'model.registered' | 'release.made'
   | 'actor.changed' | 'api-key.issued' | 'api-key.revoked'
 

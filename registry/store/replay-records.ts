@@ -13,6 +13,8 @@ import { loadWaveforms } from './waveforms.ts'
 export interface ReplayRecord {
   readonly score: StoredScore
   readonly window: StoredFeatureWindow
+  /** Id of the machine. */
+  readonly asset: string
   readonly release: ReleaseDefinition
   /** Training runtime and the tolerance of an equivalent replay, as the model was registered with. */
   readonly modelRuntime: Record<string, unknown>
@@ -31,11 +33,12 @@ export async function readReplayRecord(tx: Tx, scoreId: string): Promise<ReplayR
   const [release] = await releaseDefinitions(tx, [score.releaseRef])
   const [featureSet] = await featureSetDefinitions(tx, [window.featureSetRef])
   if (release === undefined || featureSet === undefined) throw new Error(`the release or feature set of score ${scoreId} is gone`)
-  const { rows } = await tx.query<{ runtime: Record<string, unknown> }>(
-    'select runtime from model_version where model_version_ref = $1', [release.model.modelVersionRef])
+  const { rows } = await tx.query<{ runtime: Record<string, unknown>; asset: string }>(
+    'select m.runtime, a.asset_id as asset from model_version m, asset a where m.model_version_ref = $1 and a.asset_ref = $2', [release.model.modelVersionRef, window.assetRef])
+  const named = rows[0] as { runtime: Record<string, unknown>; asset: string }
   const tags = tagsForRoles((await roleTagsOf(tx, [window.assetRef])).get(window.assetRef) ?? [], featureSetRoles(featureSet.set))
   return {
-    score, window, release, featureSet, tags, modelRuntime: rows[0]?.runtime ?? {},
+    score, window, asset: named.asset, release, featureSet, tags, modelRuntime: named.runtime,
     readings: await readingsOf(tx, tags, window), monthsGone: await missingMonths(tx, window.startUs, window.endUs),
   }
 }

@@ -6,7 +6,7 @@ import { instant } from '../options.ts'
 import type { Printer } from '../print.ts'
 import { counted } from '../../../registry/domain/counted.ts'
 
-interface Replay { class: string; firstDifference: { what: string; stored: unknown; recomputed: unknown; scoreId?: string } | null }
+interface Replay { class: string; firstDifference: { what: string; stored: unknown; recomputed: unknown; scoreId?: string } | null; incidents: { id: string; opened: boolean }[] }
 interface PeriodReplay extends Replay { from: string; to: string; windows: number; more: boolean }
 interface Decided { fired: string | null; severity: string | null }
 interface Change { rule: string; raised: string; cleared: string | null; scoreId: string | null; alert: string | null }
@@ -46,6 +46,10 @@ export function addReplayCommand(program: Command, open: Open): void {
         print.line(`Replay: ${outcome}${windows === undefined ? '' : ` (${windows} windows, ${first} to ${last}${more === true && alert !== undefined ? ', and more after that' : ''})`}`)
         if (difference) print.line(`First difference${difference.scoreId === undefined ? '' : ` at score ${difference.scoreId}`}: ${difference.what}: stored ${JSON.stringify(difference.stored)}, recomputed ${JSON.stringify(difference.recomputed)}`)
       }
+      // Parts of one time may show the same trouble.
+      const opened = new Map<string, boolean>()
+      for (const { id, opened: news } of replays.flatMap(({ incidents }) => incidents)) opened.set(id, (opened.get(id) ?? false) || news)
+      for (const [id, news] of opened) print.line(`${news ? 'It opened an incident' : 'It counts towards an open incident'}: twinward incidents show ${id}`)
       print.document(replays.length === 1 ? replays[0] : { items: replays })
       if (replays.some((each) => each.class === 'failed')) exitCode(exitCodes.refused)
     })

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Command } from 'commander'
+import { counted } from '../../../registry/domain/counted.ts'
 import { CliError, exitCodes } from '../errors.ts'
 import type { Open } from '../context.ts'
 
@@ -13,8 +14,9 @@ export function addStatusCommand(program: Command, open: Open): void {
       const { api, print, config, elsewhere, exitCode } = await open(command)
       let parts: Part[]
       let reachable = true
+      let unclosedIncidents: number | undefined
       try {
-        parts = (await api.get<{ parts: Part[] }>('/v1/status')).parts
+        ;({ parts, unclosedIncidents } = await api.get<{ parts: Part[]; unclosedIncidents: number }>('/v1/status'))
       } catch (error) {
         reachable = false
         const stored = await readFile(path.join(config.dataDir, 'status.json'), 'utf8').catch(() => undefined)
@@ -25,7 +27,8 @@ export function addStatusCommand(program: Command, open: Open): void {
         print.line(`The API does not answer at ${api.url}; this is what the supervisor wrote last, at ${last.updatedAt}. "npm start" starts it.`)
       }
       print.table(parts.map((part) => ({ ...part })), ['name', 'state', 'version', 'address', 'restarts', 'detail'])
-      print.document({ reachable, parts })
+      if (unclosedIncidents) print.line(`${counted(unclosedIncidents, 'incident')} that nobody has closed: twinward incidents`)
+      print.document({ reachable, parts, unclosedIncidents })
       if (!reachable || parts.some((part) => part.state !== 'running' && part.state !== 'healthy')) exitCode(exitCodes.refused)
     })
 }

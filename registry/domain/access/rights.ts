@@ -42,6 +42,8 @@ const RIGHTS = {
   'label.review': ['reliability-engineer', 'admin'],
   /** Writes revisions of what machines are seen by; who owns a family, or makes its models, may. */
   'score.rescore': ['ml-engineer', 'reliability-engineer', 'admin'],
+  /** Judges whether what is stored can be trusted: not for a service whose replay found the trouble, nor for who answers alerts. */
+  'incident.answer': ['ml-engineer', 'reliability-engineer', 'admin'],
   'score.replay': ['ml-engineer', 'reliability-engineer', 'integrator', 'admin'],
   'operation.pause': ['ml-engineer', 'reliability-engineer', 'integrator', 'admin'],
   'operation.cancel': ['ml-engineer', 'reliability-engineer', 'integrator', 'admin'],

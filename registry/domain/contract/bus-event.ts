@@ -13,7 +13,7 @@ export const eventTypes = [
   'gate.changes-asked', 'gate.answered', 'gate.commented', 'gate.reviewer-added', 'gate.escalated', 'gate.emergency-approved', 'gate.reviewed', 'gate.review-overdue',
   'rollout.started', 'rollout.advanced', 'rollout.ready', 'rollout.completed', 'rollout.stopped', 'rollout.rolled-back', 'rollout.superseded',
   'governance.changed', 'family.changed', 'delegation.made', 'delegation.revoked', 'assignment.switched', 'assignment.rolled-back', 'policy.proposed',
-  'window.scored', 'windows.scored', 'release.refused', 'replay.failed', 'drift.detected', 'retraining.ended', 'rescore.asked', 'rescore.ended', 'lineage.run', 'maintenance.recorded',
+  'window.scored', 'windows.scored', 'release.refused', 'replay.failed', 'incident.opened', 'incident.acknowledged', 'incident.closed', 'drift.detected', 'retraining.ended', 'rescore.asked', 'rescore.ended', 'lineage.run', 'maintenance.recorded',
 ] as const
 export type EventType = (typeof eventTypes)[number]
 

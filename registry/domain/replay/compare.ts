@@ -20,6 +20,15 @@ export interface Difference {
   readonly recomputed: unknown
 }
 
+/** How differences are called that lie in what judges, not in what is stored of a machine. */
+export const FEATURE_SET = 'feature set'
+export const MODEL = 'model'
+export const JUDGING_PARTS: readonly string[] = [FEATURE_SET, MODEL]
+/** … in what a model makes of features. */
+export const DECIDING_FIGURES: readonly string[] = ['score', 'confidence']
+/** … and in the fold, not in the window. */
+export const STATE_BEFORE = 'state of the rules before the window'
+
 /**
  * The first way in which two reckonings differ, in the order in which one follows from the other, or null. Without a
  * tolerance every number must agree to the bit and the decision to the letter; with one, numbers within it, and of the

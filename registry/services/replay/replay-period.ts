@@ -6,12 +6,13 @@ import { microsToIso } from '../../domain/contract/time.ts'
 import { refuse } from '../../domain/errors.ts'
 import type { DecisionState } from '../../domain/policy/decide.ts'
 import type { Lane } from '../../domain/contract/batch.ts'
-import type { Difference } from '../../domain/replay/compare.ts'
+import { STATE_BEFORE, type Difference } from '../../domain/replay/compare.ts'
 import { recordAudit } from '../../store/audit.ts'
 import { alertCourse, decidedScores, lastDecided, type DecidedScore } from '../../store/decided-scores.ts'
 import { inSite, type Tx } from '../../store/transaction.ts'
+import { noteReplays, type FailedWindow, type GoodWindow, type IncidentSeen } from '../incidents/note-replays.ts'
 import { assetRefOf } from '../read/asset-of.ts'
-import { replayStored, STATE_BEFORE, tellFailure, type Replay, type ReplayDeps, type Replayed } from './replay-score.ts'
+import { cameOutWell, failedWindows, replayStored, tellFailure, type Replay, type ReplayDeps, type Replayed } from './replay-score.ts'
 
 export const replayPeriodInput = z.object({
   site: slugSchema,
@@ -35,6 +36,8 @@ export interface PeriodReplay {
   readonly class: Replay['class']
   readonly classes: Readonly<Record<Replay['class'], number>>
   readonly firstDifference: (Difference & { readonly scoreId: string; readonly windowEnd: string }) | null
+  /** One a trouble, however many windows show it. */
+  readonly incidents: readonly IncidentSeen[]
 }
 
 /** Each takes some milliseconds; a caller that wants more goes on from where the answer ends. */
@@ -43,8 +46,8 @@ const WORSE: readonly Replay['class'][] = ['exact', 'equivalent', 'expired', 'fa
 
 /**
  * Replays the decisions about a machine in a time under the versions in force then, window after window: each from its
- * readings, and that each went on from the state in which the one before left the rules. A time in which anything fails is
- * an incident: audited, and announced once as `replay.failed`, with the first difference. `most` windows, then `more`. Refuses (`not_found`) an
+ * readings, and that each went on from the state in which the one before left the rules. What fails opens
+ * an incident a trouble, or counts towards the open one; a time in which anything fails is announced once as `replay.failed`, with the first difference. `most` windows, then `more`. Refuses (`not_found`) an
  * unknown asset, and a time without decisions.
  */
 export async function replayPeriod(ctx: ReplayDeps, actor: Actor, input: ReplayPeriodInput, most = MOST): Promise<PeriodReplay> {
@@ -86,6 +89,8 @@ async function replayAll(
   const classes = { exact: 0, equivalent: 0, expired: 0, failed: 0 }
   const left = new Map<Lane, Replayed>()
   for (const { scoreId, lane } of priors) left.set(lane, await replayStored(ctx, actor, { site, scoreId }))
+  const failed: FailedWindow[] = []
+  const good: GoodWindow[] = []
   let failure: { scoreId: string; windowEnd: string; replayed: Replayed; difference: Difference } | null = null
   for (const { scoreId, lane, windowEndUs } of scores) {
     const replayed = await replayStored(ctx, actor, { site, scoreId })
@@ -94,21 +99,24 @@ async function replayAll(
     const broken = replayed.replay.class === 'exact' && before?.replay.class === 'exact' ? brokenFold(before.foldAfter, replayed.foldBefore) : null
     classes[broken === null ? replayed.replay.class : 'failed']++
     const difference = replayed.replay.class === 'failed' ? replayed.replay.firstDifference : broken
+    failed.push(...failedWindows(replayed, difference))
+    if (difference === null && cameOutWell(replayed.replay)) good.push({ scoreId, chained: replayed.replay.class === 'exact' && (before === undefined || before.replay.class === 'exact') })
     if (difference !== null) failure ??= { scoreId, windowEnd: microsToIso(windowEndUs), replayed, difference }
   }
-  const result: PeriodReplay = {
+  const found: Omit<PeriodReplay, 'incidents'> = {
     asset, from: microsToIso(first.windowEndUs), to: microsToIso(last.windowEndUs), more,
     releases: [...new Set(scores.map(({ release }) => release))], windows: scores.length,
     class: WORSE.findLast((each) => classes[each] > 0) ?? 'exact', classes,
     firstDifference: failure && { scoreId: failure.scoreId, windowEnd: failure.windowEnd, ...failure.difference },
   }
-  await inSite(ctx.pool, site, async (tx) => {
-    await recordAudit(tx, { actor, verb: 'replay-period', subject, detail: { ...result } })
-    if (failure === null) return
+  return inSite(ctx.pool, site, async (tx) => {
     const nowUs = ctx.nowUs()
+    const result: PeriodReplay = { ...found, incidents: await noteReplays(tx, actor, { site, failed, good, nowUs }) }
+    await recordAudit(tx, { actor, verb: 'replay-period', subject, detail: { ...result } })
+    if (failure === null) return result
     await tellFailure(tx, actor, { site, scoreId: failure.scoreId }, { ...failure.replayed.about, class: 'failed', firstDifference: failure.difference }, `${subject}/${nowUs}`, nowUs)
+    return result
   })
-  return result
 }
 
 /** A window must go on from the state in which the one before it left the rules, to the letter. */

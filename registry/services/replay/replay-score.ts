@@ -6,7 +6,7 @@ import { computeFeatures } from '../../domain/features/compute.ts'
 import { featureSetDigest } from '../../domain/features/feature-set.ts'
 import { isDecisionState, type Decision, type DecisionState } from '../../domain/policy/decide.ts'
 import type { Policy } from '../../domain/policy/policy.ts'
-import { firstDifference, type Difference, type Reckoning, type Tolerance } from '../../domain/replay/compare.ts'
+import { FEATURE_SET, firstDifference, MODEL, STATE_BEFORE, type Difference, type Reckoning, type Tolerance } from '../../domain/replay/compare.ts'
 import { createCalibrator } from '../../domain/scoring/calibration.ts'
 import { decideWindow, type WindowFigures } from '../../domain/windows/decide-window.ts'
 import { assembleWindow } from '../../domain/windows/window-readings.ts'
@@ -15,6 +15,7 @@ import { announce } from '../../store/outbox.ts'
 import { readReplayRecord, type ReplayRecord } from '../../store/replay-records.ts'
 import { inSite, type Tx } from '../../store/transaction.ts'
 import type { ServiceContext } from '../context.ts'
+import { noteReplays, type FailedWindow, type IncidentSeen } from '../incidents/note-replays.ts'
 
 export const replayScoreInput = z.object({ site: slugSchema, scoreId: z.string().regex(/^\d{1,18}$/, 'a score id is a number') })
 export type ReplayScoreInput = z.infer<typeof replayScoreInput>
@@ -44,24 +45,24 @@ export interface Replay {
   readonly runtime: { readonly then: string; readonly now: string }
 }
 
-/** How a difference is called that lies in the fold, not in the window. */
-export const STATE_BEFORE = 'state of the rules before the window'
-
 /** Applies to models registered without one. */
 const DEFAULT_TOLERANCE: Tolerance = { relative: 1e-3, absolute: 1e-9 }
 
 /**
  * Computes a score again from the readings as of its commit number, through features, model, calibration and the
- * decision's fold, and says whether it agrees. A replay that fails although everything is there is an incident: it is
- * audited and announced as `replay.failed`. Refuses (`not_found`) an unknown score.
+ * decision's fold, and says whether it agrees. A replay that fails although everything is there opens an incident, or counts
+ * towards the one that is open: it is audited and announced as `replay.failed`. Refuses (`not_found`) an unknown score.
  */
-export async function replayScore(ctx: ReplayDeps, actor: Actor, input: ReplayScoreInput): Promise<Replay> {
-  const { replay, about } = await replayStored(ctx, actor, input)
-  await inSite(ctx.pool, input.site, async (tx) => {
+export async function replayScore(ctx: ReplayDeps, actor: Actor, input: ReplayScoreInput): Promise<Replay & { readonly incidents: readonly IncidentSeen[] }> {
+  const replayed = await replayStored(ctx, actor, input)
+  const { replay, about } = replayed
+  const incidents = await inSite(ctx.pool, input.site, async (tx) => {
+    const nowUs = ctx.nowUs()
     await audit(tx, actor, input, about)
-    if (replay.class === 'failed') await tellFailure(tx, actor, input, about, `${ctx.nowUs()}`, ctx.nowUs())
+    if (replay.class === 'failed') await tellFailure(tx, actor, input, about, `${nowUs}`, nowUs)
+    return noteReplays(tx, actor, { site: input.site, failed: failedWindows(replayed), good: cameOutWell(replay) ? [{ scoreId: input.scoreId, chained: false }] : [], nowUs })
   })
-  return replay
+  return { ...replay, incidents }
 }
 
 /**
@@ -71,10 +72,14 @@ export async function replayScore(ctx: ReplayDeps, actor: Actor, input: ReplaySc
  * @param occasion what the sample was taken for, e.g. `gate/<id>`
  */
 export async function checkReplay(ctx: Pick<ReplayDeps, 'pool' | 'nowUs' | 'scorer'>, actor: Actor, input: ReplayScoreInput, occasion: string): Promise<Replay> {
-  const { replay, about } = await replayStored(ctx, actor, input)
+  const replayed = await replayStored(ctx, actor, input)
+  const { replay, about } = replayed
   if (replay.class === 'failed') {
     await inSite(ctx.pool, input.site, async (tx) => {
-      if (await tellFailure(tx, actor, input, about, occasion, ctx.nowUs())) await audit(tx, actor, input, { ...about, occasion })
+      const nowUs = ctx.nowUs()
+      if (!await tellFailure(tx, actor, input, about, occasion, nowUs)) return
+      await audit(tx, actor, input, { ...about, occasion })
+      await noteReplays(tx, actor, { site: input.site, failed: failedWindows(replayed), good: [], nowUs })
     })
   }
   return replay
@@ -84,6 +89,8 @@ export async function checkReplay(ctx: Pick<ReplayDeps, 'pool' | 'nowUs' | 'scor
 export interface Replayed {
   readonly replay: Replay
   readonly about: About
+  /** What was replayed: whose window, judged by what. */
+  readonly of: Pick<FailedWindow, 'scoreId' | 'windowEndUs' | 'asset' | 'assetRef' | 'release' | 'releaseRef'>
   /** As it was stored: nothing says that it is a state. */
   readonly foldBefore: unknown
   /** Null where nothing was computed or decided again. */
@@ -101,8 +108,19 @@ export async function replayStored(ctx: Pick<ReplayDeps, 'pool' | 'scorer'>, act
   }
   const { replay, foldAfter } = await replayRecord(ctx, record)
   const { class: outcome, comparison, firstDifference, gone, runtime } = replay
-  return { replay, foldBefore: record.score.foldBefore, foldAfter, about: { class: outcome, comparison, firstDifference, gone, runtime, release: record.release.releaseId, windowEndUs: record.window.endUs } }
+  const { assetRef, endUs: windowEndUs } = record.window
+  const { releaseId: release, releaseRef } = record.release
+  return {
+    replay, foldBefore: record.score.foldBefore, foldAfter, of: { scoreId, windowEndUs, asset: record.asset, assetRef, release, releaseRef },
+    about: { class: outcome, comparison, firstDifference, gone, runtime, release, windowEndUs },
+  }
 }
+
+/** As an incident knows it; `difference` where it lies outside of the window. */
+export const failedWindows = ({ replay: { comparison, runtime, firstDifference }, of }: Replayed, difference = firstDifference): FailedWindow[] =>
+  (difference === null ? [] : [{ ...of, comparison, runtime, difference }])
+
+export const cameOutWell = ({ class: outcome }: Pick<Replay, 'class'>): boolean => outcome === 'exact' || outcome === 'equivalent'
 
 const audit = (tx: Tx, actor: Actor, { scoreId }: ReplayScoreInput, about: About & { readonly occasion?: string }): Promise<void> =>
   recordAudit(tx, { actor, verb: 'replay-score', subject: `score/${scoreId}`, detail: { ...about } })
@@ -122,7 +140,7 @@ async function replayRecord(ctx: Pick<ReplayDeps, 'scorer'>, record: ReplayRecor
   const ended = (as: Pick<Replay, 'class'> & Partial<Replay>) => ({ replay: { ...answer, ...as }, foldAfter: null })
   if (record.monthsGone.length > 0) return ended({ class: 'expired', gone: record.monthsGone.map((month) => `readings of ${month}`) })
   if (featureSetDigest(set) !== digest) {
-    return ended({ class: 'failed', firstDifference: { what: 'feature set', stored: digest, recomputed: featureSetDigest(set) } })
+    return ended({ class: 'failed', firstDifference: { what: FEATURE_SET, stored: digest, recomputed: featureSetDigest(set) } })
   }
   const { input } = assembleWindow(record.tags, record.readings, window.commitNumber, window.startUs, window.endUs)
   const features = computeFeatures(set, input).values
@@ -133,7 +151,7 @@ async function replayRecord(ctx: Pick<ReplayDeps, 'scorer'>, record: ReplayRecor
     if (!(error instanceof DomainError)) throw error
     if (error.code === 'not_found') return ended({ class: 'expired', gone: [`model ${release.model.name} v${release.model.version}`] })
     if (error.code !== 'digest_mismatch') throw error
-    return ended({ class: 'failed', firstDifference: { what: 'model', stored: release.model.digest, recomputed: error.message } })
+    return ended({ class: 'failed', firstDifference: { what: MODEL, stored: release.model.digest, recomputed: error.message } })
   }
   const { confidence } = createCalibrator(release.calibration)(recomputedScore)
   const names = set.features.map((feature) => feature.name)

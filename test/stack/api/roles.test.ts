@@ -50,6 +50,8 @@ const allowed: Readonly<Record<string, readonly Role[]>> = {
   rollBack: engineers,
   stopRollout: engineers,
   advanceRollout: engineers,
+  acknowledgeIncident: engineers,
+  closeIncident: engineers,
   previewPolicy: engineers,
   suggestPolicy: engineers,
   recomputeEvidence: engineers,

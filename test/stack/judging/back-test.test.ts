@@ -152,6 +152,9 @@ describe('the back-test of a policy change', () => {
     const [told] = await plant.asOwner<{ events: string; audits: string }>(
       "select (select count(*) from outbox where kind = 'replay.failed') as events, (select count(*) from audit_entry where verb = 'replay-score') as audits")
     assert.deepEqual(told, { events: `${failed}`, audits: `${failed}` })
+    const incidents = await plant.asOwner<{ asset_id: string; opened_by: string; windows: number }>(
+      'select asset_id, opened_by, (select count(*)::integer from incident_window w where w.incident_id = i.incident_id) as windows from incident i join asset using (asset_ref)')
+    assert.deepEqual(incidents, [{ asset_id: 'pump-2', opened_by: 'twinward:evidence', windows: failed }], 'one trouble')
     await plant.asOwner("update score set score = score - 1 where asset_ref = (select asset_ref from asset where asset_id = 'pump-2')")
   })
 
@@ -213,7 +216,7 @@ describe('the back-test of a policy change', () => {
   })
 
   it('is scored by the model where nothing is stored yet, and says so', async () => {
-    await plant.asOwner('alter table alert_event disable trigger user; delete from alert_event; delete from alert; delete from score; delete from score_chunk; delete from score_chunked')
+    await plant.asOwner('alter table alert_event disable trigger user; delete from alert_event; delete from alert; delete from incident_window; delete from score; delete from score_chunk; delete from score_chunked')
     const body = await collect()
     assert.equal(body.scores, 'computed')
     // Of stored windows the newest revision is scored: the late reading's spike is one more alert on both sides.

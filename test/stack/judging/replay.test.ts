@@ -7,31 +7,18 @@ import { giveFeedback, giveFeedbackInput } from '../../../registry/services/give
 import { readLineage } from '../../../registry/services/read/lineage.ts'
 import { replayAlert, replayPeriod } from '../../../registry/services/replay/replay-period.ts'
 import { replayScore, replayStored, type Replay, type ReplayDeps } from '../../../registry/services/replay/replay-score.ts'
-import { admin, createJudgingSite, S, series, T0, testPolicy, type JudgingSite } from '../../helpers/judging.ts'
+import { admin, S, series, T0, testPolicy, type JudgingSite } from '../../helpers/judging.ts'
+import { createWornSite, tamper, type WornSite } from '../../helpers/worn-site.ts'
 
 const open: JudgingSite[] = []
 after(async () => { for (const site of open) await site.drop() })
 
-/** A site whose pump wears out at second 30: an alert, and the score that raised it. */
-async function wornSite(policy: Parameters<JudgingSite['release']>[0] = {}): Promise<{ site: JudgingSite; scoreId: string; alertId: string; deps: ReplayDeps }> {
-  const site = await createJudgingSite()
-  open.push(site)
-  await site.assign(await site.release(policy))
-  for (let i = 0; i < 4; i++) {
-    await site.close(await site.commit({
-      series: [series('pump-1/vibration', i * 13, i * 13 + 13, (s) => (s < 30 ? Math.sin(s) : 9 + Math.sin(s))), series('pump-1/temperature', i * 13, i * 13 + 13, () => 40)],
-      completeThroughUs: T0 + (i + 1) * 13 * S,
-    }))
-  }
-  const [alert] = await site.asOwner<{ alert_id: string; raised_score_id: string }>('select alert_id, raised_score_id from alert')
-  assert.ok(alert, 'the wear raised an alert')
-  return { site, scoreId: alert.raised_score_id, alertId: alert.alert_id, deps: { ...site.ctx, scorer: createReplayScorer(createModelCache(site.objects)) } }
+const wornSite = async (policy: Parameters<typeof createWornSite>[0] = {}): Promise<WornSite> => {
+  const worn = await createWornSite(policy)
+  open.push(worn.site)
+  return worn
 }
 const replay = (deps: ReplayDeps, site: JudgingSite, scoreId: string): Promise<Replay> => replayScore(deps, admin, { site: site.site, scoreId })
-
-/** As the owner, past every guard: what replay is there to find. */
-const tamper = (site: JudgingSite, table: string, sql: string) => site.asOwner(`alter table ${table} disable trigger user`)
-  .then(() => site.asOwner(sql)).then(() => site.asOwner(`alter table ${table} enable trigger user`))
 
 describe('replay', () => {
   it('is exact for every score, also after more and late data came', async () => {
