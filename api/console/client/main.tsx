@@ -4,6 +4,7 @@ import './styles/parts.css'
 import './styles/pages.css'
 import { render, type JSX } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
+import type { IncidentView } from '../../../registry/services/read/incidents.ts'
 import { get, getPages, remove, SIGNED_OUT } from './api.ts'
 import { AlertPage } from './pages/alert.tsx'
 import { AlertsPage } from './pages/alerts.tsx'
@@ -11,12 +12,15 @@ import { DelegationsPage } from './pages/delegations.tsx'
 import { FleetPage } from './pages/fleet.tsx'
 import { GatePage } from './pages/gate.tsx'
 import { GatesPage } from './pages/gates.tsx'
+import { IncidentPage } from './pages/incident.tsx'
+import { IncidentsPage } from './pages/incidents.tsx'
 import { LedgerPage } from './pages/ledger.tsx'
 import { LoginPage } from './pages/login.tsx'
 import { OperationsPage } from './pages/operations.tsx'
 import { PolicyPage } from './pages/policy.tsx'
 import { RolloutPage } from './pages/rollout.tsx'
 import { TwinPage } from './pages/twin.tsx'
+import { Banners } from './parts/banners.tsx'
 import { Notice } from './parts/bits.tsx'
 import { ZoneButton } from './parts/zone.tsx'
 import { useLocation, usePageTitle } from './router.ts'
@@ -24,11 +28,11 @@ import { isUnanswered } from './text/alerts.ts'
 import type { Me, Page, GateRow, AlertRow } from './types.ts'
 import { forgetData, useData, type Loaded } from './use-data.ts'
 
-/** What every page may ask: who reads, where they are, and what is open. */
-interface Around { url: URL; me: Me; alerts: Loaded<Page<AlertRow>>; gatesForMe: number }
+/** What every page may ask: who reads, where they are, and what is open; of incidents those that nobody has in hand. */
+interface Around { url: URL; me: Me; alerts: Loaded<Page<AlertRow>>; gatesForMe: number; incidents: number }
 
 const routes: { pattern: RegExp; page: (params: string[], around: Around) => JSX.Element }[] = [
-  { pattern: /^\/$/, page: (_params, { url, alerts, gatesForMe }) => <FleetPage url={url} alerts={alerts} gatesForMe={gatesForMe} /> },
+  { pattern: /^\/$/, page: (_params, { url, alerts, gatesForMe, incidents }) => <FleetPage url={url} alerts={alerts} gatesForMe={gatesForMe} incidents={incidents} /> },
   { pattern: /^\/twins\/([^/]+)\/([^/]+)$/, page: ([site = '', asset = ''], { url }) => <TwinPage key={`${site}/${asset}`} site={site} asset={asset} url={url} /> },
   { pattern: /^\/gates$/, page: (_params, { url, me }) => <GatesPage url={url} me={me} /> },
   { pattern: /^\/gates\/([^/]+)$/, page: ([id = ''], { me }) => <GatePage key={id} id={id} me={me} /> },
@@ -37,6 +41,8 @@ const routes: { pattern: RegExp; page: (params: string[], around: Around) => JSX
   { pattern: /^\/policies\/([^/]+)\/([^/]+)$/, page: ([site = '', family = ''], { me }) => <PolicyPage key={`${site}/${family}`} site={site} family={family} me={me} /> },
   { pattern: /^\/alerts$/, page: (_params, { url, me }) => <AlertsPage url={url} me={me} /> },
   { pattern: /^\/alerts\/([^/]+)$/, page: ([id = ''], { me }) => <AlertPage key={id} id={id} me={me} /> },
+  { pattern: /^\/incidents$/, page: (_params, { url, me }) => <IncidentsPage url={url} me={me} /> },
+  { pattern: /^\/incidents\/([^/]+)$/, page: ([id = ''], { me }) => <IncidentPage key={id} id={id} me={me} /> },
   { pattern: /^\/operations$/, page: (_params, { me }) => <OperationsPage me={me} /> },
   { pattern: /^\/ledger$/, page: (_params, { me }) => <LedgerPage me={me} /> },
 ]
@@ -58,7 +64,9 @@ function Shell({ me, onLeave }: { me: Me; onLeave: () => void }) {
   const url = useLocation()
   const gates = useData(() => get<Page<GateRow>>('/v1/gates', { waitingForMe: 'true', limit: 100 }), 'nav-gates', 10_000)
   const emergencies = useData(() => get<Page<GateRow>>('/v1/gates', { review: 'due', limit: 20 }), 'nav-emergencies', 10_000)
+  const incidents = useData(() => getPages<IncidentView>('/v1/incidents', { state: 'unclosed', limit: 100 }, 1), 'nav-incidents', 10_000).data?.items ?? []
   const alerts = useData(() => getPages<AlertRow>('/v1/alerts', { state: 'open', limit: 500 }, 4), 'nav-alerts', 5_000)
+  const unansweredIncidents = incidents.filter(({ state }) => state === 'open')
   const unanswered = (alerts.data?.items ?? []).filter(isUnanswered).length
   const link = (href: string, label: string, count = 0, what = '') => {
     const here = href === '/' ? url.pathname === '/' || url.pathname.startsWith('/twins') : url.pathname.startsWith(href)
@@ -74,26 +82,18 @@ function Shell({ me, onLeave }: { me: Me; onLeave: () => void }) {
           {link('/', 'Fleet')}
           {link('/alerts', 'Alerts', unanswered, 'unanswered')}
           {link('/gates', 'Gates', gates.data?.items.length, 'waiting for you')}
+          {(incidents.length > 0 || url.pathname.startsWith('/incidents')) && link('/incidents', 'Incidents', incidents.length, 'that nobody has closed')}
           {link('/operations', 'Operations')}
           {link('/ledger', 'Ledger')}
         </nav>
         <div class="who"><ZoneButton /><span title={me.roles.join(', ')}>{me.name ?? me.id}</span><button type="button" class="quiet" onClick={onLeave}>Sign out</button></div>
       </div>
-      <Emergencies gates={emergencies.data?.items ?? []} />
+      {/* On its own page an incident needs none. */}
+      <Banners emergencies={emergencies.data?.items ?? []} unanswered={unansweredIncidents.filter(({ id }) => url.pathname !== `/incidents/${id}`)} />
       <main id="main" tabIndex={-1}>
-        {match ? match.route.page((match.found ?? []).slice(1).map(decodeURIComponent), { url, me, alerts, gatesForMe: gates.data?.items.length ?? 0 }) : <NoPage />}
+        {match ? match.route.page((match.found ?? []).slice(1).map(decodeURIComponent), { url, me, alerts, gatesForMe: gates.data?.items.length ?? 0, incidents: unansweredIncidents.length }) : <NoPage />}
       </main>
     </>
-  )
-}
-
-/** On every page: what one person put in force alone, until the others have looked at it. */
-function Emergencies({ gates }: { gates: GateRow[] }) {
-  if (gates.length === 0) return null
-  return (
-    <div class="emergencies" role="alert">{gates.map((gate) => (
-      <a key={gate.id} href={`/gates/${gate.id}`}><strong>Emergency{gate.emergency?.review.overdue && ', review overdue'}:</strong> {gate.emergency?.by} put {gate.subject} in force alone at {gate.site}. {gate.waitingForMe ? 'You can review it.' : `Review: ${gate.wanted}.`}</a>
-    ))}</div>
   )
 }
 

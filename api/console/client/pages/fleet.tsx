@@ -13,7 +13,7 @@ const MANY = 12
 const twinHref = ({ site, asset }: { site: string; asset: string }) => `/twins/${encodeURIComponent(site)}/${encodeURIComponent(asset)}`
 
 /** Which machine needs somebody now; then every machine, the worst first. */
-export function FleetPage({ url, alerts, gatesForMe }: { url: URL; alerts: Loaded<Page<AlertRow>>; gatesForMe: number }) {
+export function FleetPage({ url, alerts, gatesForMe, incidents }: { url: URL; alerts: Loaded<Page<AlertRow>>; gatesForMe: number; incidents: number }) {
   const site = url.searchParams.get('site')
   const wanted = (url.searchParams.get('find') ?? '').toLowerCase()
   const { data, error, at } = useData(() => getPages<TwinSummary>('/v1/twins', { limit: 500 }, 10), 'fleet')
@@ -30,7 +30,7 @@ export function FleetPage({ url, alerts, gatesForMe }: { url: URL; alerts: Loade
       <div class="head"><h1>Fleet</h1>{data && <span class="soft">{counted(all.length, 'machine')}{sites.length > 1 && ` at ${counted(sites.length, 'site')}`}</span>}</div>
       <Notice error={error ?? alerts.error} at={at} />
       {!data && !error && <p class="loading" role="status">Loading…</p>}
-      {data && alerts.data && all.length > 0 && <Now needs={needs} names={names} twins={twins} />}
+      {data && alerts.data && all.length > 0 && <Now needs={needs} names={names} twins={twins} incidents={incidents} />}
       {gatesForMe > 0 && <p class="hint"><a href="/gates">{gatesForMe === 1 ? '1 gate waits' : `${gatesForMe} gates wait`} for your decision</a></p>}
       {data && all.length === 0 && (
         <section class="panel"><Empty title="No machine is registered yet.">
@@ -51,7 +51,7 @@ export function FleetPage({ url, alerts, gatesForMe }: { url: URL; alerts: Loade
 }
 
 /** The one thing to know at three in the morning. */
-function Now({ needs, names, twins }: { needs: Need[]; names: Map<string, string>; twins: TwinSummary[] }) {
+function Now({ needs, names, twins, incidents }: { needs: Need[]; names: Map<string, string>; twins: TwinSummary[]; incidents: number }) {
   const nowMs = now.use()
   const silent = twins.filter((twin) => silentFor(twin, nowMs) !== null)
   const silence = silent.length > 0 && (
@@ -62,7 +62,7 @@ function Now({ needs, names, twins }: { needs: Need[]; names: Map<string, string
     const inHand = twins.filter((twin) => twin.openAlerts > 0).length
     return (
       <section class={`now ${silence ? 'now-silent' : 'now-calm'}`} role="status">
-        <strong>{silence ? 'No alert is unanswered.' : 'Nothing needs you now.'}</strong>
+        <strong>{silence || incidents > 0 ? 'No alert is unanswered.' : 'Nothing needs you now.'}</strong>
         <span>{inHand > 0 && `${counted(inHand, 'machine')} with an alert in hand. `}{newest && <>Newest window: <When at={newest} ago />.</>}</span>
         {silence}
       </section>

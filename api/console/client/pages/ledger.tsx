@@ -17,7 +17,7 @@ export function LedgerPage({ me }: { me: Me }) {
     <>
       <div class="head"><h1>Ledger</h1>
         {verified.data && <Badge kind={verified.data.ok ? 'good' : 'urgent'}>{verified.data.ok ? `chain holds, ${counted(verified.data.checked, 'row')}` : 'chain broken'}</Badge>}
-        <span class="soft">What was in force, since when, and who allowed it{coversSeveral(me) && '; each site has a chain of its own'}</span>
+        <span class="soft">What was in force, since when, and who allowed it{coversSeveral(me) && '; each site has a chain of its own'}. <a href="/incidents?show=all">Incidents</a></span>
       </div>
       <Notice error={error ?? verified.error} at={at} />
       {verified.data?.problem && <p class="notice" role="alert">{verified.data.problem}</p>}
@@ -39,8 +39,9 @@ export function LedgerPage({ me }: { me: Me }) {
   )
 }
 
-/** Ids are shown by their beginning; a gate leads to its page. */
+/** Ids are shown by their beginning; a gate and an incident lead to their pages. */
 function Subject({ subject }: { subject: string }) {
   const short = subject.replace(/([0-9a-f]{8})(-[0-9a-f]{4}){3}-[0-9a-f]{12}/, '$1…')
-  return subject.startsWith('gate/') ? <a href={`/gates/${subject.slice(5)}`} title={subject}>{short}</a> : <span title={subject}>{short}</span>
+  const page = /^(gate|incident)\/(.+)$/.exec(subject)
+  return page ? <a href={`/${page[1]}s/${page[2]}`} title={subject}>{short}</a> : <span title={subject}>{short}</span>
 }

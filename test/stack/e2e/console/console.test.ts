@@ -5,6 +5,7 @@ import { findChromium, openBrowser } from '../../../helpers/browser.ts'
 import { millFamily, millPolicy, openGate } from '../../../helpers/mill.ts'
 import { isPainted, shaded } from './pixels.ts'
 import { rollBackWithRescore } from './rescore.ts'
+import { answerIncident } from './incident.ts'
 import { beginRollout, followRollout } from './rollout.ts'
 import { deadlines, setStage, site, type Stage } from './stage.ts'
 
@@ -286,7 +287,7 @@ describe('the console in a browser', { skip }, () => {
     await page.getByRole('button', { name: 'Confirm' }).click()
     await page.getByText('The review confirmed it').waitFor()
     await page.getByText('omar for ravi').waitFor()
-    await page.locator('.emergencies').waitFor({ state: 'detached' })
+    await page.locator('.banners').waitFor({ state: 'detached' })
     await signOut()
     await signIn(keys.rita)
   })
@@ -311,6 +312,11 @@ describe('the console in a browser', { skip }, () => {
     assert.match(await panel.innerText(), /Scores\s+none differs[^]*Alerts\s+1 then, 1 here/)
     await picture('what-if')
     assert.equal(await overflow(), 0)
+  })
+
+  it('shows an incident on every page, and closes it with what was found', async () => {
+    assert.ok(stage)
+    await answerIncident(stage)
   })
 
   it('names the site of each row of the ledger to a key that covers several', async () => {
