@@ -49,14 +49,10 @@ export function createNormaliser(map: TagMap): Normaliser {
   const mappings = new Map<string, TagMapping>()
   const rules = new Map<string, Rule[]>()
   for (const mapping of map.tags) {
-    const { address, tag, kind, unit, canonicalUnit, scale, offset } = mapping
+    const { address, tag, kind } = mapping
     if (mappings.has(tag)) refuse('invalid', `the tag map feeds tag ${tag} twice; a tag has one address`)
     mappings.set(tag, mapping)
-    const conversion = linearConversion(unit, canonicalUnit, `tag ${tag}`)
-    const rule = {
-      tag, kind, tagIndex: indexOf.get(tag) ?? 0,
-      slope: scale * conversion.factor, shift: offset * conversion.factor + conversion.offset,
-    }
+    const rule = { tag, kind, tagIndex: indexOf.get(tag) ?? 0, ...scaleOf(mapping) }
     const there = rules.get(address)
     if (there?.some((other) => other.kind !== kind)) refuse('invalid', `the tag map reads address "${address}" both as scalar and as waveform; it is one of them`)
     if (there) there.push(rule)
@@ -102,6 +98,12 @@ export function createNormaliser(map: TagMap): Normaliser {
       }))
     },
   }
+}
+
+/** From what the device gave to the canonical value: value = raw · slope + shift. Refuses (`unit_unknown`, `invalid`). */
+export function scaleOf({ tag, unit, canonicalUnit, scale, offset }: TagMapping): { slope: number; shift: number } {
+  const conversion = linearConversion(unit, canonicalUnit, `tag ${tag}`)
+  return { slope: scale * conversion.factor, shift: offset * conversion.factor + conversion.offset }
 }
 
 function conversionOf(rules: readonly (Rule | undefined)[]): Conversion {

@@ -1,3 +1,4 @@
+import type { Mode } from '../registry/domain/contract/batch.ts'
 import { refuse } from '../registry/domain/errors.ts'
 import type { DurableBuffer, NewRawEntry } from './buffer/buffer.ts'
 import type { CutLimits } from './cut-limits.ts'
@@ -20,7 +21,7 @@ export interface OutletOptions {
   readonly room?: RoomKeeper
   readonly gaps?: GapBook
   /** Hears of everything that is on disk. */
-  readonly onDelivered?: (blocks: readonly Block[]) => void
+  readonly onDelivered?: (blocks: readonly Block[], mode: Mode) => void
   /** How writes wait for a disk that takes none; unless told they do not. */
   readonly persist?: Persist
 }
@@ -93,7 +94,7 @@ export function createOutlet({ buffer, source, limits, nowUs, signal, room, gaps
         return true
       })
       if (taken !== true) return false
-      onDelivered?.(full)
+      onDelivered?.(full, delivery.mode ?? source.mode)
       return true
     },
     // Who keeps the source running hears it.

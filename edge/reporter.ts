@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import { topics } from '../registry/domain/contract/batch.ts'
 import { arrivedReplySchema, gatewayCommandSchema, type GatewayReport, type GatewayStatus } from '../registry/domain/contract/gateway-report.ts'
+import type { LocalAlarm } from '../registry/domain/contract/local-alarm.ts'
 import { CONTRACT_VERSION } from '../registry/domain/contract/primitives.ts'
 import { createBell } from './bell.ts'
 import type { DurableBuffer } from './buffer/buffer.ts'
@@ -17,6 +18,8 @@ export interface ReporterOptions {
   readonly buffer: DurableBuffer
   readonly gaps: GapBook
   readonly recaller: Recaller
+  /** Local alarms that the platform has not confirmed. */
+  readonly alarms: { untold(limit: number): LocalAlarm[]; confirm(kept: readonly { readonly id: string; readonly revision: number }[]): Promise<void> }
   readonly clock: GatewayClock
   readonly status: () => GatewayStatus
   readonly log: Logger
@@ -35,9 +38,10 @@ export interface Reporter extends LinkUser {
 const EVERY_MS = 15_000
 /** Maps are documents of many kilobytes: a few at a time. */
 const MAPPINGS_AT_ONCE = 5
+const ALARMS_AT_ONCE = 100
 
 export function createReporter(options: ReporterOptions): Reporter {
-  const { site, gateway, version, buffer, gaps, recaller, clock, status, log, everyMs = EVERY_MS, onClock } = options
+  const { site, gateway, version, buffer, gaps, recaller, alarms, clock, status, log, everyMs = EVERY_MS, onClock } = options
   const startedUs = clock.nowUs()
   let link: MqttLink | undefined
   let wake: () => void = () => {}
@@ -47,7 +51,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     const mappings = buffer.documents().filter((digest) => !known.has(digest)).slice(0, MAPPINGS_AT_ONCE)
     return {
       contract: CONTRACT_VERSION, site, gateway, epoch: buffer.epoch, sentUs: clock.nowUs(), version, startedUs, status: status(),
-      gaps: gaps.unconfirmed(500),
+      gaps: gaps.unconfirmed(500), alarms: alarms.untold(ALARMS_AT_ONCE),
       mappings: mappings.map((digest) => ({ digest, document: buffer.document(digest) as Record<string, unknown> })),
       commands: recaller.outcomes(),
     }
@@ -64,6 +68,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     if (settled) onClock?.(settled)
     if (reply.problem !== null) log.warn({ problem: reply.problem }, 'the platform did not keep a report')
     await gaps.confirm(reply.gaps)
+    await alarms.confirm(reply.alarms)
     const fresh = reply.mappings.filter((digest) => !known.has(digest))
     if (fresh.length > 0) {
       for (const digest of fresh) known.add(digest)
@@ -77,8 +82,8 @@ export function createReporter(options: ReporterOptions): Reporter {
     }
     if (reply.problem === null) await recaller.forgetAllBut(orders)
     // What was not kept waits for the next turn: it would be refused again at once.
-    const kept = reply.gaps.length > 0 || fresh.length > 0
-    if (kept && (gaps.unconfirmed(1).length > 0 || buffer.documents().some((digest) => !known.has(digest)))) wake()
+    const kept = reply.gaps.length > 0 || reply.alarms.length > 0 || fresh.length > 0
+    if (kept && (gaps.unconfirmed(1).length > 0 || alarms.untold(1).length > 0 || buffer.documents().some((digest) => !known.has(digest)))) wake()
   }
 
   return {

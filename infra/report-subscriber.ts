@@ -69,7 +69,7 @@ export function createReportSubscriber({ mqtt, clientId, filters, log, nowUs, ke
       if (error instanceof DomainError && error.code !== 'unavailable') {
         counts.refused++
         log.warn({ site, gateway, bytes: bytes.length, code: error.code, problem: error.message, refused: counts.refused }, 'refused a report')
-        answer(site, gateway, { sentUs, receivedUs, gaps: [], mappings: [], commands: [], problem: error.message })
+        answer(site, gateway, { sentUs, receivedUs, gaps: [], alarms: [], mappings: [], commands: [], problem: error.message })
       } else {
         counts.failed++
         log.warn({ err: error, site, gateway, failed: counts.failed }, 'a report could not be kept; the gateway tells it again')

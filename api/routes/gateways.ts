@@ -1,8 +1,11 @@
 import { z } from 'zod'
 import { commandOutcomeSchema, gapCauseSchema, gatewayStatusSchema } from '../../registry/domain/contract/gateway-report.ts'
+import { alarmNumberSchema } from '../../registry/domain/contract/local-alarm.ts'
 import { slugSchema } from '../../registry/domain/contract/primitives.ts'
+import { severitySchema } from '../../registry/domain/contract/scored-event.ts'
 import { listGaps } from '../../registry/services/read/gaps.ts'
 import { getGateway, listGateways, listMappings } from '../../registry/services/read/gateways.ts'
+import { listLocalAlarms } from '../../registry/services/read/local-alarms.ts'
 import { pageInput } from '../../registry/services/read/page.ts'
 import { listRecalls, recallInput, recallReadings } from '../../registry/services/recall-readings.ts'
 import { endpoint } from '../endpoint.ts'
@@ -54,6 +57,27 @@ export const gapViewSchema = z
     lastReportedAt: z.string(),
   })
   .meta({ id: 'GapEntry' })
+
+const localAlarmSchema = z
+  .object({
+    id: z.string(),
+    gateway: z.string(),
+    asset: z.string(),
+    rule: z.string().describe('Of the gateway’s site file'),
+    severity: severitySchema,
+    message: z.string(),
+    recommendedAction: z.string().nullable(),
+    state: z.enum(['active', 'cleared']),
+    since: z.string().describe('Since when its condition held: source time'),
+    raisedAt: z.string().describe('Gateway clock'),
+    clearedAt: z.string().nullable(),
+    because: z.string().nullable().describe('normal: the machine is; rule-gone: nobody watches any more'),
+    numbers: z.array(alarmNumberSchema).describe('What raised it'),
+    acknowledged: z.object({ by: z.string(), at: z.string(), comment: z.string().nullable() }).nullable().describe('On the box'),
+    revision: z.number().int(),
+    firstReportedAt: z.string().describe('Later than it was raised where there was no connection'),
+  })
+  .meta({ id: 'LocalAlarmView' })
 
 const recallSchema = z
   .object({
@@ -111,5 +135,11 @@ export const gatewayEndpoints = [
     }),
     answer: pageOf(gapViewSchema),
     handle: ({ ctx, actor, site, query }) => listGaps(ctx, actor, { site, ...inMicros(query) }),
+  }),
+  endpoint({
+    ...common, operationId: 'listLocalAlarms', path: '/v1/local-alarms', summary: 'Alarms that gateways raised by rules of their own, newest first',
+    description: 'They are raised on the box, also without a connection, and come here when there is one. What a model raises is an alert.',
+    query: z.object({ asset: assetId.optional(), gateway: slugSchema.optional(), state: z.enum(['active', 'cleared']).optional(), ...pageInput }), answer: pageOf(localAlarmSchema),
+    handle: ({ ctx, actor, site, query }) => listLocalAlarms(ctx, actor, { site, ...query }),
   }),
 ]

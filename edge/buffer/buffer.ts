@@ -80,7 +80,7 @@ export interface DurableBuffer {
   close(): Promise<void>
 }
 
-export type RecordStore = 'gaps' | 'orders' | 'facts'
+export type RecordStore = 'gaps' | 'orders' | 'facts' | 'alarms'
 
 /** Records to write with a change; worked out within its transaction where they depend on what is there then. */
 export type Records = readonly RecordWrite[] | (() => readonly RecordWrite[])

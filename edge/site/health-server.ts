@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { acknowledgeAlarm, listAlarms, type DeskAnswer } from './alarm-desk.ts'
 import { createMetrics } from './metrics.ts'
 import type { SitePlan } from './plan.ts'
 import type { RunningSite } from './run-site.ts'
@@ -22,7 +23,7 @@ export interface HealthServerOptions {
 
 /**
  * `GET /healthz`: 200 while readings are taken and kept (troubles and all are in the body), 503 while they are not.
- * `GET /metrics`: the same for Prometheus. Rejects when the address cannot be had.
+ * `GET /metrics`: the same for Prometheus. `/alarms`: local alarms. Rejects when the address cannot be had.
  */
 async function openHealthServer({ listen: { host, port }, site, plan, version, absence }: HealthServerOptions): Promise<HealthServer> {
   const metrics = createMetrics(() => {
@@ -32,15 +33,18 @@ async function openHealthServer({ listen: { host, port }, site, plan, version, a
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname } = new URL(request.url ?? '/', 'http://gateway')
+    const acknowledged = /^\/alarms\/([^/]+)\/acknowledge$/.exec(pathname)?.[1]
+    if (acknowledged !== undefined && request.method === 'POST') return json(response, await acknowledgeAlarm(site(), decodeURIComponent(acknowledged), request))
     if (request.method !== 'GET' && request.method !== 'HEAD') return send(response, 405, 'text/plain', 'only GET\n')
+    if (pathname === '/alarms') return json(response, listAlarms(site()))
     if (pathname === '/metrics') return send(response, 200, metrics.contentType, await metrics.text())
-    if (pathname !== '/healthz') return send(response, 404, 'text/plain', 'here are /healthz and /metrics\n')
+    if (pathname !== '/healthz') return send(response, 404, 'text/plain', 'here are /healthz, /metrics and /alarms\n')
     const running = site()
     const { site: siteId, gateway } = plan()
     const figures = running?.figures()
     const body = {
       site: siteId, gateway, version, connected: figures?.uplink.connected ?? false, lastAcknowledgedUs: figures?.lastAcknowledgedUs ?? null,
-      gapsOpen: figures?.gapsOpen ?? null, ...(running?.status() ?? { state: 'degraded', problems: [absence() ?? 'the gateway is being started'] }),
+      gapsOpen: figures?.gapsOpen ?? null, alarmsStanding: figures?.alarmsStanding ?? null, ...(running?.status() ?? { state: 'degraded', problems: [absence() ?? 'the gateway is being started'] }),
     }
     send(response, figures?.keeping === true ? 200 : 503, 'application/json', `${JSON.stringify(body)}\n`)
   }
@@ -59,6 +63,8 @@ async function openHealthServer({ listen: { host, port }, site, plan, version, a
     },
   }
 }
+
+const json = (response: ServerResponse, { status, body }: DeskAnswer): void => { send(response, status, 'application/json', `${JSON.stringify(body)}\n`) }
 
 function send(response: ServerResponse, status: number, type: string, body: string): void {
   if (response.headersSent) return

@@ -1,7 +1,9 @@
+import type { AlarmRule } from '../alarms/rule.ts'
 import type { ConnectorKind, ConnectorTag, SecretReference } from '../connectors/kind.ts'
 import type { OutageOrder } from '../cutter.ts'
 import type { FullPolicy } from '../room-keeper.ts'
 import type { TagMap } from '../tag-map.ts'
+import type { AlarmOutputOfSite } from './alarm-schema.ts'
 
 /** A checked site file: all that a gateway needs to run. Made by `parseSiteFile`, carried out by `runSite`. */
 export interface SitePlan {
@@ -27,6 +29,11 @@ export interface SitePlan {
   readonly health: { readonly host: string; readonly port: number } | null
   /** Where the log goes; null: to stdout. */
   readonly log: { readonly file: string; readonly maxBytes: number; readonly keep: number } | null
+  readonly alarms: {
+    readonly rules: readonly AlarmRule[]
+    readonly to: readonly AlarmOutputOfSite[]
+    readonly keepMs: number
+  }
   readonly sources: readonly SourcePlan[]
 }
 

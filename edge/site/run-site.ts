@@ -3,6 +3,7 @@ import path from 'node:path'
 import type { Logger } from 'pino'
 import type { GapCause, GatewayStatus } from '../../registry/domain/contract/gateway-report.ts'
 import { DomainError } from '../../registry/domain/errors.ts'
+import type { AlarmBook } from '../alarms/alarm-book.ts'
 import type { DurableBuffer, QueuedBatch } from '../buffer/buffer.ts'
 import { untilAborted } from '../bell.ts'
 import { openLmdbBuffer } from '../buffer/lmdb-buffer.ts'
@@ -23,6 +24,7 @@ import { createReporter } from '../reporter.ts'
 import { createRoomKeeper, type RoomKeeper } from '../room-keeper.ts'
 import { tagMapDigest } from '../tag-map.ts'
 import { createUplink, type UplinkStatus, type UplinkTuning } from '../uplink.ts'
+import { createSiteAlarms, openAlarmOutputs, PLATFORM } from './alarms.ts'
 import { createNotes, doubtTimes } from './notes.ts'
 import type { SitePlan, SourcePlan } from './plan.ts'
 import { statusOf, type Troubles } from './status.ts'
@@ -43,6 +45,8 @@ export interface RunSiteOptions {
 export interface RunningSite {
   status(): GatewayStatus
   figures(): SiteFigures
+  /** Alarms by the gateway's own rules. */
+  readonly alarms: Pick<AlarmBook, 'list' | 'acknowledge'>
   /** Resolves when the buffer has answered: it took a write, or said why it cannot. */
   pulse(): Promise<void>
   /**
@@ -64,6 +68,7 @@ export interface SiteFigures {
   /** When the platform acknowledged something last, by the gateway's clock; null when it has not since the start. */
   readonly lastAcknowledgedUs: number | null
   readonly gapsOpen: number
+  readonly alarmsStanding: number
   /** Readings reach the disk. */
   readonly keeping: boolean
 }
@@ -88,6 +93,7 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
   const { url, username, password } = plan.platform
   // Before anything is opened: a secret that is missing ends the start.
   const mqtt = { url, ...(username !== null && { username }), ...(password !== null && { password: secret(password) }) }
+  const outputs = openAlarmOutputs(plan, secret)
   const buffer = await openLmdbBuffer({ directory: plan.buffer.directory, capBytes: plan.buffer.capBytes, archiveBytes: plan.buffer.keepRaw?.bytes ?? 0 })
   const clock = createGatewayClock(clocks)
   const nowUs = () => clock.nowUs()
@@ -104,6 +110,8 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
   const all = new AbortController()
   const { signal } = all
   const persist = createDiskWatch({ onChange: (problem) => { notes.disk(problem) } })
+
+  const alarms = createSiteAlarms({ plan, buffer, outputs, troubles, nowUs, log, onChange: () => { reporter.hurry() } })
 
   const reader = createRawReader(buffer)
   const recaller = createRecaller({ buffer, reader, site, gateway, limits, nowUs, persist, keepsRaw: plan.buffer.keepRaw !== null })
@@ -124,6 +132,7 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
   const status = statusOf({ buffer, clock, running: () => running.values(), troubles, uplink: uplinkStatus, counts, directory: plan.buffer.directory })
   const reporter = createReporter({
     site, gateway, version, buffer, gaps, recaller, clock, status, log,
+    alarms: { untold: (limit) => alarms.book.untold(PLATFORM, limit), confirm: (kept) => alarms.book.confirm(PLATFORM, kept) },
     ...(reportEveryMs !== undefined && { everyMs: reportEveryMs }),
     onClock: (jump) => { notes.clock(jump) },
   })
@@ -144,10 +153,14 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
     makeFolder(directory, log)
     const source = createSource(kind, config, { id, map, tags, directory, secret, log: log.child({ source: id }), nowUs })
     const presence = createPresence(map, nowUs())
+    alarms.follow(id, map)
     const ending = new AbortController()
     const outlet = createOutlet({
       buffer, source, limits, nowUs, signal: ending.signal, gaps, persist, ...(source.waits !== true && { room }),
-      onDelivered: (blocks) => { notes.presence(presence.seen(blocks, nowUs()), id) },
+      onDelivered(blocks, mode) {
+        notes.presence(presence.seen(blocks, nowUs()), id)
+        alarms.see(id, mode, blocks)
+      },
     })
     const doubting: Outlet = {
       ...outlet,
@@ -219,7 +232,7 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
 
   await startAll()
   const timer = setInterval(tick, TICK_MS)
-  const parts = [uplink.run(signal), cutter.run(signal), reporter.run(signal)]
+  const parts = [uplink.run(signal), cutter.run(signal), reporter.run(signal), alarms.run(signal)]
   const failed = Promise.race([broken, ...parts.map((part) => part.then(() => new Promise<never>(() => {})))])
   const ended = (async () => {
     try {
@@ -238,7 +251,8 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
 
   return {
     status,
-    figures: () => ({ nowUs: nowUs(), uplink: uplink.status(), lastAcknowledgedUs, gapsOpen: gaps.ongoing().length, keeping: !troubles.has('disk') }),
+    figures: () => ({ nowUs: nowUs(), uplink: uplink.status(), lastAcknowledgedUs, gapsOpen: gaps.ongoing().length, alarmsStanding: alarms.book.standingAll().length, keeping: !troubles.has('disk') }),
+    alarms: alarms.book,
     pulse: () => buffer.write([{ store: 'facts', key: 'pulse', value: nowUs() }]).catch((error: unknown) => {
       // A disk that takes nothing is told in the status; starting anew would not mend it.
       if (!(error instanceof DomainError) || error.code !== 'unavailable') throw error

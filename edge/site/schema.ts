@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { instantSchema, slugSchema, tagKeySchema } from '../../registry/domain/contract/primitives.ts'
 import { durationSchema, secretReferenceSchema } from '../connectors/kind.ts'
 import { bandwidthSchema, bytesSchema, rateSchema, spanSchema } from '../measures.ts'
+import { alarmsSchema } from './alarm-schema.ts'
 
 const shipSchema = z.union([
   z.literal('all'),
@@ -114,6 +115,7 @@ export const siteFileSchema = z.strictObject({
   ], { error: 'write off, or { listen: "127.0.0.1:9464" }' }).prefault({}),
   log: z.strictObject({ file: z.string().min(1), maxSize: bytesSchema.prefault('10 MB'), keep: z.int().min(1).max(100).default(5) }).optional(),
   assets: z.record(slugSchema, assetSchema).default({}),
+  alarms: alarmsSchema.prefault({}),
   templates: z.record(slugSchema, z.array(templateTagSchema).min(1)).default({}),
   sources: z.array(z.unknown()).min(1, { error: 'must name one source at least' }),
 })

@@ -2,12 +2,14 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { canonicalDigest } from '../../registry/domain/canonical.ts'
 import { refuse } from '../../registry/domain/errors.ts'
+import type { AlarmRule } from '../alarms/rule.ts'
 import { connectorKinds, type KindLoader } from '../connectors/index.ts'
 import type { ConnectorKind, ConnectorTag } from '../connectors/kind.ts'
 import { checkAgainst, suggest, type Problem } from '../schema-problems.ts'
 import type { ShipRule } from '../ship-rule.ts'
 import { tagMappingSchema, type TagMapping } from '../tag-map.ts'
 import { readYaml } from '../yaml-document.ts'
+import { readRules } from './alarm-rules.ts'
 import { checkTags } from './check-tags.ts'
 import type { SitePlan, SourcePlan } from './plan.ts'
 import { siteFileSchema, sourceHeadSchema, type ShipOfSite, type SiteHead } from './schema.ts'
@@ -51,6 +53,7 @@ export async function parseSiteFile(text: string, fileName: string, { env = {}, 
     sources.push(source)
   }
   refuseTwins(sources, problems)
+  const rules = parts.alarms && parts.templates ? readRules(parts.alarms, sources.flatMap(({ tags }) => tags), Object.keys(parts.templates), problems) : []
   const url = parts.platform?.mqtt ?? env['MQTT_URL']
   if (parts.platform && url === undefined) problems.push({ path: ['platform'], message: 'does not say where the platform\'s broker is; add mqtt: mqtt://HOST:1883, or set MQTT_URL' })
   if (problems.length > 0 || !head || url === undefined) {
@@ -58,7 +61,7 @@ export async function parseSiteFile(text: string, fileName: string, { env = {}, 
     return refuse('invalid', lines.join('\n'), { file: fileName, problems: lines })
   }
   return {
-    plan: planOf(head, url, sources, env, folder), site: head.site, assets: head.assets,
+    plan: planOf(head, { url, sources, rules }, env, folder), site: head.site, assets: head.assets,
     tags: sources.flatMap(({ id, tags }) => tags.map((tag) => ({ ...tag, source: id }))),
     describe: (said) => document.describe(said, 'site file'),
   }
@@ -120,8 +123,8 @@ function refuseTwins(sources: readonly ReadSource[], problems: Problem[]): void 
   }
 }
 
-function planOf(head: SiteHead, url: string, sources: readonly ReadSource[], env: NonNullable<SiteFileOptions['env']>, folder: string): SitePlan {
-  const { platform, buffer, outage, uplink, health, log } = head
+function planOf(head: SiteHead, { url, sources, rules }: { url: string; sources: readonly ReadSource[]; rules: readonly AlarmRule[] }, env: NonNullable<SiteFileOptions['env']>, folder: string): SitePlan {
+  const { platform, buffer, outage, uplink, health, log, alarms } = head
   const state = env['STATE_DIRECTORY']?.split(':')[0] ?? folder
   const username = platform.username ?? env['MQTT_USERNAME'] ?? null
   return {
@@ -135,6 +138,7 @@ function planOf(head: SiteHead, url: string, sources: readonly ReadSource[], env
     bandwidth: uplink.bandwidth ?? null,
     health: health === 'off' ? null : addressOf(health.listen),
     log: log ? { file: path.resolve(env['LOGS_DIRECTORY']?.split(':')[0] ?? state, log.file), maxBytes: log.maxSize, keep: log.keep } : null,
+    alarms: { rules, to: alarms.to, keepMs: alarms.keep },
     sources: sources.flatMap(({ id, kind, given, config, tags }) => (kind ? [sourceOf(id, kind, given, config, tags)] : [])),
   }
 }

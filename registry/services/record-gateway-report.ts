@@ -1,13 +1,16 @@
 import { demand, type Actor } from '../domain/access/rights.ts'
 import { canonicalDigest } from '../domain/canonical.ts'
 import type { ArrivedReport, GatewayReply } from '../domain/contract/gateway-report.ts'
+import { microsToIso } from '../domain/contract/time.ts'
 import { DomainError, refuse } from '../domain/errors.ts'
 import { recordAudit } from '../store/audit.ts'
 import { putGaps } from '../store/gaps.ts'
 import { applyOutcomes, openCommands } from '../store/gateway-commands.ts'
 import { insertMappings, putReport, type GatewayMapping } from '../store/gateway-reports.ts'
 import { touchGateway } from '../store/gateways.ts'
-import { inSite } from '../store/transaction.ts'
+import { putLocalAlarms } from '../store/local-alarms.ts'
+import { announce } from '../store/outbox.ts'
+import { inSite, type Tx } from '../store/transaction.ts'
 import type { ServiceContext } from './context.ts'
 
 /**
@@ -17,7 +20,7 @@ import type { ServiceContext } from './context.ts'
  * @param receivedUs when the report came in, by our clock: the gateway measures its own by it
  */
 export async function recordGatewayReport(ctx: ServiceContext, actor: Actor, report: ArrivedReport, receivedUs: number): Promise<GatewayReply> {
-  const { site, gateway, sentUs, gaps } = report
+  const { site, gateway, sentUs, gaps, alarms } = report
   demand(actor, 'reading.write', site)
   const mappings = report.mappings.filter(isItself)
   const strangers = report.mappings.filter((mapping) => !mappings.includes(mapping)).map(({ digest }) => `${digest.slice(0, 12)}…`)
@@ -27,6 +30,7 @@ export async function recordGatewayReport(ctx: ServiceContext, actor: Actor, rep
     await touchGateway(tx, site, gateway, receivedUs, sentUs)
     await putReport(tx, report, receivedUs)
     await putGaps(tx, site, gateway, gaps, receivedUs)
+    await keepAlarms(tx, report, receivedUs)
     await insertMappings(tx, site, gateway, mappings, receivedUs)
     for (const { id, state, rows, detail } of await applyOutcomes(tx, site, gateway, report.commands, receivedUs)) {
       await recordAudit(tx, { actor, verb: 'end-recall', subject: `gateway-command/${id}`, detail: { gateway, state, rows, detail } })
@@ -34,8 +38,23 @@ export async function recordGatewayReport(ctx: ServiceContext, actor: Actor, rep
     return openCommands(tx, site, gateway)
   })
   return {
-    sentUs, receivedUs, gaps: gaps.map(({ id, revision }) => ({ id, revision })), mappings: mappings.map(({ digest }) => digest), commands,
+    sentUs, receivedUs, gaps: gaps.map(confirmed), alarms: alarms.map(confirmed), mappings: mappings.map(({ digest }) => digest), commands,
     problem: strangers.length === 0 ? null : `Tag maps ${strangers.join(', ')} have another digest than they are named by, and were not kept; the rest was.`,
+  }
+}
+
+const confirmed = ({ id, revision }: { id: string; revision: number }) => ({ id, revision })
+
+/** Each alarm is announced once when it is heard of, and once when it is over; what is told again announces nothing. */
+async function keepAlarms(tx: Tx, { site, gateway, alarms }: ArrivedReport, receivedUs: number): Promise<void> {
+  const changed = await putLocalAlarms(tx, site, gateway, alarms, receivedUs)
+  for (const alarm of alarms.filter(({ id }) => changed.has(id))) {
+    const { id, asset, rule, severity, message, recommendedAction, numbers, because } = alarm
+    const data = { alarm: id, gateway, asset, rule, severity, message, recommendedAction, numbers, since: microsToIso(alarm.sinceUs), raisedAt: microsToIso(alarm.raisedUs) }
+    await announce(tx, { id: `local-alarm/${gateway}/${id}/raised`, type: 'local-alarm.raised', atUs: receivedUs, data })
+    if (alarm.clearedUs !== null) {
+      await announce(tx, { id: `local-alarm/${gateway}/${id}/cleared`, type: 'local-alarm.cleared', atUs: receivedUs, data: { ...data, clearedAt: microsToIso(alarm.clearedUs), because } })
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 import { DomainError } from '../../../registry/domain/errors.ts'
 import { untilAborted } from '../../bell.ts'
+import { hostOf, isLoopback } from '../../loopback.ts'
 import type { Block } from '../../raw-entry.ts'
 import type { Outlet, Source, SourceHealth } from '../../source.ts'
 import type { ConnectorContext } from '../kind.ts'
@@ -174,7 +175,7 @@ export function createHttpPushSource(config: HttpPushConfig, context: ConnectorC
         })
         listening = true
         log.info({ source: id, listen: config.listen, port: server.port, tls: config.tls !== undefined }, 'machines may send readings')
-        if (!config.tls && !isLoopback(config.listen)) log.warn({ source: id, listen: config.listen }, 'tokens and readings cross the network in the clear; give the source a certificate (tls)')
+        if (!config.tls && !isLoopback(hostOf(config.listen))) log.warn({ source: id, listen: config.listen }, 'tokens and readings cross the network in the clear; give the source a certificate (tls)')
         outlet.connected()
         await untilAborted(signal, server.failed)
       } finally {
@@ -217,4 +218,3 @@ function createRequestClock(nowUs: () => number): { now(): number } {
   }
 }
 
-const isLoopback = (listen: string) => /^(127\.|localhost:|\[::1\])/.test(listen)

@@ -62,6 +62,19 @@ export function addEdgeCommands(edge: Command, shell: EdgeShell): void {
       if (!well) exitCode(exitCodes.refused)
     })
 
+  edge.command('alarms').description(`alarms that a running gateway raised by its own rules; --url names its health (default: ${DEFAULT_HEALTH})`)
+    .action(async (_options: unknown, command: Command) => {
+      const { showAlarms } = await import('../edge/alarms.ts')
+      await showAlarms(command.optsWithGlobals<GlobalOptions>().url ?? DEFAULT_HEALTH, print(command))
+    })
+
+  edge.command('acknowledge <alarm>').description('say that an alarm is seen to; on the box itself')
+    .option('--by <name>', 'who sees to it (default: the user who asks)').option('--comment <text>', 'what was found')
+    .action(async (alarm: string, options: { by?: string; comment?: string }, command: Command) => {
+      const { acknowledgeAlarm } = await import('../edge/alarms.ts')
+      await acknowledgeAlarm(command.optsWithGlobals<GlobalOptions>().url ?? DEFAULT_HEALTH, alarm, options, print(command))
+    })
+
   edge.command('assets <site>').description('print the site, machines and tags a site file speaks of, as a document for "twinward import assets"')
     .action(async (site: string, _options: unknown, command: Command) => {
       const { assetsOfSite } = await import('../edge/assets.ts')

@@ -11,6 +11,7 @@ interface Gateway {
 }
 interface GatewayDetail extends Gateway { status: { connectors: { id: string; type: string; state: string; detail: string | null }[] } | null }
 interface Gap { gateway: string; cause: string; tag: string | null; source: string | null; from: string; to: string | null; lost: number | null; detail: string | null }
+interface LocalAlarm { raisedAt: string; clearedAt: string | null; asset: string; rule: string; severity: string; state: string; gateway: string; message: string; acknowledged: { by: string } | null }
 interface Recall { id: string; tags: string[]; from: string; to: string; state: string; rows: number; detail: string | null; requestedBy: string; requestedAt: string }
 
 /** What an operator asks about gateways: how they are, what is missing, and to have a period shipped again. */
@@ -39,6 +40,16 @@ export function addGatewayCommands(program: Command, open: Open): void {
       const { api, print, site } = await open(command)
       const page = await api.get<Page<Gap>>('/v1/gaps', { site, asset, ...options })
       print.table(page.items.map((gap) => ({ ...gap, of: gap.tag ?? (gap.source === null ? 'all of the gateway' : `all of ${gap.source}`), to: gap.to ?? 'goes on', lost: gap.lost ?? 'unknown' })), ['from', 'to', 'of', 'cause', 'lost', 'gateway', 'detail'])
+      print.more(options.limit, page)
+      print.document(page)
+    })
+
+  program.command('local-alarms').description('alarms that gateways raised by rules of their own, newest first').option('--asset <asset>', 'of one machine').option('--gateway <gateway>', 'of one gateway')
+    .option('--standing', 'only those whose condition holds').addOption(limitOption())
+    .action(async ({ standing, ...options }: { asset?: string; gateway?: string; standing?: true; limit: number }, command: Command) => {
+      const { api, print, site } = await open(command)
+      const page = await api.get<Page<LocalAlarm>>('/v1/local-alarms', { site, ...options, ...(standing && { state: 'active' }) })
+      print.table(page.items.map((alarm) => ({ ...alarm, acknowledged: alarm.acknowledged?.by ?? null })), ['raisedAt', 'asset', 'rule', 'severity', 'state', 'clearedAt', 'acknowledged', 'gateway', 'message'])
       print.more(options.limit, page)
       print.document(page)
     })

@@ -25,8 +25,10 @@ export async function checkSite(file: string, env: NodeJS.ProcessEnv, print: Pri
   })), ['source', 'type', 'tags', 'waveforms', 'readings/s', 'at the source\'s pace', 'shipped/s at most'])
   print.line(`The buffer (${plan.buffer.directory}, ${describeBytes(plan.buffer.capBytes)}) ${bufferSeconds === null
     ? 'holds as long as its tags\' pace allows: none says how often it is read.' : `holds about ${describeSpan(bufferSeconds)} without a connection; then: ${plan.buffer.whenFull}.`}`)
+  const { rules, to } = plan.alarms
+  if (rules.length > 0) print.line(`It raises alarms by ${counted(rules.length, 'rule')} (${counted(new Set(rules.map(({ asset }) => asset)).size, 'machine')}), and tells ${['the platform', ...to.map(({ id }) => id)].join(', ')}.`)
   for (const warning of warnings) print.line(`Mind: ${warning}`)
-  print.document({ ok: true, site: plan.site, gateway: plan.gateway, platform: plan.platform.url, sources, buffer: { directory: plan.buffer.directory, capBytes: plan.buffer.capBytes, seconds: bufferSeconds }, warnings })
+  print.document({ ok: true, site: plan.site, gateway: plan.gateway, platform: plan.platform.url, sources, buffer: { directory: plan.buffer.directory, capBytes: plan.buffer.capBytes, seconds: bufferSeconds }, alarms: { rules: rules.length, to: to.map(({ id }) => id) }, warnings })
 }
 
 /** What is no mistake of the file, but would keep the gateway from doing its work on this machine. */

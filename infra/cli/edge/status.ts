@@ -4,18 +4,15 @@ import { microsToIso } from '../../../registry/domain/contract/time.ts'
 import { describeBytes, describeSpan } from '../../../edge/site/describe.ts'
 import { CliError } from '../errors.ts'
 import type { Printer } from '../print.ts'
+import { reachGateway } from './ask-gateway.ts'
 
 const healthSchema = gatewayStatusSchema.extend({
-  site: z.string(), gateway: z.string(), version: z.string(), connected: z.boolean(), lastAcknowledgedUs: z.number().nullable(), gapsOpen: z.number().nullable(),
+  site: z.string(), gateway: z.string(), version: z.string(), connected: z.boolean(), lastAcknowledgedUs: z.number().nullable(), gapsOpen: z.number().nullable(), alarmsStanding: z.number().nullable().optional(),
 })
 
 /** `edge status`: asks a gateway how it is; false when it is not well. */
 export async function showEdgeStatus(url: string, print: Printer): Promise<boolean> {
-  const target = new URL('/healthz', url)
-  const response = await fetch(target, { signal: AbortSignal.timeout(10_000) }).catch((error: unknown) => {
-    const cause = (error as Error & { cause?: { code?: string } }).cause?.code ?? (error as Error).message
-    throw new CliError('unreachable', `No gateway answers at ${url} (${cause}). Start it with "twinward edge run SITE.yaml", or name the address of its health with --url.`)
-  })
+  const response = await reachGateway(url, '/healthz')
   const body: unknown = await response.json().catch(() => undefined)
   const parsed = healthSchema.safeParse(body)
   if (!parsed.success) {
@@ -30,7 +27,7 @@ export async function showEdgeStatus(url: string, print: Printer): Promise<boole
   for (const problem of health.problems) print.line(`  - ${problem}`)
   print.line(`Buffer: ${buffer.rows} readings wait, ${describeBytes(buffer.bytes)} of ${describeBytes(buffer.capBytes)}${buffer.oldestUs === null ? '' : `, the oldest for ${describeSpan(Math.max(0, nowUs - buffer.oldestUs) / 1e6)}`}; `
     + `${describeBytes(buffer.archiveBytes)} in the raw store; ${buffer.diskFreeBytes === null ? 'disk unknown' : `${describeBytes(buffer.diskFreeBytes)} free on the disk`}; ${buffer.lostRows} lost.`)
-  print.line(`Rates: ${rate.inPerSec} readings/s in, ${rate.acknowledgedPerSec} acknowledged. Gaps open: ${health.gapsOpen ?? '–'}. `
+  print.line(`Rates: ${rate.inPerSec} readings/s in, ${rate.acknowledgedPerSec} acknowledged. Gaps open: ${health.gapsOpen ?? '–'}. Alarms that stand: ${health.alarmsStanding ?? '–'}. `
     + `Clock: ${clock.state}${clock.skewUs === null ? '' : `, ${(clock.skewUs / 1e6).toFixed(3)} s from the platform's`}.`)
   print.table(health.connectors.map(({ id, type, state, lastReadingUs, detail }) => ({ source: id, type, state, 'last reading': lastReadingUs === null ? null : microsToIso(lastReadingUs), detail })), ['source', 'type', 'state', 'last reading', 'detail'])
   print.document(health)

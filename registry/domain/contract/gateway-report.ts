@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { localAlarmExample, localAlarmSchema } from './local-alarm.ts'
 import { CONTRACT_VERSION, microsSchema, sha256Schema, slugSchema, tagKeySchema } from './primitives.ts'
 
 /**
@@ -96,6 +97,7 @@ export const gatewayReportSchema = z
     startedUs: microsSchema,
     status: gatewayStatusSchema,
     gaps: z.array(gapSchema).max(500),
+    alarms: z.array(localAlarmSchema).max(200).default([]).describe('Local alarms the platform has not confirmed at their revision'),
     mappings: z.array(z.object({ digest: sha256Schema, document: z.record(z.string(), z.unknown()) })).max(20).describe('Tag maps the platform has not confirmed yet'),
     commands: z.array(commandOutcomeSchema).max(100),
   })
@@ -114,6 +116,7 @@ export const gatewayReplySchema = z
     sentUs: microsSchema.nullable().describe('Of the report this answers; null when that could not be read'),
     receivedUs: microsSchema.describe('Platform clock'),
     gaps: z.array(z.object({ id: z.string(), revision: z.number().int() })).describe('Kept'),
+    alarms: z.array(z.object({ id: z.string(), revision: z.number().int() })).default([]).describe('Kept'),
     mappings: z.array(sha256Schema).describe('Kept'),
     commands: z.array(gatewayCommandSchema).max(100).describe('Orders that are not done yet'),
     problem: z.string().nullable().describe('Why nothing was kept, or not all'),
@@ -138,10 +141,10 @@ export const gatewayReportExample: GatewayReport = {
     counters: { appended: 1_000_000, acknowledged: 998_800 },
   },
   gaps: [{ id: '9f2c64b01d7a33e8-1', revision: 1, cause: 'source_silent', tag: 'pump-1/motor-temp', source: 'plc-7', fromUs: 1_772_366_390_000_000, toUs: null, lost: null, detail: null }],
-  mappings: [], commands: [],
+  alarms: [localAlarmExample], mappings: [], commands: [],
 }
 
 export const gatewayReplyExample: GatewayReply = {
-  sentUs: 1_772_366_401_250_000, receivedUs: 1_772_366_401_260_000, gaps: [{ id: '9f2c64b01d7a33e8-1', revision: 1 }], mappings: [],
+  sentUs: 1_772_366_401_250_000, receivedUs: 1_772_366_401_260_000, gaps: [{ id: '9f2c64b01d7a33e8-1', revision: 1 }], alarms: [{ id: localAlarmExample.id, revision: 1 }], mappings: [],
   commands: [{ id: 'c-1', kind: 'recall', tags: ['pump-3/vibration-de'], fromUs: 1_772_280_000_000_000, toUs: 1_772_366_399_999_999 }], problem: null,
 }
