@@ -14,6 +14,8 @@ test('the site files in the docs are ones the gateway takes', async () => {
   const files = blocksOf('gateway.md')
   const sites = await Promise.all(files.map((file) => parseSiteFile(file, 'gateway.md')))
   assert.deepEqual(sites.map(({ tags }) => tags.length), [1, 5])
+  const [alarms = ''] = blocksOf('local-alarms.md')
+  assert.equal((await parseSiteFile(alarms, 'local-alarms.md')).plan.alarms.rules.length, 7)
 })
 
 test('so is the folder of exports, and its keys and counters are in the docs', async () => {
