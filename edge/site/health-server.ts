@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { acknowledgeAlarm, listAlarms, type DeskAnswer } from './alarm-desk.ts'
+import { boxPage, boxPagePolicy } from './box-page.ts'
 import { createMetrics } from './metrics.ts'
 import type { SitePlan } from './plan.ts'
 import type { RunningSite } from './run-site.ts'
@@ -23,7 +24,8 @@ export interface HealthServerOptions {
 
 /**
  * `GET /healthz`: 200 while readings are taken and kept (troubles and all are in the body), 503 while they are not.
- * `GET /metrics`: the same for Prometheus. `/alarms`: local alarms. Rejects when the address cannot be had.
+ * `GET /metrics`: the same for Prometheus. `/alarms`: local alarms.
+ * `/values`: the newest of each tag. `/`: all of it as a page. Rejects when the address cannot be had.
  */
 async function openHealthServer({ listen: { host, port }, site, plan, version, absence }: HealthServerOptions): Promise<HealthServer> {
   const metrics = createMetrics(() => {
@@ -36,9 +38,14 @@ async function openHealthServer({ listen: { host, port }, site, plan, version, a
     const acknowledged = /^\/alarms\/([^/]+)\/acknowledge$/.exec(pathname)?.[1]
     if (acknowledged !== undefined && request.method === 'POST') return json(response, await acknowledgeAlarm(site(), decodeURIComponent(acknowledged), request))
     if (request.method !== 'GET' && request.method !== 'HEAD') return send(response, 405, 'text/plain', 'only GET\n')
+    if (pathname === '/') {
+      response.setHeader('content-security-policy', boxPagePolicy)
+      return send(response, 200, 'text/html; charset=utf-8', boxPage)
+    }
+    if (pathname === '/values') return json(response, { status: 200, body: { items: site()?.values() ?? [] } })
     if (pathname === '/alarms') return json(response, listAlarms(site()))
     if (pathname === '/metrics') return send(response, 200, metrics.contentType, await metrics.text())
-    if (pathname !== '/healthz') return send(response, 404, 'text/plain', 'here are /healthz, /metrics and /alarms\n')
+    if (pathname !== '/healthz') return send(response, 404, 'text/plain', 'here are /, /healthz, /metrics, /alarms and /values\n')
     const running = site()
     const { site: siteId, gateway } = plan()
     const figures = running?.figures()
@@ -68,7 +75,7 @@ const json = (response: ServerResponse, { status, body }: DeskAnswer): void => {
 
 function send(response: ServerResponse, status: number, type: string, body: string): void {
   if (response.headersSent) return
-  response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(response.req.method === 'HEAD' ? undefined : body)
+  response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }).end(response.req.method === 'HEAD' ? undefined : body)
 }
 
 /** Keeps the server where the plan wants it. An address that cannot be had is a trouble to be told, and tried again. */

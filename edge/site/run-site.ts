@@ -25,6 +25,7 @@ import { createRoomKeeper, type RoomKeeper } from '../room-keeper.ts'
 import { tagMapDigest } from '../tag-map.ts'
 import { createUplink, type UplinkStatus, type UplinkTuning } from '../uplink.ts'
 import { createSiteAlarms, openAlarmOutputs, PLATFORM } from './alarms.ts'
+import { createLiveValues, EVERY_MS, type LiveValue } from './live-values.ts'
 import { createNotes, doubtTimes } from './notes.ts'
 import type { SitePlan, SourcePlan } from './plan.ts'
 import { statusOf, type Troubles } from './status.ts'
@@ -45,6 +46,8 @@ export interface RunSiteOptions {
 export interface RunningSite {
   status(): GatewayStatus
   figures(): SiteFigures
+  /** The newest value of every scalar tag, and its last minutes. */
+  values(): LiveValue[]
   /** Alarms by the gateway's own rules. */
   readonly alarms: Pick<AlarmBook, 'list' | 'acknowledge'>
   /** Resolves when the buffer has answered: it took a write, or said why it cannot. */
@@ -106,6 +109,7 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
   const troubles: Troubles = new Map()
   const notes = createNotes({ gaps, troubles, nowUs, log })
   const counts = { flagged: 0, duplicates: 0 }
+  const values = createLiveValues()
   let lastAcknowledgedUs: number | null = null
   const all = new AbortController()
   const { signal } = all
@@ -154,12 +158,14 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
     const source = createSource(kind, config, { id, map, tags, directory, secret, log: log.child({ source: id }), nowUs })
     const presence = createPresence(map, nowUs())
     alarms.follow(id, map)
+    values.follow(id, map)
     const ending = new AbortController()
     const outlet = createOutlet({
       buffer, source, limits, nowUs, signal: ending.signal, gaps, persist, ...(source.waits !== true && { room }),
       onDelivered(blocks, mode) {
         notes.presence(presence.seen(blocks, nowUs()), id)
         alarms.see(id, mode, blocks)
+        values.see(id, blocks)
       },
     })
     const doubting: Outlet = {
@@ -178,6 +184,7 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
         ending.abort()
         await done
         running.delete(id)
+        values.forget(id)
         await over(['source_silent'], nowUs(), id)
       },
     })
@@ -225,6 +232,7 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
     const jump = clock.tick()
     if (jump) notes.clock(jump)
     for (const [id, { presence }] of running) notes.presence(presence.tick(nowUs()), id)
+    if (ticks % (EVERY_MS / TICK_MS) === 0) values.tick()
     if (ticks % CARE_EVERY_TICKS === 0) void care(buffer, room, plan, nowUs(), log)
     if (ticks % ALIVE_EVERY_TICKS === 0) void alive()
     ticks++
@@ -252,6 +260,7 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
   return {
     status,
     figures: () => ({ nowUs: nowUs(), uplink: uplink.status(), lastAcknowledgedUs, gapsOpen: gaps.ongoing().length, alarmsStanding: alarms.book.standingAll().length, keeping: !troubles.has('disk') }),
+    values: () => values.list(),
     alarms: alarms.book,
     pulse: () => buffer.write([{ store: 'facts', key: 'pulse', value: nowUs() }]).catch((error: unknown) => {
       // A disk that takes nothing is told in the status; starting anew would not mend it.
