@@ -1,5 +1,6 @@
 import type { MiddlewareHandler } from 'hono'
 import type { Logger } from 'pino'
+import type { BundleSigner } from '../registry/domain/bundle/seal.ts'
 import type { ServiceContext } from '../registry/services/context.ts'
 import type { ReplayDeps } from '../registry/services/replay/replay-score.ts'
 import type { GateDecisionInput, GateDecisionResult } from '../workflows/messages.ts'
@@ -46,6 +47,8 @@ export interface ApiDeps {
    * at the first replay: loading those takes seconds and memory.
    */
   readonly scorer: () => Promise<ReplayDeps['scorer']>
+  /** Signs the bundles by which gateways judge. */
+  readonly bundleSigner: BundleSigner & { readonly publicKey: string }
   readonly parts: PlatformParts
   /** Serve /metrics to anybody who reaches the port. */
   readonly metricsOpen: boolean

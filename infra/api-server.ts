@@ -17,6 +17,7 @@ import { PortTakenError } from './dev/ports.ts'
 import { createGateUpdates } from './gate-updates.ts'
 import { createPlatformParts } from './platform-parts.ts'
 import { createLazyReplayScorer } from './replay-scorer.ts'
+import { bundleSigner } from './signing-key.ts'
 import { sessionSecret } from './session-secret.ts'
 import { root } from './setup/paths.mjs'
 import { connectTemporal } from './temporal.ts'
@@ -67,6 +68,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       sessionSecret: sessionSecret(dataDir),
       gates: createGateUpdates(temporal.client),
       scorer: createLazyReplayScorer(ctx.objects),
+      bundleSigner: bundleSigner(dataDir),
       parts: createPlatformParts({ dataDir, ctx, temporalAddress: connections.temporal.address, version, address: () => address }),
       metricsOpen: options.metricsOpen === true,
       checkAnswers: options.checkAnswers === true,

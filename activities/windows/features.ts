@@ -1,6 +1,6 @@
-import { computeFeatures } from '../../registry/domain/features/compute.ts'
+import { computeWindow as windowFeatures } from '../../registry/domain/windows/compute-window.ts'
 import { occupiedEnds } from '../../registry/domain/windows/due.ts'
-import { assembleWindow, knownWithin, nextReadingUs, type KnownReadings, type RoleTag } from '../../registry/domain/windows/window-readings.ts'
+import { knownWithin, nextReadingUs, type KnownReadings, type RoleTag } from '../../registry/domain/windows/window-readings.ts'
 import type { CommittedBatch } from '../../registry/store/asset-lanes.ts'
 import type { FeatureWindow } from '../../registry/store/feature-windows.ts'
 import type { KnownFeatureSet } from './definitions.ts'
@@ -37,10 +37,6 @@ export type ComputedWindow = Pick<FeatureWindow,
 export function computeWindow(
   { set, featureSetRef }: KnownFeatureSet, tags: readonly RoleTag[], known: KnownReadings, commitNumber: number, endUs: number,
 ): ComputedWindow | undefined {
-  const startUs = endUs - set.windowUs
-  const { input, sourceUs, ingestUs } = assembleWindow(tags, known, commitNumber, startUs, endUs)
-  if (sourceUs === -Infinity) return undefined
-  const { values, goodFraction } = computeFeatures(set, input)
-  if (!(goodFraction >= set.minGoodFraction)) return undefined
-  return { featureSetRef, startUs, endUs, commitNumber, values, goodFraction, sourceUs, ingestUs }
+  const features = windowFeatures(set, tags, known, commitNumber, endUs)
+  return features && { ...features, featureSetRef, commitNumber }
 }

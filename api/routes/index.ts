@@ -3,6 +3,7 @@ import type { Endpoint } from '../endpoint.ts'
 import { accessEndpoints } from './access.ts'
 import { alertEndpoints } from './alerts.ts'
 import { backTestEndpoints } from './back-test.ts'
+import { bundleEndpoints } from './bundles.ts'
 import { dataEndpoints } from './data.ts'
 import { delegationEndpoints } from './delegations.ts'
 import { familyGovernanceEndpoints } from './family-governance.ts'
@@ -34,6 +35,7 @@ export function allEndpoints(deps: ApiDeps): Endpoint[] {
     ...whatIfEndpoints(deps),
     ...lineageEndpoints,
     ...modelEndpoints,
+    ...bundleEndpoints(deps),
     ...gateEndpoints(deps),
     ...rolloutEndpoints,
     ...incidentEndpoints,

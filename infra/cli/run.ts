@@ -3,6 +3,7 @@ import path from 'node:path'
 import type { Command } from 'commander'
 import { root } from '../setup/paths.mjs'
 import { addAccessCommands } from './commands/access.ts'
+import { addBundleCommands } from './commands/bundles.ts'
 import { addDelegationCommands } from './commands/delegations.ts'
 import { addEdgeCommandsOfClone } from './commands/edge-of-clone.ts'
 import { addEdgeCommands, type EdgeShell } from './commands/edge.ts'
@@ -46,6 +47,7 @@ function addCommands(program: Command, { exitCode, print }: ProgramRun, terminal
   addLineageCommand(program, open)
   addGatewayCommands(program, open)
   addModelCommands(program, open)
+  addBundleCommands(program, open)
   addReplayCommand(program, open)
   addIncidentCommands(program, open)
   addRescoreCommands(program, open)

@@ -1,8 +1,9 @@
-import { createHash, createPrivateKey, createPublicKey, sign, verify, type KeyObject } from 'node:crypto'
+import { createPublicKey, verify, type KeyObject } from 'node:crypto'
 import { z } from 'zod'
 import { canonicalJson } from '../domain/canonical.ts'
 import { DomainError, refuse } from '../domain/errors.ts'
 import type { LedgerSeal } from '../domain/ledger/chain.ts'
+import { createEd25519Signer, keyIdOf } from './ed25519.ts'
 import type { ObjectStore } from './object-store.ts'
 
 const checkpointSchema = z.object({
@@ -26,16 +27,10 @@ export interface CheckpointSigner {
 
 /** @param privateKey PEM (PKCS #8) of an Ed25519 key */
 export function createCheckpointSigner(privateKey: string): CheckpointSigner {
-  const key = createPrivateKey(privateKey)
-  if (key.asymmetricKeyType !== 'ed25519') throw new Error(`a ledger key is an Ed25519 key, not ${key.asymmetricKeyType ?? 'a secret'}`)
-  const publicKey = createPublicKey(key)
-  return {
-    keyId: keyIdOf(publicKey.export({ type: 'spki', format: 'der' })), publicKey: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
-    sign: (text) => sign(null, Buffer.from(text), key).toString('base64'),
-  }
+  const signer = createEd25519Signer(privateKey)
+  return { keyId: signer.keyId, publicKey: signer.publicKey, sign: (text) => Buffer.from(signer.sign(Buffer.from(text))).toString('base64') }
 }
 
-const keyIdOf = (der: Uint8Array): string => createHash('sha256').update(der).digest('hex')
 const checkpointKey = (site: string, sequence: number): string => `${site}/${String(sequence).padStart(12, '0')}.json`
 /** No site is called so: an id begins with a letter, a digit or `_`. */
 const publicKeyKey = (keyId: string): string => `.keys/${keyId}.pem`
@@ -88,7 +83,7 @@ export function createKeyReader(objects: ObjectStore): KeyReader {
     if (bytes === null) return null
     try {
       const key = createPublicKey(Buffer.from(bytes))
-      return keyIdOf(key.export({ type: 'spki', format: 'der' })) === keyId ? key : null
+      return keyIdOf(key) === keyId ? key : null
     } catch {
       // No key, by its form.
       return null

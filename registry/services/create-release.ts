@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { demand, type Actor } from '../domain/access/rights.ts'
+import { releaseDigest } from '../domain/bundle/manifest.ts'
 import { canonicalDigest } from '../domain/canonical.ts'
 import { slugSchema } from '../domain/contract/primitives.ts'
 import { refuse } from '../domain/errors.ts'
@@ -45,7 +46,7 @@ export async function createReleaseIn(tx: Tx, actor: Actor, { site, model: { nam
   }
   const release = await makeRelease(tx, {
     family: model.family, modelVersionRef: model.modelVersionRef, featureSetRef: model.featureSetRef, policyRef: policy.policyRef,
-    digest: canonicalDigest(body), createdBy: actor.id,
+    digest: releaseDigest(body), createdBy: actor.id,
   })
   if (release.made) {
     const subject = `release/${release.releaseId}`

@@ -17,8 +17,14 @@ export interface AuditEntry {
 
 /** One row in the verb's own transaction: what was done is audited, and what failed is not. */
 export async function recordAudit(tx: Tx, entry: AuditEntry): Promise<void> {
-  await tx.query(
-    'insert into audit_entry (site_id, actor_id, verb, subject, detail, trace_id) values ($1, $2, $3, $4, $5, $6)',
+  await recordNumberedAudit(tx, entry)
+}
+
+/** The same; gives the row's number, which grows with every row. */
+export async function recordNumberedAudit(tx: Tx, entry: AuditEntry): Promise<number> {
+  const { rows } = await tx.query<{ audit_id: string }>(
+    'insert into audit_entry (site_id, actor_id, verb, subject, detail, trace_id) values ($1, $2, $3, $4, $5, $6) returning audit_id',
     [writingSite(tx, entry.site), entry.actor.id, entry.verb, entry.subject, JSON.stringify(entry.detail ?? {}), entry.traceId ?? null],
   )
+  return Number(rows[0]?.audit_id)
 }

@@ -46,6 +46,12 @@ export async function makeRelease(tx: Tx, draft: ReleaseDraft): Promise<StoredRe
   return { ...fromRow(rows[0] as Row), made: true }
 }
 
+/** A release by its name, or undefined. */
+export async function findRelease(tx: Tx, releaseId: string): Promise<StoredRelease | undefined> {
+  const { rows } = await tx.query<Row>(`select ${COLUMNS} from release where site_id = $1 and release_id = $2`, [tx.site, releaseId])
+  return rows.map(fromRow)[0]
+}
+
 export interface PolicyRef { readonly policyRef: number; readonly version: number; readonly digest: string }
 
 /** A version of the family's policy, or its newest; undefined when there is none. */

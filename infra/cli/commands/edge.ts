@@ -2,6 +2,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander'
 import type { GlobalOptions } from '../context.ts'
 import type { BrowseOptions } from '../edge/browse.ts'
 import type { BrowseMqttOptions } from '../edge/browse-mqtt.ts'
+import type { InstallOptions } from '../edge/install.ts'
 import { exitCodes } from '../errors.ts'
 import type { Printer } from '../print.ts'
 
@@ -73,6 +74,19 @@ export function addEdgeCommands(edge: Command, shell: EdgeShell): void {
     .action(async (alarm: string, options: { by?: string; comment?: string }, command: Command) => {
       const { acknowledgeAlarm } = await import('../edge/alarms.ts')
       await acknowledgeAlarm(command.optsWithGlobals<GlobalOptions>().url ?? DEFAULT_HEALTH, alarm, options, print(command))
+    })
+
+  edge.command('install <bundle>').description('check a signed release (twinward bundle) against this gateway and put it in force for its machines')
+    .requiredOption('--for <site>', 'the site file of this gateway').option('--trust <key>', 'PEM file of the platform\'s key (twinward bundle-key), to be trusted here from now on')
+    .action(async (bundle: string, options: InstallOptions, command: Command) => {
+      const { installBundle } = await import('../edge/install.ts')
+      await installBundle(bundle, options, env, print(command))
+    })
+
+  edge.command('bundles <site>').description('which release is installed for each machine of this gateway')
+    .action(async (site: string, _options: unknown, command: Command) => {
+      const { showBundles } = await import('../edge/install.ts')
+      if (!(await showBundles(site, env, print(command)))) exitCode(exitCodes.refused)
     })
 
   edge.command('assets <site>').description('print the site, machines and tags a site file speaks of, as a document for "twinward import assets"')

@@ -29,6 +29,8 @@ const RIGHTS = {
   'model.train': ['ml-engineer', 'integrator', 'admin'],
   'policy.write': ['ml-engineer', 'reliability-engineer', 'admin'],
   'release.write': ['ml-engineer', 'reliability-engineer', 'admin'],
+  /** Give a release that is in force to a gateway, which then judges by it without the platform. */
+  'release.export': ['integrator', 'ml-engineer', 'reliability-engineer', 'admin'],
   'gate.request': ['ml-engineer', 'reliability-engineer', 'admin'],
   /** Deciding needs this and whatever role the family's governance asks for; admin alone is not enough. */
   'gate.decide': ['ml-engineer', 'reliability-engineer', 'admin'],

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { canonicalJson } from '../canonical.ts'
 import type { Decision } from '../policy/decide.ts'
 
@@ -12,6 +13,15 @@ export interface Reckoning {
 
 /** How far an equivalent replay may be from what was stored, as the model declares it. */
 export interface Tolerance { readonly relative: number; readonly absolute: number }
+
+/** Applies to models registered without one. */
+const DEFAULT_TOLERANCE: Tolerance = { relative: 1e-3, absolute: 1e-9 }
+const toleranceSchema = z.object({ relative: z.number().nonnegative(), absolute: z.number().nonnegative() })
+
+/** What a model declares of itself, by the runtime it was registered with. */
+export function declaredTolerance(runtime: Readonly<Record<string, unknown>>): Tolerance {
+  return toleranceSchema.safeParse(runtime['tolerance']).data ?? DEFAULT_TOLERANCE
+}
 
 export interface Difference {
   /** `feature vibration_rms`, `score`, `confidence`, `decision` … */

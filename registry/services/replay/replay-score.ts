@@ -6,7 +6,7 @@ import { computeFeatures } from '../../domain/features/compute.ts'
 import { featureSetDigest } from '../../domain/features/feature-set.ts'
 import { isDecisionState, type Decision, type DecisionState } from '../../domain/policy/decide.ts'
 import type { Policy } from '../../domain/policy/policy.ts'
-import { FEATURE_SET, firstDifference, MODEL, STATE_BEFORE, type Difference, type Reckoning, type Tolerance } from '../../domain/replay/compare.ts'
+import { declaredTolerance, FEATURE_SET, firstDifference, MODEL, STATE_BEFORE, type Difference, type Reckoning } from '../../domain/replay/compare.ts'
 import { createCalibrator } from '../../domain/scoring/calibration.ts'
 import { decideWindow, type WindowFigures } from '../../domain/windows/decide-window.ts'
 import { assembleWindow } from '../../domain/windows/window-readings.ts'
@@ -44,9 +44,6 @@ export interface Replay {
   readonly gone: readonly string[]
   readonly runtime: { readonly then: string; readonly now: string }
 }
-
-/** Applies to models registered without one. */
-const DEFAULT_TOLERANCE: Tolerance = { relative: 1e-3, absolute: 1e-9 }
 
 /**
  * Computes a score again from the readings as of its commit number, through features, model, calibration and the
@@ -155,7 +152,7 @@ async function replayRecord(ctx: Pick<ReplayDeps, 'scorer'>, record: ReplayRecor
   }
   const { confidence } = createCalibrator(release.calibration)(recomputedScore)
   const names = set.features.map((feature) => feature.name)
-  const tolerance = comparison === 'exact' ? null : toleranceOf(record)
+  const tolerance = comparison === 'exact' ? null : declaredTolerance(record.modelRuntime)
   const decided = stored.decision === null ? null
     : decideAgain(release.policy, names, score.foldBefore, {
       endUs: window.endUs, values: features, score: recomputedScore, confidence, suppressed: score.suppressed,
@@ -184,11 +181,6 @@ function decideAgain(policy: Policy, names: readonly string[], before: unknown, 
     if (!(error instanceof DomainError) || error.code !== 'stale_state') throw error
     return error.message
   }
-}
-
-function toleranceOf({ modelRuntime }: ReplayRecord): Tolerance {
-  const declared = z.object({ relative: z.number().nonnegative(), absolute: z.number().nonnegative() }).safeParse(modelRuntime['tolerance'])
-  return declared.success ? declared.data : DEFAULT_TOLERANCE
 }
 
 const figures = ({ score, confidence, decision }: Omit<Reckoning, 'features'>): Replay['expected'] => ({

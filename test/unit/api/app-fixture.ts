@@ -40,6 +40,7 @@ export function makeApp(overrides: Partial<ApiDeps> = {}) {
     sessionSecret: randomBytes(32),
     gates: { decide: () => Promise.reject(new Error('no gate in unit tests')) },
     scorer: () => Promise.reject(new Error('no models in unit tests')),
+    bundleSigner: { keyId: '0'.repeat(64), publicKey: '', sign: () => new Uint8Array(64) },
     parts: { list: async () => [] },
     metricsOpen: false,
     checkAnswers: true,
