@@ -28,6 +28,6 @@ const plainMakers: ModelMakers = {
 
 /**
  * The model of an artifact by arithmetic alone: runs wherever JavaScript does. PCA gives the bits of any other process;
- * an autoencoder's score differs from TensorFlow's in its last digits (docs/decisions.md).
+ * an autoencoder's score differs from TensorFlow's in its last digits (docs/decisions.md, 45).
  */
 export const plainModel = (artifact: ModelArtifact): Model => makeModel(plainMakers, artifact)

@@ -32,6 +32,7 @@ const allowed: Readonly<Record<string, readonly Role[]>> = {
   registerModelVersion: ['ml-engineer', 'admin'],
   copyModelVersion: ['ml-engineer', 'admin'],
   createRelease: engineers,
+  exportBundle: ['integrator', ...engineers],
   checkDrift: ['ml-engineer', 'reliability-engineer', 'integrator', 'admin'],
   requestPromotion: engineers,
   // Who may decide is asked by the service: operators do where an approver delegated to them.

@@ -5,6 +5,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { ledgerSigner } from '../../../infra/ledger-key.ts'
+import { bundleSigner } from '../../../infra/signing-key.ts'
 
 function folder(t: TestContext): string {
   const directory = mkdtempSync(path.join(os.tmpdir(), 'twinward-ledger-key-'))
@@ -29,4 +30,11 @@ test('another kind of key, or none, is refused with the way out', (t) => {
     writeFileSync(path.join(directory, 'ledger-key.pem'), pem)
     assert.throws(() => ledgerSigner(directory), /ledger-key\.pem is no Ed25519 key in PEM\. Restore it from a backup; or remove it/)
   }
+})
+
+test('the key that gateways trust is another one', (t) => {
+  const directory = folder(t)
+  assert.notEqual(bundleSigner(directory).keyId, ledgerSigner(directory).keyId)
+  assert.equal(bundleSigner(directory).keyId, bundleSigner(directory).keyId)
+  assert.equal(statSync(path.join(directory, 'bundle-key.pem')).mode & 0o777, 0o600)
 })
