@@ -18,6 +18,11 @@ export interface Source {
   readonly time?: 'device' | 'gateway'
   /** What it reads stays where it is until it is read (files): while the buffer is full it waits, whatever the buffer's policy. */
   readonly waits?: boolean
+  /**
+   * Writes one value to the machine. Called only for addresses that the site file lets be written. Refuses (`unavailable`) while
+   * the machine cannot be reached, or says no.
+   */
+  write?(address: string, value: number): Promise<void>
   /** What the connector knows of its machine's side; cheap, asked for every few seconds. */
   health?(): SourceHealth
 }

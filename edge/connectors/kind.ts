@@ -13,6 +13,8 @@ export interface ConnectorKind<Config = unknown> {
   readonly config: z.ZodType<Config>
   /** Refuses (`invalid`, with the cure) an address that this protocol cannot have. */
   checkAddress(address: string, kind: 'scalar' | 'waveform', config: Config): void
+  /** Refuses (`invalid`, with the cure) an address or a value that cannot be written. Kinds without it write nothing. */
+  checkWrite?(address: string, value: number, config: Config): void
   /** What no schema sees in the config, beside the tags that the source has; paths begin at the config. */
   checkConfig?(config: Config, tags: readonly { readonly asset: string }[]): readonly Problem[]
   /** What the machine that runs the gateway lacks for it (a folder): no mistake of the file. Paths begin at the config. */

@@ -49,7 +49,11 @@ const outputSchema = z.discriminatedUnion('type', [
     username: z.string().min(1).optional(), password: secretReferenceSchema.optional(),
   }),
   z.strictObject({ ...told, type: z.literal('http'), url: z.url({ protocol: /^https?$/, error: 'write http://… or https://…' }), token: secretReferenceSchema.optional() }),
-], { error: 'write type: mqtt or http' })
+  z.strictObject({
+    ...told, type: z.literal('write'), source: slugSchema.describe('whose machine is written to'), address: z.string().min(1).describe('one that the source lists as writable'),
+    on: z.number().default(1), off: z.number().default(0), while: z.enum(['standing', 'unacknowledged']).default('standing'),
+  }),
+], { error: 'write type: mqtt, http or write' })
 export type AlarmOutputOfSite = z.infer<typeof outputSchema>
 
 /** Alarms that the gateway raises by itself, and whom it tells beside the platform. */

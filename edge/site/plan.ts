@@ -43,6 +43,8 @@ export interface SourcePlan {
   readonly config: unknown
   readonly map: TagMap
   readonly tags: readonly ConnectorTag[]
+  /** Addresses that alarms may write to. */
+  readonly writable: readonly string[]
   /** Of everything above: a reload restarts the sources whose digest changed. */
   readonly digest: string
 }

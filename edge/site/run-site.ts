@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs'
 import path from 'node:path'
 import type { Logger } from 'pino'
 import type { GapCause, GatewayStatus } from '../../registry/domain/contract/gateway-report.ts'
-import { DomainError } from '../../registry/domain/errors.ts'
+import { DomainError, refuse } from '../../registry/domain/errors.ts'
 import type { AlarmBook } from '../alarms/alarm-book.ts'
 import type { DurableBuffer, QueuedBatch } from '../buffer/buffer.ts'
 import { untilAborted } from '../bell.ts'
@@ -115,7 +115,7 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
   const { signal } = all
   const persist = createDiskWatch({ onChange: (problem) => { notes.disk(problem) } })
 
-  const alarms = createSiteAlarms({ plan, buffer, outputs, troubles, nowUs, log, onChange: () => { reporter.hurry() } })
+  const alarms = createSiteAlarms({ plan, buffer, outputs, troubles, nowUs, log, write: writeTo, onChange: () => { reporter.hurry() } })
 
   const reader = createRawReader(buffer)
   const recaller = createRecaller({ buffer, reader, site, gateway, limits, nowUs, persist, keepsRaw: plan.buffer.keepRaw !== null })
@@ -150,6 +150,14 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
     },
     onDamaged: (batch) => gaps.note([{ cause: 'damaged', ...spanOf(batch, nowUs()), lost: batch.count, detail: 'a batch could not be read back from the disk; check the disk' }]),
   })
+
+  async function writeTo(id: string, address: string, value: number): Promise<void> {
+    // Asked each time: the file that is in force may have taken the permission back.
+    const allowed = plan.sources.find((source) => source.id === id)?.writable.includes(address) === true
+    const { source } = running.get(id) ?? {}
+    if (!allowed || !source?.write) return refuse('unavailable', `${id} lets ${address} not be written now`)
+    await source.write(address, value)
+  }
 
   function start(sourcePlan: SourcePlan): void {
     const { id, kind, config, map, tags } = sourcePlan

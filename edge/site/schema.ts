@@ -125,4 +125,5 @@ export const sourceHeadSchema = z.looseObject({
   id: slugSchema,
   type: z.string().describe('the protocol'),
   tags: z.array(z.unknown()).min(1, { error: 'must name one tag at least' }),
+  writable: z.array(z.string().min(1)).default([]).describe('addresses that alarms may write to; none unless told'),
 })

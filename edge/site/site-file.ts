@@ -10,6 +10,7 @@ import type { ShipRule } from '../ship-rule.ts'
 import { tagMappingSchema, type TagMapping } from '../tag-map.ts'
 import { readYaml } from '../yaml-document.ts'
 import { readRules } from './alarm-rules.ts'
+import { checkWrites } from './alarm-writes.ts'
 import { checkTags } from './check-tags.ts'
 import type { SitePlan, SourcePlan } from './plan.ts'
 import { siteFileSchema, sourceHeadSchema, type ShipOfSite, type SiteHead } from './schema.ts'
@@ -53,6 +54,7 @@ export async function parseSiteFile(text: string, fileName: string, { env = {}, 
     sources.push(source)
   }
   refuseTwins(sources, problems)
+  if (parts.alarms) problems.push(...checkWrites(parts.alarms, sources))
   const rules = parts.alarms && parts.templates ? readRules(parts.alarms, sources.flatMap(({ tags }) => tags), Object.keys(parts.templates), problems) : []
   const url = parts.platform?.mqtt ?? env['MQTT_URL']
   if (parts.platform && url === undefined) problems.push({ path: ['platform'], message: 'does not say where the platform\'s broker is; add mqtt: mqtt://HOST:1883, or set MQTT_URL' })
@@ -74,6 +76,7 @@ interface ReadSource {
   readonly given: unknown
   readonly config: unknown
   readonly tags: readonly SiteTag[]
+  readonly writable: readonly string[]
 }
 
 /** Of a file with mistakes, the parts that have none: what depends on them can be checked all the same. */
@@ -98,7 +101,7 @@ async function readSource(
   const within = (found: readonly Problem[]) => { problems.push(...found.map((problem) => ({ ...problem, path: [...at, ...problem.path] }))) }
   const { data, problems: found } = checkAgainst(sourceHeadSchema, entry)
   if (found) within(found)
-  const { id, type, tags: tagEntries, ...given } = data ?? readableHead(entry)
+  const { id, type, tags: tagEntries, writable, ...given } = data ?? { ...readableHead(entry), writable: [] }
   const kind = Object.hasOwn(kinds, type) ? await kinds[type]?.() : undefined
   if (!kind && type !== '') problems.push({ path: [...at, 'type'], message: `no connector is called "${type}"${suggest(type, Object.keys(kinds))}` })
   const config = kind && checkAgainst(kind.config, given)
@@ -106,7 +109,7 @@ async function readSource(
   const tags = readTags(tagEntries, [...at, 'tags'], head.templates, problems)
   if (kind?.checkConfig && config && !config.problems && head.templates) within(kind.checkConfig(config.data, tags))
   problems.push(...checkTags(tags, kind && config && !config.problems ? { kind, config: config.data } : undefined, head))
-  return { id, at, kind, given, config: config?.data, tags }
+  return { id, at, kind, given, config: config?.data, tags, writable }
 }
 
 function refuseTwins(sources: readonly ReadSource[], problems: Problem[]): void {
@@ -139,7 +142,7 @@ function planOf(head: SiteHead, { url, sources, rules }: { url: string; sources:
     health: health === 'off' ? null : addressOf(health.listen),
     log: log ? { file: path.resolve(env['LOGS_DIRECTORY']?.split(':')[0] ?? state, log.file), maxBytes: log.maxSize, keep: log.keep } : null,
     alarms: { rules, to: alarms.to, keepMs: alarms.keep },
-    sources: sources.flatMap(({ id, kind, given, config, tags }) => (kind ? [sourceOf(id, kind, given, config, tags)] : [])),
+    sources: sources.flatMap((source) => (source.kind ? [sourceOf(source, source.kind)] : [])),
   }
 }
 
@@ -148,10 +151,10 @@ function addressOf(listen: string): { host: string; port: number } {
   return { host: listen.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(listen.slice(colon + 1)) }
 }
 
-function sourceOf(id: string, kind: ConnectorKind, given: unknown, config: unknown, siteTags: readonly SiteTag[]): SourcePlan {
+function sourceOf({ id, given, config, tags: siteTags, writable }: ReadSource, kind: ConnectorKind): SourcePlan {
   const map = { version: 1 as const, tags: siteTags.map(mappingOf) }
   const tags = siteTags.map(({ address, tag, kind: shape = 'scalar', every, deadband }): ConnectorTag => ({ address, tag, kind: shape, everyMs: every ?? null, deadband: deadband ?? null }))
-  return { id, kind, config, map, tags, digest: canonicalDigest({ id, type: kind.type, given, map, tags }) }
+  return { id, kind, config, map, tags, writable, digest: canonicalDigest({ id, type: kind.type, given, map, tags }) }
 }
 
 function mappingOf({ address, tag, kind, unit = '1', canonicalUnit = unit, scale, offset, range, checks, ship, calibration }: SiteTag): TagMapping {

@@ -43,7 +43,7 @@ function machinePlan(machine: number, load: EdgeLoad): SourcePlan {
     })),
   })
   const tags = map.tags.map(({ address, tag, kind }) => ({ address, tag, kind, everyMs: 1_000, deadband: null }))
-  return { id: `machine-${machine}`, kind: machineKind(load), config: {}, map, tags, digest: `machine-${machine}` }
+  return { id: `machine-${machine}`, kind: machineKind(load), config: {}, writable: [], map, tags, digest: `machine-${machine}` }
 }
 
 /** A connector with nothing of its own to compute: what is measured is the gateway. */

@@ -1,9 +1,9 @@
 import type { Counters } from './counters.ts'
-import type { Answer, ReadRequest } from './pdu.ts'
+import type { Answer, ModbusRequest } from './pdu.ts'
 
-/** Asks one line. Every read resolves, whatever comes over the wire or does not. */
+/** Asks one line. Every request resolves, whatever comes over the wire or does not. */
 export interface ModbusClient {
-  read(request: ReadRequest): Promise<Answer | Closed>
+  ask(request: ModbusRequest): Promise<Answer | Closed>
   close(): void
 }
 
@@ -17,7 +17,7 @@ export interface ClientOptions {
   readonly inFlight: number
   readonly counters: Counters
   readonly nowUs: () => number
-  /** The line ended, or what came over it cannot be followed any more; told once, before open reads resolve. */
+  /** The line ended, or what came over it cannot be followed any more; told once, before open requests resolve. */
   readonly onLost: (why: string) => void
 }
 

@@ -7,12 +7,14 @@ import { openRtuClient } from './rtu-client.ts'
 import { frameSilenceMs, serialLine } from './serial-line.ts'
 import { createModbusSource } from './source.ts'
 import { openTcpClient } from './tcp-client.ts'
+import { writeRequest } from './write.ts'
 
 /** Modbus over a TCP connection: Modbus TCP itself, or RTU frames behind a terminal server. */
 export const modbusTcp: ConnectorKind<ModbusTcpConfig> = {
   type: 'modbus-tcp',
   config: modbusTcpConfigSchema,
   checkAddress: (address, kind, config) => { check(address, kind, config, config.framing === 'rtu-over-tcp') },
+  checkWrite: (address, value) => { writeRequest(address, value) },
   create(config, context) {
     const { host, port, framing, connection, inFlight, connectTimeout, pause, timeout } = config
     const openClient = framing === 'tcp' ? openTcpClient : openRtuClient
@@ -31,6 +33,7 @@ export const modbusRtu: ConnectorKind<ModbusRtuConfig> = {
   type: 'modbus-rtu',
   config: modbusRtuConfigSchema,
   checkAddress: (address, kind, config) => { check(address, kind, config, true) },
+  checkWrite: (address, value) => { writeRequest(address, value) },
   create(config, context) {
     const { path, baudRate, parity, dataBits, stopBits, pause, timeout } = config
     return createModbusSource(config, {

@@ -1,4 +1,4 @@
-import { requestPdu, type ReadRequest } from './pdu.ts'
+import { requestPdu, type ModbusRequest } from './pdu.ts'
 
 const HEADER = 7
 /** Unit and PDU: an exception is the shortest, 253 bytes of PDU the longest (MODBUS Messaging on TCP/IP V1.0b, 3.1.3, 4.2). */
@@ -11,7 +11,7 @@ export interface MbapFrame {
   readonly pdu: Uint8Array
 }
 
-export function mbapRequest(request: ReadRequest, transaction: number): Uint8Array {
+export function mbapRequest(request: ModbusRequest, transaction: number): Uint8Array {
   const pdu = requestPdu(request)
   return Uint8Array.of(transaction >> 8, transaction & 255, 0, 0, 0, pdu.length + 1, request.unit, ...pdu)
 }

@@ -8,7 +8,18 @@ export interface ReadRequest {
   readonly count: number
 }
 
-/** What a read came to. */
+/** One coil, or one holding register: `word` is its 16 bits. */
+export interface WriteRequest {
+  readonly unit: number
+  readonly table: 'coil' | 'holding'
+  readonly start: number
+  readonly word: number
+}
+export type ModbusRequest = ReadRequest | WriteRequest
+
+const isWrite = (request: ModbusRequest): request is WriteRequest => 'word' in request
+
+/** What a request came to; a write that was carried out has no data. */
 export type Answer =
   | { readonly kind: 'data'; readonly data: Uint8Array; readonly atUs: number }
   | { readonly kind: 'exception'; readonly code: number; readonly atUs: number }
@@ -16,27 +27,42 @@ export type Answer =
   | { readonly kind: 'malformed'; readonly why: string }
 
 const FUNCTIONS: Readonly<Record<Table, number>> = { coil: 1, discrete: 2, holding: 3, input: 4 }
+const WRITES: Readonly<Record<WriteRequest['table'], number>> = { coil: 5, holding: 6 }
+const COIL_ON = 0xff00
 
-/** A request's function code and fields (Modbus Application Protocol V1.1b3, 6.1 to 6.4). */
-export function requestPdu({ table, start, count }: ReadRequest): Uint8Array {
-  return Uint8Array.of(FUNCTIONS[table], start >> 8, start & 255, count >> 8, count & 255)
+/** A request's function code and fields (Modbus Application Protocol V1.1b3, 6.1 to 6.6). */
+export function requestPdu(request: ModbusRequest): Uint8Array {
+  const { start } = request
+  const last = !isWrite(request) ? request.count : request.table === 'holding' ? request.word : request.word === 0 ? 0 : COIL_ON
+  return Uint8Array.of(functionOf(request), start >> 8, start & 255, last >> 8, last & 255)
 }
 
-export const functionOf = (request: ReadRequest): number => FUNCTIONS[request.table]
-export const dataBytes = ({ table, count }: ReadRequest): number => (isBitTable(table) ? Math.ceil(count / 8) : 2 * count)
+export const functionOf = (request: ModbusRequest): number => (isWrite(request) ? WRITES[request.table] : FUNCTIONS[request.table])
+
+/** How the PDU begins that answers a request well, and how long it is: a read's says its bytes, a write's repeats the request. */
+export function goodAnswer(request: ModbusRequest): { readonly head: Uint8Array; readonly length: number } {
+  if (isWrite(request)) {
+    const head = requestPdu(request)
+    return { head, length: head.length }
+  }
+  const bytes = isBitTable(request.table) ? Math.ceil(request.count / 8) : 2 * request.count
+  return { head: Uint8Array.of(functionOf(request), bytes), length: bytes + 2 }
+}
 
 /** Checks an answer to the last byte against what was asked; `data` is a copy. */
-export function readAnswer(request: ReadRequest, pdu: Uint8Array, atUs: number): Answer {
+export function readAnswer(request: ModbusRequest, pdu: Uint8Array, atUs: number): Answer {
   const asked = functionOf(request)
   const [code, second] = pdu
   if (code === (asked | 0x80)) {
     return pdu.length === 2 && second !== undefined ? { kind: 'exception', code: second, atUs } : malformed(`an exception of ${pdu.length} bytes`)
   }
   if (code !== asked) return malformed(`function ${code ?? 'none'} where ${asked} was asked`)
-  const bytes = dataBytes(request)
-  if (second !== bytes || pdu.length !== bytes + 2) return malformed(`${pdu.length - 2} bytes of data, said to be ${second ?? 0}, where ${bytes} were asked`)
+  const { head, length } = goodAnswer(request)
+  if (pdu.length !== length || head.some((byte, i) => pdu[i] !== byte)) {
+    return malformed(isWrite(request) ? 'an answer to a write that does not repeat it' : `${pdu.length - 2} bytes of data, said to be ${second ?? 0}, where ${length - 2} were asked`)
+  }
   // A Buffer's own slice would be a view that keeps all of the chunk alive.
-  return { kind: 'data', data: Uint8Array.from(pdu.subarray(2)), atUs }
+  return { kind: 'data', data: isWrite(request) ? new Uint8Array(0) : Uint8Array.from(pdu.subarray(2)), atUs }
 }
 
 const malformed = (why: string): Answer => ({ kind: 'malformed', why })

@@ -1,7 +1,7 @@
 import { createTurns } from '../../turns.ts'
 import { afterInput, type ClientOptions, type Closed, type ModbusClient } from './client.ts'
 import type { Line, OpenLine } from './line.ts'
-import { readAnswer, type Answer, type ReadRequest } from './pdu.ts'
+import { readAnswer, type Answer, type ModbusRequest } from './pdu.ts'
 import { findRtuAnswer, rtuRequest } from './rtu.ts'
 
 /** The longest frame there is, twice: the rest of one that was not ours, and ours. */
@@ -18,7 +18,7 @@ const pause = (ms: number) => new Promise<void>((resolve) => { setTimeout(resolv
 export async function openRtuClient(openLine: OpenLine, options: ClientOptions, signal: AbortSignal): Promise<ModbusClient> {
   const { timeoutMs, pauseMs, counters, nowUs, onLost } = options
   const take = createTurns(1)
-  let open: { request: ReadRequest; settle: (answer: Answer | Closed) => void } | null = null
+  let open: { request: ModbusRequest; settle: (answer: Answer | Closed) => void } | null = null
   let bytes: Uint8Array = new Uint8Array(0)
   let lastByteMs = -Infinity
   let failed = false
@@ -62,7 +62,7 @@ export async function openRtuClient(openLine: OpenLine, options: ClientOptions, 
     }
   }
 
-  const exchange = (request: ReadRequest) => new Promise<Answer | Closed>((resolve) => {
+  const exchange = (request: ModbusRequest) => new Promise<Answer | Closed>((resolve) => {
     const timer = afterInput(timeoutMs, () => {
       settle(bytes.length === 0 ? { kind: 'timeout' } : {
         kind: 'malformed', why: `${bytes.length} bytes came, but no answer with a right check sum; compare baud rate and parity, and look at cable and termination`,
@@ -81,7 +81,7 @@ export async function openRtuClient(openLine: OpenLine, options: ClientOptions, 
   })
 
   return {
-    async read(request) {
+    async ask(request) {
       const giveBack = await take()
       try {
         const rested = await quiet()

@@ -1,4 +1,4 @@
-import { dataBytes, functionOf, requestPdu, type ReadRequest } from './pdu.ts'
+import { functionOf, goodAnswer, requestPdu, type ModbusRequest } from './pdu.ts'
 
 const TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
   let crc = byte
@@ -13,7 +13,7 @@ export function crc16(bytes: Uint8Array, from = 0, to = bytes.length): number {
   return crc
 }
 
-export function rtuRequest(request: ReadRequest): Uint8Array {
+export function rtuRequest(request: ModbusRequest): Uint8Array {
   return withCrc(Uint8Array.of(request.unit, ...requestPdu(request)))
 }
 
@@ -27,13 +27,13 @@ function withCrc(frame: Uint8Array): Uint8Array {
  * size asked for and a right CRC. Anything around it (an echo of the request, noise of the line's switching, another
  * unit's frame) is passed over. Null while there is none.
  */
-export function findRtuAnswer(bytes: Uint8Array, request: ReadRequest): { pdu: Uint8Array; strayBytes: number } | null {
+export function findRtuAnswer(bytes: Uint8Array, request: ModbusRequest): { pdu: Uint8Array; strayBytes: number } | null {
   const asked = functionOf(request)
-  const data = dataBytes(request)
+  const good = goodAnswer(request)
   for (let at = 0; at + 5 <= bytes.length; at++) {
     if (bytes[at] !== request.unit) continue
     const code = bytes[at + 1]
-    const length = code === asked && bytes[at + 2] === data ? 3 + data : code === (asked | 0x80) ? 3 : 0
+    const length = good.head.every((byte, i) => bytes[at + 1 + i] === byte) ? 1 + good.length : code === (asked | 0x80) ? 3 : 0
     const end = at + length
     if (length === 0 || end + 2 > bytes.length) continue
     if (crc16(bytes, at, end) !== ((bytes[end] ?? 0) | ((bytes[end + 1] ?? 0) << 8))) continue

@@ -2,6 +2,7 @@ import { refuse } from '../../../registry/domain/errors.ts'
 import type { Source } from '../../source.ts'
 import type { ConnectorContext } from '../kind.ts'
 import { parseAddress } from './address.ts'
+import type { ModbusClient } from './client.ts'
 import type { PollingConfig } from './config.ts'
 import { newCounters } from './counters.ts'
 import { describeHealth, type LineState } from './describe.ts'
@@ -10,6 +11,7 @@ import { pollUnit } from './poller.ts'
 import { createRounds } from './rounds.ts'
 import { createUnit, type Ask, type Silence, type Unit } from './unit.ts'
 import { ownConnection, type Wire } from './wire.ts'
+import { writeRequest, writeValue } from './write.ts'
 
 /** So often in a row every unit stays silent before the line itself is thought dead (half open, adapter hung). */
 const STRIKES = 3
@@ -33,6 +35,8 @@ export function createModbusSource(config: PollingConfig, wire: Wire, context: C
   const silent = new Map<number, Silence>()
   const answered = new Set<number>()
   let line: LineState = { state: 'starting', why: null }
+  /** How a unit is asked, while there is a connection. */
+  let asking: ((unit: number) => ModbusClient['ask']) | undefined
 
   const note = (unit: number, silence: Silence | null) => {
     if (silence === null) {
@@ -49,6 +53,8 @@ export function createModbusSource(config: PollingConfig, wire: Wire, context: C
     mode: 'live',
     map,
     health: () => describeHealth({ wire: wire.name, points, units: units.length, silent, answered: answered.size, line, counters }),
+
+    write: (address, value) => writeValue(asking?.(writeRequest(address, value).unit), address, value),
 
     async run(outlet, signal) {
       silent.clear()
@@ -82,26 +88,32 @@ export function createModbusSource(config: PollingConfig, wire: Wire, context: C
       }, inner.signal)
 
       try {
-        let ask: (unit: Unit) => Ask
+        let ask: (unit: number) => ModbusClient['ask']
         if (wire.perUnit) {
-          ask = () => {
-            const own = ownConnection(wire, { counters, nowUs }, inner.signal)
-            closers.push(own.close)
-            return own.ask
+          const own = new Map<number, ModbusClient['ask']>()
+          ask = (unit) => {
+            const there = own.get(unit)
+            if (there) return there
+            const { ask: alone, close } = ownConnection(wire, { counters, nowUs }, inner.signal)
+            closers.push(close)
+            own.set(unit, alone)
+            return alone
           }
         } else {
           const client = await wire.open({ counters, nowUs, onLost: lose }, inner.signal)
           closers.push(() => { client.close() })
-          ask = () => (request) => client.read(request)
+          ask = () => (request) => client.ask(request)
         }
         line = { state: 'open', why: null }
-        await allOf(units.map((unit) => poll(unit, ask(unit))), stop)
+        asking = ask
+        await allOf(units.map((unit) => poll(unit, ask(unit.unit))), stop)
         if (losses.length > 0) refuse('unavailable', `${wire.name} is lost: ${losses[0] ?? ''}; check power, cable, network and the unit numbers`)
       } catch (error) {
         if (signal.aborted) return
         line = { state: 'down', why: error instanceof Error ? error.message : String(error) }
         throw error
       } finally {
+        asking = undefined
         stop()
         signal.removeEventListener('abort', stop)
         // The gateway marks them itself now that this run is over.

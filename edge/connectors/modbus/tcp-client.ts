@@ -2,10 +2,10 @@ import { createTurns } from '../../turns.ts'
 import { afterInput, type ClientOptions, type Closed, type ModbusClient } from './client.ts'
 import type { Line, OpenLine } from './line.ts'
 import { createMbapDecoder, mbapRequest, type MbapFrame } from './mbap.ts'
-import { readAnswer, type Answer, type ReadRequest } from './pdu.ts'
+import { readAnswer, type Answer, type ModbusRequest } from './pdu.ts'
 
 interface Open {
-  readonly request: ReadRequest
+  readonly request: ModbusRequest
   readonly settle: (answer: Answer | Closed) => void
 }
 
@@ -55,7 +55,7 @@ export async function openTcpClient(openLine: OpenLine, options: ClientOptions, 
   }
 
   return {
-    async read(request) {
+    async ask(request) {
       const giveBack = await take()
       if (closed !== null) {
         giveBack()

@@ -1,6 +1,5 @@
 import type { ModbusClient } from './client.ts'
 import type { Counters } from './counters.ts'
-import type { Ask } from './unit.ts'
 
 /** The wire below a source: how to open it, and what a person calls it. */
 export interface Wire {
@@ -19,7 +18,7 @@ export interface WireHooks {
 }
 
 /** Asks one unit over its own connection. `close` ends it for good. */
-export function ownConnection(wire: Wire, hooks: Omit<WireHooks, 'onLost'>, signal: AbortSignal): { ask: Ask; close: () => void } {
+export function ownConnection(wire: Wire, hooks: Omit<WireHooks, 'onLost'>, signal: AbortSignal): { ask: ModbusClient['ask']; close: () => void } {
   let client: ModbusClient | null = null
   return {
     async ask(request) {
@@ -30,7 +29,7 @@ export function ownConnection(wire: Wire, hooks: Omit<WireHooks, 'onLost'>, sign
           return { kind: 'closed', why: error instanceof Error ? error.message : String(error) }
         }
       }
-      return client.read(request)
+      return client.ask(request)
     },
     close: () => { client?.close() },
   }

@@ -3,6 +3,7 @@ import type { ConnectorKind } from '../kind.ts'
 import { parseNodeAddress } from './address.ts'
 import { opcUaConfigSchema, type OpcUaConfig } from './config.ts'
 import { createOpcUaHealth } from './health.ts'
+import type { Writing } from './run.ts'
 
 export { opcUaConfigSchema, opcUaConnectionSchema, type OpcUaConfig, type OpcUaConnection } from './config.ts'
 
@@ -18,8 +19,10 @@ export const opcUa: ConnectorKind<OpcUaConfig> = {
     }
     if (kind === 'scalar' && sampleRateHz !== undefined) refuse('invalid', `"${address}" has a sample rate but is a scalar tag; write kind: waveform for the tag, or remove sampleRateHz`)
   },
+  checkWrite: (address) => { parseNodeAddress(address) },
   create(config, context) {
     const health = createOpcUaHealth()
+    const writing: Writing = { write: undefined }
     return {
       id: context.id,
       mode: 'live',
@@ -27,7 +30,11 @@ export const opcUa: ConnectorKind<OpcUaConfig> = {
       async run(outlet, signal) {
         // The stack is large; a gateway without OPC UA does not load it.
         const { runConnection } = await import('./run.ts')
-        await runConnection({ config, context, health }, outlet, signal)
+        await runConnection({ config, context, health, writing }, outlet, signal)
+      },
+      async write(address, value) {
+        if (!writing.write) refuse('unavailable', `${address} cannot be written: there is no session`)
+        await writing.write(address, value)
       },
       health: () => health.describe(),
     }

@@ -17,12 +17,17 @@ import { runPublishLoop, type Published } from './publish-loop.ts'
 import { readServerFacts, type ServerFacts } from './server-facts.ts'
 import { hasOverflowed, qualityOfStatus } from './status-quality.ts'
 import { createSubscription, monitor, type ItemRefusal, type MonitoredItem, type Subscription } from './subscription.ts'
+import { writeVariable } from './write.ts'
 
 export interface RunOptions {
   readonly config: OpcUaConfig
   readonly context: ConnectorContext
   readonly health: OpcUaHealth
+  readonly writing: Writing
 }
+
+/** How a value is written, while there is a session. */
+export interface Writing { write: ((address: string, value: number) => Promise<void>) | undefined }
 
 interface Run extends RunOptions {
   readonly outlet: Outlet
@@ -71,6 +76,8 @@ export async function runConnection(options: RunOptions, outlet: Outlet, signal:
     health.counters.connections++
     health.lost = null
     health.state = 'ok'
+    const { session } = link
+    options.writing.write = (address, value) => writeVariable(session, facts.namespaces, address, value)
     outlet.connected()
     context.log.info({ source: context.id, endpoint: config.endpoint, items: plans.length - refused.length, refused: refused.length }, 'OPC UA subscribed')
     retrying = retryRefused(running, refused)
@@ -84,6 +91,7 @@ export async function runConnection(options: RunOptions, outlet: Outlet, signal:
     health.lost = error instanceof Error ? error.message : String(error)
     throw error
   } finally {
+    options.writing.write = undefined
     end()
     signal.removeEventListener('abort', end)
     await link?.close()

@@ -32,8 +32,13 @@ async function plant(t: TestContext) {
   const device = await startDevice()
   const broker = await startBroker()
   const directory = mkdtempSync(path.join(os.tmpdir(), 'twinward-local-alarms-'))
-  const state = { temperature: 20, hornAnswers: 200 }
-  device.behave = (asked) => ({ raw: device.frame(asked, Uint8Array.of(3, 2, state.temperature >> 8, state.temperature & 255)) })
+  const state = { temperature: 20, hornAnswers: 200, siren: false }
+  device.behave = (asked) => {
+    if (asked.function !== 5) return { raw: device.frame(asked, Uint8Array.of(3, 2, state.temperature >> 8, state.temperature & 255)) }
+    assert.deepEqual([asked.unit, asked.start], [1, 3], 'nothing else is ever written')
+    state.siren = asked.count === 0xff00
+    return { raw: device.frame(asked, Uint8Array.of(5, 0, 3, asked.count >> 8, 0)) }
+  }
   const published: AlarmMessage[] = []
   const { url, ...user } = broker.connection
   const listener = await connectAsync(url, { ...user, protocolVersion: 4 })
@@ -79,12 +84,14 @@ alarms:
   to:
     - { id: panel, type: mqtt, url: "${url}", username: ${user.username ?? 'none'}, password: { env: BROKER_PASSWORD }, topic: "plant/alarms/{asset}/{rule}" }
     - { id: horn, type: http, url: "http://127.0.0.1:${(horn.address() as AddressInfo).port}/alarm", token: { file: horn-token }, atLeast: high }
+    - { id: siren, type: write, source: plc-7, address: "1:coil:3", atLeast: high }
 sources:
   - id: plc-7
     type: modbus-tcp
     host: 127.0.0.1
     port: ${device.port}
     every: 50ms
+    writable: ["1:coil:3"]
     tags:
       - { tag: pump-1/temperature, address: "1:holding:7:uint16", unit: Cel }
 `)
@@ -110,6 +117,9 @@ suite('local alarms, the platform away', () => {
     await waitFor('the panel', async () => on.published.some(({ rule }) => rule === 'motor-hot'), 20_000, 5)
     await waitFor('the horn', async () => on.called.length === 1, 20_000, 5)
     await waitFor('the delayed one', async () => on.published.some(({ rule }) => rule === 'warm'), 20_000, 5)
+    await waitFor('the siren', async () => on.state.siren, 20_000, 5)
+    on.state.siren = false
+    await waitFor('the siren again: its machine had forgotten', async () => on.state.siren, 20_000, 5)
     const [told] = on.published
     assert.deepEqual([told?.site, told?.gateway, told?.asset, told?.rule, told?.severity, told?.message, told?.recommendedAction], ['hamburg', 'gw-1', 'pump-1', 'motor-hot', 'high', 'The motor is hot', 'Stop the pump.'])
     assert.deepEqual(told?.numbers, [{ tag: 'pump-1/temperature', what: 'above', value: 95, limit: 90, unit: 'Cel' }])
@@ -130,6 +140,7 @@ suite('local alarms, the platform away', () => {
     on.state.temperature = 20
     await waitFor('the panel to hear it is over', async () => course(on.published).length === 3, 20_000)
     assert.deepEqual(course(on.published), ['active 1', 'active 2 acknowledged', 'cleared 3 acknowledged'], 'none was told twice')
+    await waitFor('the siren to end', async () => !on.state.siren, 20_000, 5)
     await again.until(({ problems }) => problems.some((text) => /alarms do not reach horn: it answers 503/.test(text)))
     on.state.hornAnswers = 200
     await waitFor('the horn to hear it is over', async () => on.called.length === 3 || course(on.called.map(({ message }) => message)).at(-1) === 'cleared 3 acknowledged', 60_000)

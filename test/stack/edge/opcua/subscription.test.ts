@@ -162,3 +162,28 @@ function latch() {
   const promise = new Promise<void>((done) => { resolve = done })
   return { promise, resolve: () => { resolve() } }
 }
+
+test('writes what a node takes, as the type it has there; what the server refuses is told with its word for it', async (t) => {
+  const plant = await startPlant(t, ['Temp'])
+  const add = (name: string, dataType: 'Boolean' | 'Int16' | 'String', writable: boolean) => {
+    const node = plant.namespace.addVariable({ organizedBy: plant.folder, browseName: name, nodeId: `s=P1.${name}`, dataType, ...(!writable && { accessLevel: 'CurrentRead', userAccessLevel: 'CurrentRead' }) })
+    node.setValueFromSource({ dataType: DataType[dataType], value: dataType === 'String' ? 'x' : dataType === 'Boolean' ? false : 0 })
+    return { address: plant.address(name), value: () => node.readValue().value.value as unknown }
+  }
+  const [horn, level, text, fixed] = [add('Horn', 'Boolean', true), add('Level', 'Int16', true), add('Text', 'String', true), add('Fixed', 'Boolean', false)]
+  const temp = plant.address('Temp')
+  const { source, outlet, end } = await runConnector(t, { endpoint: plant.endpoint, tags: [temp] })
+  await outlet.until(() => outlet.readings(temp).length === 1)
+  await source.write?.(horn.address, 1)
+  await source.write?.(level.address, 3)
+  assert.deepEqual([horn.value(), level.value()], [true, 3])
+  await source.write?.(horn.address, 0)
+  assert.equal(horn.value(), false)
+  const refused = (address: string) => source.write?.(address, 1).then(() => 'was written', (error: Error & { code: string }) => `${error.code} ${error.message}`)
+  assert.match(await refused(text.address) ?? '', /^unavailable .*is String/)
+  assert.match(await refused(fixed.address) ?? '', /^unavailable .*the server says BadNotWritable/)
+  assert.match(await refused(plant.address('Absent')) ?? '', /^unavailable /)
+  assert.match(await refused('nsu=urn:nobody;s=X') ?? '', /^unavailable .*namespace/)
+  await end()
+  assert.match(await refused(horn.address) ?? '', /^unavailable .*no session/)
+})

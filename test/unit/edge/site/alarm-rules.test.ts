@@ -4,9 +4,9 @@ import { z } from 'zod'
 import type { AlarmRule } from '../../../../edge/alarms/rule.ts'
 import type { ConnectorKind } from '../../../../edge/connectors/kind.ts'
 import { parseSiteFile } from '../../../../edge/site/site-file.ts'
-import { DomainError } from '../../../../registry/domain/errors.ts'
+import { DomainError, refuse } from '../../../../registry/domain/errors.ts'
 
-const plain: ConnectorKind<object> = { type: 'plain', config: z.strictObject({}), checkAddress: () => {}, create: () => { throw new Error('not run here') } }
+const plain: ConnectorKind<object> = { type: 'plain', checkWrite: (address, value) => { if (value > 1) refuse('invalid', `${address} takes 0 or 1`) }, config: z.strictObject({}), checkAddress: () => {}, create: () => { throw new Error('not run here') } }
 const siteText = (rules: string, to = '') => `version: 1
 site: hamburg
 gateway: gw-1
@@ -22,6 +22,7 @@ templates:
 sources:
   - id: plc
     type: plain
+    writable: ["coil"]
     tags:
       - { like: pump, asset: pump-1, with: { unit: 1 } }
       - { like: pump, asset: pump-2, with: { unit: 2 }, roles: { flow: none } }
@@ -74,8 +75,19 @@ suite('alarm rules of a site file', () => {
     })
   }
 
+  test('a machine is written to where its source allows the address, and an output says so', async () => {
+    const { plan } = await parse(siteText(when('{ tag: fan-1/speed, above: 1 }'), '  to:\n    - { id: horn, type: write, source: plc, address: coil, while: unacknowledged }'))
+    assert.deepEqual(plan.alarms.to, [{ id: 'horn', type: 'write', source: 'plc', address: 'coil', on: 1, off: 0, while: 'unacknowledged', atLeast: 'low' }])
+    assert.deepEqual(plan.sources[0]?.writable, ['coil'])
+  })
+
   for (const [what, to, expected] of [
-    ['a type', '{ id: horn, type: siren }', /write type: mqtt or http/],
+    ['an address that is not allowed', '{ id: horn, type: write, source: plc, address: other }', /the source plc does not let it be written; add writable: \["other"\]/],
+    ['a source that is not there', '{ id: horn, type: write, source: plx, address: coil }', /no source "plx"; did you mean "plc"\?/],
+    ['a value that the address cannot have', '{ id: horn, type: write, source: plc, address: coil, on: 5 }', /coil takes 0 or 1/],
+    ['no difference between on and off', '{ id: horn, type: write, source: plc, address: coil, on: 0 }', /on and off are both 0/],
+    ['two writers of one address', '{ id: horn, type: write, source: plc, address: coil }\n    - { id: lamp, type: write, source: plc, address: coil }', /horn writes there too/],
+    ['a type', '{ id: horn, type: siren }', /write type: mqtt, http or write/],
     ['a wildcard in a topic', '{ id: horn, type: mqtt, url: "mqtt://h", topic: "a/#" }', /a topic to publish to has no space, # or \+/],
     ['a token in the file', '{ id: horn, type: http, url: "https://h/x", token: abc }', /write \{ env: NAME \} or \{ file: PATH \}/],
     ['the platform\'s name', '{ id: platform, type: http, url: "https://h/x" }', /the platform is told anyway/],

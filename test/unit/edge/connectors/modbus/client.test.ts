@@ -22,12 +22,12 @@ async function opened(kind: typeof openTcpClient, over: Partial<ClientOptions> =
   const client = await kind(line.open, { timeoutMs: 60_000, pauseMs: 0, inFlight: 1, counters, nowUs: () => 7, onLost: (why) => { lost.push(why) }, ...over }, never)
   return { line, counters, sent, lost, client, transaction: (i: number) => ((sent[i]?.[0] ?? 0) << 8) | (sent[i]?.[1] ?? 0) }
 }
-const numberIn = (answer: Awaited<ReturnType<Awaited<ReturnType<typeof opened>>['client']['read']>>) => (answer.kind === 'data' ? ((answer.data[0] ?? 0) << 8) | (answer.data[1] ?? 0) : answer.kind)
+const numberIn = (answer: Awaited<ReturnType<Awaited<ReturnType<typeof opened>>['client']['ask']>>) => (answer.kind === 'data' ? ((answer.data[0] ?? 0) << 8) | (answer.data[1] ?? 0) : answer.kind)
 
 suite('a Modbus TCP client', () => {
   test('has one request under way at a time, or as many as it is told', async () => {
     const one = await opened(openTcpClient)
-    const reads = [one.client.read(at(0)), one.client.read(at(1))]
+    const reads = [one.client.ask(at(0)), one.client.ask(at(1))]
     await soon()
     assert.equal(one.sent.length, 1)
     one.line.receive(mbapFrame(one.transaction(0), value(5)))
@@ -36,7 +36,7 @@ suite('a Modbus TCP client', () => {
     assert.deepEqual((await Promise.all(reads)).map(numberIn), [5, 6])
 
     const more = await opened(openTcpClient, { inFlight: 2 })
-    const three = [more.client.read(at(0)), more.client.read(at(1)), more.client.read(at(2))]
+    const three = [more.client.ask(at(0)), more.client.ask(at(1)), more.client.ask(at(2))]
     await soon()
     assert.equal(more.sent.length, 2)
     // Answered in the other order: the transaction tells which is which.
@@ -48,8 +48,8 @@ suite('a Modbus TCP client', () => {
 
   test('a late answer never passes for the next one', async () => {
     const { client, line, counters, transaction } = await opened(openTcpClient, { timeoutMs: 5 })
-    assert.equal((await client.read(at(0))).kind, 'timeout')
-    const next = client.read(at(1))
+    assert.equal((await client.ask(at(0))).kind, 'timeout')
+    const next = client.ask(at(1))
     await soon()
     line.receive(mbapFrame(transaction(0), value(1)))
     line.receive(mbapFrame(transaction(1), value(2)))
@@ -59,11 +59,11 @@ suite('a Modbus TCP client', () => {
 
   test('an answer of another unit or another size is no answer', async () => {
     const { client, line, transaction } = await opened(openTcpClient)
-    const other = client.read(at(0))
+    const other = client.ask(at(0))
     await soon()
     line.receive(mbapFrame(transaction(0), value(1, 9)))
     assert.deepEqual(await other, { kind: 'malformed', why: 'unit 9 answered for unit 1' })
-    const short = client.read(at(0))
+    const short = client.ask(at(0))
     await soon()
     line.receive(mbapFrame(transaction(1), Uint8Array.of(1, 3, 1, 0)))
     assert.equal((await short).kind, 'malformed')
@@ -71,20 +71,20 @@ suite('a Modbus TCP client', () => {
 
   test('gives the connection up when what comes is not Modbus, and says so once', async () => {
     const { client, line, lost, counters } = await opened(openTcpClient)
-    const read = client.read(at(0))
+    const read = client.ask(at(0))
     await soon()
     line.receive(Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'))
     assert.equal((await read).kind, 'closed')
     assert.ok(line.closed)
     line.receive(Buffer.from('HTTP'))
-    assert.equal((await client.read(at(0))).kind, 'closed')
+    assert.equal((await client.ask(at(0))).kind, 'closed')
     assert.deepEqual([lost.length, counters.malformed], [1, 1])
     assert.match(lost[0] ?? '', /not Modbus TCP/)
   })
 
   test('an answer that came while the process was held up is not called late', async () => {
     const { client, line, transaction } = await opened(openTcpClient, { timeoutMs: 150 })
-    const read = client.read(at(0))
+    const read = client.ask(at(0))
     await soon()
     const heldUpUntil = performance.now() + 250
     // As a socket would hand it over: in the turn after the timers.
@@ -95,7 +95,7 @@ suite('a Modbus TCP client', () => {
 
   test('a lost line ends every read', async () => {
     const { client, line, lost } = await opened(openTcpClient, { inFlight: 2 })
-    const reads = [client.read(at(0)), client.read(at(1)), client.read(at(2))]
+    const reads = [client.ask(at(0)), client.ask(at(1)), client.ask(at(2))]
     await soon()
     line.end('gone')
     assert.deepEqual((await Promise.all(reads)).map(({ kind }) => kind), ['closed', 'closed', 'closed'])
@@ -106,7 +106,7 @@ suite('a Modbus TCP client', () => {
 suite('a Modbus RTU client', () => {
   test('puts an answer together from pieces', async () => {
     const { client, line } = await opened(openRtuClient)
-    const read = client.read(at(0))
+    const read = client.ask(at(0))
     await soon()
     for (const byte of rtuFrame(value(513))) line.receive(Uint8Array.of(byte))
     assert.equal(numberIn(await read), 513)
@@ -114,9 +114,9 @@ suite('a Modbus RTU client', () => {
 
   test('throws away what comes unasked, so that a late answer never passes for the next one', async () => {
     const { client, line, counters } = await opened(openRtuClient, { timeoutMs: 100 })
-    assert.equal((await client.read(at(0))).kind, 'timeout')
+    assert.equal((await client.ask(at(0))).kind, 'timeout')
     line.receive(rtuFrame(value(1)))
-    const next = client.read(at(1))
+    const next = client.ask(at(1))
     await soon()
     // Still within the rest after a failure: the question is not out yet.
     line.receive(rtuFrame(value(1)))
@@ -128,7 +128,7 @@ suite('a Modbus RTU client', () => {
 
   test('a megabyte of noise before the answer is passed over', async () => {
     const { client, line } = await opened(openRtuClient)
-    const read = client.read(at(0))
+    const read = client.ask(at(0))
     await soon()
     for (let i = 0; i < 64; i++) line.receive(Buffer.alloc(16_384, i))
     line.receive(rtuFrame(value(42)))
@@ -137,7 +137,7 @@ suite('a Modbus RTU client', () => {
 
   test('says what to look at when only noise comes', async () => {
     const { client, line } = await opened(openRtuClient, { timeoutMs: 20 })
-    const read = client.read(at(0))
+    const read = client.ask(at(0))
     await soon()
     line.receive(rtuFrame(value(1)).fill(0xaa, 3, 4))
     const answer = await read

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { createMbapDecoder, mbapRequest } from '../../../../../edge/connectors/modbus/mbap.ts'
-import { exceptionMeaning, readAnswer, type ReadRequest } from '../../../../../edge/connectors/modbus/pdu.ts'
+import { exceptionMeaning, readAnswer, type ModbusRequest, type ReadRequest } from '../../../../../edge/connectors/modbus/pdu.ts'
 import { crc16, findRtuAnswer, rtuRequest } from '../../../../../edge/connectors/modbus/rtu.ts'
+import { writeRequest } from '../../../../../edge/connectors/modbus/write.ts'
 import { qualityLevel } from '../../../../../registry/domain/contract/quality.ts'
 import { mbapFrame, rtuFrame, slowCrc } from '../../../../helpers/modbus.ts'
 
@@ -34,6 +35,28 @@ test('an answer is checked to the last byte', () => {
   assert.equal(kind(''), 'malformed')
   assert.equal(kind('0103cd6b05', { unit: 1, table: 'coil', start: 19, count: 19 }), 'data')
   assert.equal(kind('0102cd6b', { unit: 1, table: 'coil', start: 19, count: 19 }), 'malformed')
+})
+
+test('writes are those of the specification, and are done only when the answer repeats them', () => {
+  // Modbus Application Protocol V1.1b3, 6.5: coil 173 on; 6.6: register 2 becomes 3.
+  const coil: ModbusRequest = { unit: 1, table: 'coil', start: 172, word: 1 }
+  const register: ModbusRequest = { unit: 1, table: 'holding', start: 1, word: 3 }
+  assert.equal(hex(mbapRequest(coil, 0)), '000000000006' + '01' + '0500acff00')
+  assert.equal(hex(mbapRequest(register, 0)), '000000000006' + '01' + '0600010003')
+  assert.equal(readAnswer(coil, bytes('0500acff00'), 5).kind, 'data')
+  for (const other of ['0500ac0000', '0500adff00', '0500acff', '0600acff00']) assert.equal(readAnswer(coil, bytes(other), 5).kind, 'malformed', other)
+  assert.deepEqual(readAnswer(register, bytes('8604'), 5), { kind: 'exception', code: 4, atUs: 5 })
+  const answer = rtuFrame(bytes('010600010003'))
+  assert.deepEqual(findRtuAnswer(Buffer.concat([bytes('ff00'), answer, bytes('aa')]), register), { pdu: bytes('0600010003'), strayBytes: 3 })
+  assert.equal(findRtuAnswer(rtuFrame(bytes('010600010004')), register), null)
+})
+
+test('what can be written: a coil, a whole holding register, a number that fits', () => {
+  assert.deepEqual(writeRequest('1:coil:7', 1), { unit: 1, table: 'coil', start: 7, word: 1 })
+  assert.deepEqual(writeRequest('2:holding:5:int16', -2), { unit: 2, table: 'holding', start: 5, word: 0xfffe })
+  for (const [address, value] of [['1:coil:7', 2], ['1:discrete:7', 1], ['1:input:7:uint16', 1], ['1:holding:7:float32', 1], ['1:holding:7:uint16:bit3', 1], ['1:holding:7:uint16', 65_536], ['1:holding:7:uint16', 0.5], ['1:holding:7:int16', 40_000]] as const) {
+    assert.throws(() => writeRequest(address, value), { code: 'invalid' }, `${address} ${value}`)
+  }
 })
 
 test('every exception code means something, and nothing good', () => {

@@ -75,7 +75,7 @@ for (const [name, openClient, frameOf, fateOf] of [
         line.onSend = (sent) => { transaction = ((sent[0] ?? 0) << 8) | (sent[1] ?? 0) }
         const client = await openClient(line.open, { timeoutMs: 60_000, pauseMs: 0, inFlight: 1, counters, nowUs: () => 0, onLost: () => { lost = true } }, never)
         let answer: Answer | Closed | null = null
-        const read = client.read(request).then((got) => { answer = got })
+        const read = client.ask(request).then((got) => { answer = got })
         await turns()
         const bytes = damaged(frameOf(transaction, good), frameOf(transaction, refusal), [...seeds.subarray(i, i + BYTES_A_FRAME)])
         line.receive(bytes)
