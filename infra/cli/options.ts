@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { InvalidArgumentError, Option } from 'commander'
+import { slugSchema } from '../../registry/domain/contract/primitives.ts'
 import { CliError } from './errors.ts'
 
 /** `--limit`: as many as the API gives on one page. */
@@ -14,6 +15,22 @@ export const instant = (text: string): string => {
   if (/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/.test(text) && !Number.isNaN(Date.parse(text))) return text
   throw new InvalidArgumentError('Write it with date, time and zone (RFC 3339), e.g. 2026-01-31T08:00:00Z.')
 }
+
+/** Machines by their ids, between commas. */
+export const machines = (text: string): string[] => {
+  const named = text.split(',').map((asset) => asset.trim())
+  if (named.every((asset) => slugSchema.safeParse(asset).success)) return named
+  throw new InvalidArgumentError('Name machines by their ids, with commas between them, e.g. pump-1,pump-2.')
+}
+
+export interface Scope { kind: string; id: string }
+
+/** `--scope`: for which machines of a family. */
+export const scopeOption = (): Option => new Option('--scope <kind:id>', 'line:… or asset:… (default: the whole family)').argParser((text): Scope => {
+  const { kind, id } = /^(?<kind>family|line|asset):(?<id>.+)$/.exec(text)?.groups ?? {}
+  if (kind === undefined || id === undefined) throw new InvalidArgumentError('Write it as line:ID or asset:ID.')
+  return { kind, id }
+})
 
 /** `NAME@VERSION`, as a query names it. */
 export function modelVersion(text: string): { model: string; version: number } {

@@ -1,4 +1,4 @@
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, Help, type Option } from 'commander'
 import { exitCodes, failureOf } from './errors.ts'
 import { createPrinter, type Printer } from './print.ts'
 import type { Terminal } from './terminal.ts'
@@ -24,6 +24,7 @@ export async function runProgram(name: string, argv: readonly string[], terminal
       writeOut: (text) => { if (json) help += text; else terminal.out(text) },
       writeErr: (text) => { if (!json) terminal.err(text) },
     })
+    .configureHelp({ optionDescription: (option) => describe(option) })
     .exitOverride()
     .option('--json', 'print one JSON document, whatever the outcome, instead of text')
     .showHelpAfterError('(run it with --help to see how)')
@@ -46,3 +47,7 @@ export async function runProgram(name: string, argv: readonly string[], terminal
     return failure.exitCode
   }
 }
+
+const plain = new Help()
+/** What a command cannot run without is said in its help too, not only by a refusal. */
+const describe = (option: Option): string => plain.optionDescription(option) + (option.mandatory ? ' (required)' : '')

@@ -40,12 +40,13 @@ export function addLookCommands(program: Command, open: Open): void {
     })
   }
 
-  program.command('scores <asset>').description('scores of a machine by the end of their windows, oldest first; `replay <id>` computes one again')
+  program.command('scores <asset>').description('scores of a machine by the end of their windows, oldest first: one row for each release that scored it (role) and each revision; `replay <id>` computes one again')
     .option('--from <instant>', 'windows that end after (RFC 3339)', instant).option('--to <instant>', '… and before', instant).addOption(limitOption())
     .action(async (asset: string, options: { from?: string; to?: string; limit: number }, command: Command) => {
       const { api, print, site } = await open(command)
       const page = await api.get<Page<Row>>('/v1/scores', { site, asset, from: options.from, to: options.to, limit: options.limit })
-      print.table(page.items, ['id', 'windowEnd', 'score', 'confidence', 'severity', 'release', 'lane'])
+      print.table(page.items, ['id', 'windowEnd', 'revision', 'score', 'confidence', 'severity', 'release', 'role', 'lane', 'rescore'])
+      print.more(options.limit, page)
       print.document(page)
     })
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Command } from 'commander'
 import { CliError } from '../errors.ts'
-import { instant, modelVersion } from '../options.ts'
+import { instant, modelVersion, scopeOption, type Scope } from '../options.ts'
 import type { Open } from '../context.ts'
 import { runOperation } from '../operation.ts'
 
@@ -58,11 +58,11 @@ export function addModelCommands(program: Command, open: Open): void {
 
   program.command('roll-back <family>').description('put the former release back in force: one idempotent call')
     .requiredOption('--reason <text>', 'why; goes into the ledger').option('--request-id <id>', 'repeat with the same id for the same single effect')
+    .addOption(scopeOption()).option('--to <release>', 'one that was champion there before (default: the one just before)')
     .option('--rescore', 'judge anew what the release that goes has judged')
-    .action(async (family: string, options: { reason: string; requestId?: string; rescore?: boolean }, command: Command) => {
+    .action(async (family: string, { requestId = randomUUID(), ...options }: { reason: string; scope?: Scope; to?: string; requestId?: string; rescore?: boolean }, command: Command) => {
       const { api, print, site } = await open(command)
-      const requestId = options.requestId ?? randomUUID()
-      const answer = await api.post<Record<string, unknown>>(`/v1/families/${encodeURIComponent(family)}/roll-back`, { reason: options.reason, requestId, rescore: options.rescore === true }, { site }, requestId)
+      const answer = await api.post<Record<string, unknown>>(`/v1/families/${encodeURIComponent(family)}/roll-back`, { ...options, requestId, rescore: options.rescore === true }, { site }, requestId)
       print.line(`In force again: ${String(answer['release'])}`)
       if (typeof answer['rescore'] === 'string') print.line(`Its machines' windows are judged anew: twinward rescore status ${answer['rescore']}`)
       print.document(answer)

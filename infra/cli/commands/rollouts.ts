@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import type { Command } from 'commander'
+import { InvalidArgumentError, type Command } from 'commander'
 import { counted } from '../../../registry/domain/counted.ts'
 import type { Open } from '../context.ts'
 import { CliError } from '../errors.ts'
-import { limitOption, readJsonFile, span } from '../options.ts'
+import { limitOption, machines, readJsonFile, scopeOption, span, type Scope } from '../options.ts'
 import { siteColumns } from '../print.ts'
 
 interface Rollout {
@@ -17,16 +17,17 @@ interface RolloutDetail extends Rollout {
 interface Steered { state: string; stage: string; back: { release: string } | null; rescore: string | null; repeated: boolean }
 
 interface PromoteOptions {
-  reason: string; scope?: string; shadow?: number; canary?: number; slice?: string; watch?: number; windows?: number; manual?: boolean; checkEvery?: number; guards?: string; rescore?: boolean
+  reason: string; scope?: Scope; insteadOf?: string; shadow?: number; canary?: number; slice?: Slice; watch?: number; windows?: number; manual?: boolean; checkEvery?: number; guards?: string; rescore?: boolean
 }
 
 const address = (rollout: string, verb = '') => `/v1/rollouts/${encodeURIComponent(rollout)}${verb}`
 
 export function addRolloutCommands(program: Command, open: Open): void {
   program.command('promote <release>').description('ask for a release to be put in force: at once, or step by step (shadow, canary, champion), watched by guards')
-    .requiredOption('--reason <text>', 'why; the approvers see it').option('--scope <kind:id>', 'line:… or asset:… (default: the whole family)')
+    .requiredOption('--reason <text>', 'why; the approvers see it').addOption(scopeOption())
+    .option('--instead-of <gate>', 'a waiting request of yours that this one takes the place of: it is withdrawn')
     .option('--shadow <span>', 'first let it score beside the champion for so long, e.g. 2d', span)
-    .option('--canary <span>', 'then let it judge the machines of --slice for so long', span).option('--slice <slice>', 'a share (20%), picked evenly over criticalities, or machines (pump-1,pump-2)')
+    .option('--canary <span>', 'then let it judge the machines of --slice for so long', span).option('--slice <slice>', 'a share (20%), picked evenly over criticalities, or machines (pump-1,pump-2)', slice)
     .option('--watch <span>', 'watch it for so long once it judges all', span).option('--windows <n>', 'so many windows scored in each of shadow and canary before it goes on', Number)
     .option('--manual', 'each next stage begins when somebody says so (twinward rollouts advance)').option('--check-every <span>', 'how often the guards look (default: 5m)', span)
     .option('--guards <file>', 'JSON with guards to be set otherwise, or off (null)')
@@ -35,7 +36,7 @@ export function addRolloutCommands(program: Command, open: Open): void {
       const { api, print, site } = await open(command)
       const rollout = await rolloutOf(options)
       const answer = await api.post<{ gate: string; kind: string; expiresAt: string; replaces: string | null }>('/v1/gates', {
-        release, reason: options.reason, ...(options.scope !== undefined && { scope: scopeOf(options.scope) }), ...(rollout && { rollout }),
+        release, reason: options.reason, ...(options.scope !== undefined && { scope: options.scope }), ...(options.insteadOf !== undefined && { insteadOf: options.insteadOf }), ...(rollout && { rollout }),
       }, { site })
       print.line(`${release} waits for approval (${answer.kind}${answer.replaces === null ? '' : `, instead of ${answer.replaces}`}) until ${answer.expiresAt}: twinward gates show ${answer.gate}`)
       if (rollout) print.line(`Once approved it comes into force step by step: twinward rollouts show ${answer.gate}`)
@@ -98,7 +99,7 @@ function* linesOf(rollout: RolloutDetail): Generator<string> {
 async function rolloutOf({ shadow, canary, slice, watch, windows, manual, checkEvery, guards, rescore }: PromoteOptions): Promise<Record<string, unknown> | null> {
   if ((canary === undefined) !== (slice === undefined)) throw new CliError('usage', 'A canary takes both: how long (--canary 2d) and which machines (--slice 20% or --slice pump-1,pump-2).')
   const stages = {
-    ...(shadow !== undefined && { shadow: stageOf(shadow, windows) }), ...(canary !== undefined && slice !== undefined && { canary: { ...stageOf(canary, windows), slice: sliceOf(slice) } }),
+    ...(shadow !== undefined && { shadow: stageOf(shadow, windows) }), ...(canary !== undefined && slice !== undefined && { canary: { ...stageOf(canary, windows), slice } }),
     ...(watch !== undefined && { champion: { dwellSeconds: watch } }),
   }
   const manner = {
@@ -112,13 +113,11 @@ async function rolloutOf({ shadow, canary, slice, watch, windows, manual, checkE
 
 const stageOf = (dwellSeconds: number, windows: number | undefined) => ({ dwellSeconds, ...(windows !== undefined && { minWindows: windows }) })
 
-function sliceOf(text: string): { percent: number } | { assets: string[] } {
-  const percent = /^(\d{1,2}(?:\.\d+)?)%$/.exec(text)?.[1]
-  return percent === undefined ? { assets: text.split(',').map((asset) => asset.trim()).filter((asset) => asset !== '') } : { percent: Number(percent) }
-}
+type Slice = { percent: number } | { assets: string[] }
 
-function scopeOf(text: string): { kind: string; id: string } {
-  const { kind, id } = /^(?<kind>family|line|asset):(?<id>.+)$/.exec(text)?.groups ?? {}
-  if (kind === undefined || id === undefined) throw new CliError('usage', `--scope ${text} is none; write line:ID or asset:ID.`)
-  return { kind, id }
+function slice(text: string): Slice {
+  if (!text.includes('%')) return { assets: machines(text) }
+  const percent = /^\d+(\.\d+)?%$/.test(text) ? Number(text.slice(0, -1)) : NaN
+  if (percent > 0 && percent < 100) return { percent }
+  throw new InvalidArgumentError('A share lies above 0% and below 100%, e.g. 20%; or name machines, e.g. pump-1,pump-2.')
 }

@@ -17,7 +17,7 @@ const minWindows = z.int().min(0).max(1_000_000).default(1).describe('So many wi
 export const sliceRequestSchema = z.union([
   z.strictObject({ percent: z.number().gt(0).lt(100) }),
   z.strictObject({ assets: z.array(slugSchema).min(1).max(10_000) }),
-])
+], { error: 'say either percent, above 0 and below 100, or assets, machines by their ids; not both' })
 export type SliceRequest = z.infer<typeof sliceRequestSchema>
 
 const stages = {

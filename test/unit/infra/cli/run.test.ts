@@ -60,6 +60,10 @@ describe('a command line', () => {
       ['an address that is none', () => ['--url', 'somewhere', 'status'], 'usage', 2],
       ['an import without a map', () => ['import', badFile], 'usage', 2],
       ['a rescore of nothing', () => ['rescore', 'start', '--from', '2026-01-01T00:00:00Z', '--reason', 'x'], 'usage', 2],
+      ...['100%', '150%', '0%', '-5%', 'abc%', '', 'pump-1,,pump-2', 'Pump 1'].map((slice): [string, () => string[], string, number] =>
+        [`a slice that is none: "${slice}"`, () => ['promote', 'pumps-r2', '--reason', 'x', '--canary', '1d', '--slice', slice], 'invalid_argument', 2]),
+      ['a scope that is none', () => ['roll-back', 'pumps', '--reason', 'x', '--scope', 'pump-1'], 'invalid_argument', 2],
+      ['a rescore of a machine that can be none', () => ['rescore', 'start', '--asset', 'Pump 1', '--from', '2026-01-01T00:00:00Z', '--reason', 'x'], 'invalid_argument', 2],
       ['a replay under no version', () => ['replay', '1', '--policy', 'new'], 'invalid_argument', 2],
       ['a replay under a model without a version', () => ['replay', '1', '--model', 'pumps'], 'usage', 2],
       ['a lineage of nothing', () => ['lineage'], 'usage', 2],
@@ -108,6 +112,43 @@ describe('a command line', () => {
     const commands = [...out.matchAll(/^ {2}([a-z][a-z-]+)[ \n]/gm)].map(([, name]) => name ?? '').filter((name) => name !== 'help')
     assert.ok(commands.includes('ledger') && commands.length > 15, commands.join(' '))
     for (const command of commands) assert.equal((await run(command, '--help')).exitCode, 0, command)
+  })
+
+  it('marks in its help what a command cannot run without', async () => {
+    for (const argv of [['gates', 'withdraw'], ['rollouts', 'stop'], ['rollouts', 'advance']]) {
+      assert.match((await run(...argv, '--help')).out, /--reason <text>[^]*?\(required\)/, argv.join(' '))
+    }
+    assert.doesNotMatch((await run('scores', '--help')).out, /required/)
+  })
+
+  it('asks for what its options say: which slice, where, instead of what', async () => {
+    const seen: { path: string; body: Record<string, unknown> }[] = []
+    const url = await answering(0, '', (request, response) => {
+      let text = ''
+      request.on('data', (chunk: Buffer) => { text += chunk.toString() }).on('end', () => {
+        seen.push({ path: request.url ?? '', body: JSON.parse(text) as Record<string, unknown> })
+        response.writeHead(200, { 'content-type': 'application/json' }).end('{}')
+      })
+    })
+    const gate = '6f1c0f8e-3d53-4b1e-8a86-6f1f6c4d7a11'
+    await run('--url', url, 'promote', 'pumps-r2', '--reason', 'x', '--scope', 'line:north', '--instead-of', gate, '--canary', '1d', '--slice', '12.5%')
+    await run('--url', url, 'promote', 'pumps-r2', '--reason', 'x', '--canary', '1d', '--slice', 'pump-1, pump-2')
+    await run('--url', url, 'roll-back', 'pumps', '--reason', 'x', '--scope', 'asset:pump-1', '--to', 'pumps-r1', '--request-id', 'one')
+    for (const named of [['pump-1,pump-2'], ['pump-1', 'pump-2'], ['pump-1', '--asset', 'pump-2']]) {
+      await run('--url', url, 'rescore', 'start', '--from', '2026-01-01T00:00:00Z', '--reason', 'x', '--asset', ...named)
+    }
+    assert.deepEqual(seen.map(({ path, body }) => (path.startsWith('/v1/operations') ? body['assets'] : body)), [
+      { release: 'pumps-r2', reason: 'x', scope: { kind: 'line', id: 'north' }, insteadOf: gate, rollout: { canary: { dwellSeconds: 86_400, slice: { percent: 12.5 } } } },
+      { release: 'pumps-r2', reason: 'x', rollout: { canary: { dwellSeconds: 86_400, slice: { assets: ['pump-1', 'pump-2'] } } } },
+      { reason: 'x', scope: { kind: 'asset', id: 'pump-1' }, to: 'pumps-r1', requestId: 'one', rescore: false },
+      ...[1, 2, 3].map(() => ['pump-1', 'pump-2']),
+    ])
+  })
+
+  it('tells apart what each release and each revision said of a window', async () => {
+    const row = { id: '1', windowEnd: '2026-01-01T00:00:00Z', revision: 1, score: 1, confidence: 0.5, severity: null, release: 'pumps-r1', role: 'champion', lane: 'live', rescore: null }
+    const url = await answering(200, { items: [row, { ...row, id: '2', release: 'pumps-r2', role: 'shadow' }, { ...row, id: '3', revision: 2, rescore: 'op-1' }], nextCursor: null })
+    assert.match((await run('--url', url, 'scores', 'pump-1')).out, /revision .*role .*rescore\n1 .* 1 .*champion .*–\n2 .*shadow .*\n3 .* 2 .*op-1\n/)
   })
 
   it('tells bad rows once, to people and to programs', async () => {

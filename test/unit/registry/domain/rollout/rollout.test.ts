@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import type { GuardReading } from '../../../../../registry/domain/rollout/guards.ts'
-import { dwellUs, minWindowsOf, rolloutPlanSchema, rolloutStages, stagesOf, type RolloutPlan, type RolloutStage } from '../../../../../registry/domain/rollout/plan.ts'
+import { dwellUs, minWindowsOf, rolloutPlanSchema, rolloutStages, sliceRequestSchema, stagesOf, type RolloutPlan, type RolloutStage } from '../../../../../registry/domain/rollout/plan.ts'
+import { planText } from '../../../../../registry/domain/rollout/plan-text.ts'
 import { seatsOf, startRollout, stepRollout, wakeUs, type Rollout, type RolloutAction } from '../../../../../registry/domain/rollout/rollout.ts'
 
 const S = 1_000_000
@@ -42,6 +43,14 @@ describe('a rollout', () => {
     assert.deepEqual(seatsOf(back), { champion: null, slice: false, shadow: null })
     const late = run(startRollout(plan({ shadow: null, canary: null }), 0), [look('champion', 1, [bad]), 1 * S])
     assert.deepEqual([late.state, seatsOf(late).champion], ['rolled-back', 'former'])
+  })
+
+  it('names in its plan every machine of the canary, and which of two ways a slice may be said', () => {
+    const assets = Array.from({ length: 40 }, (_, i) => `m-${i}`)
+    assert.ok(planText(plan({ canary: { dwellSeconds: 50, slice: { percent: 20 }, assets } })).includes(`judges 40 machines (${assets.join(', ')}) for 50 s`))
+    const both = sliceRequestSchema.safeParse({ percent: 20, assets })
+    assert.match(both.error?.issues[0]?.message ?? '', /either percent, above 0 and below 100, or assets/)
+    assert.match(sliceRequestSchema.safeParse({ percent: 150 }).error?.issues[0]?.message ?? '', /<100/)
   })
 
   it('waits for somebody where the plan says so', () => {
