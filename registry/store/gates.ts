@@ -88,7 +88,7 @@ export async function insertGate(tx: Tx, gate: GateDraft): Promise<void> {
     : ['site_id = $1 and release_ref = $2 and role = $3 and scope_kind = $4 and scope_id = $5', [gate.site, gate.releaseRef, gate.role, gate.scope.kind, gate.scope.id]] as const
   const { rows } = await tx.query<{ gate_id: string }>(`select gate_id from gate where ${sql} and state in ('collecting', 'open')`, [...values])
   const what = gate.kind === 'change-governance' ? `another change of ${gate.family}’s governance waits` : 'this very change waits'
-  refuse('conflict', `${what} at gate ${rows[0]?.gate_id} already; decide or withdraw that one`, { gate: rows[0]?.gate_id })
+  refuse('conflict', `${what} at gate ${rows[0]?.gate_id} already; decide or withdraw that one${gate.kind === 'change-governance' ? '' : ', or ask again with insteadOf to have this take its place'}`, { gate: rows[0]?.gate_id })
 }
 
 export const gateColumns = `g.gate_id, g.site_id, g.family_id, g.kind, g.release_ref, g.role, g.scope_kind, g.scope_id, g.replaces_release_ref, g.rules,

@@ -1,5 +1,7 @@
 import type { Command } from 'commander'
+import type { GateEvidence, GovernanceEvidence } from '../../../api/console/client/evidence.ts'
 import type { Open } from '../context.ts'
+import { evidenceText } from '../evidence-text.ts'
 import { counted } from '../../../registry/domain/counted.ts'
 import { planText } from '../../../registry/domain/rollout/plan-text.ts'
 import type { RolloutPlan } from '../../../registry/domain/rollout/plan.ts'
@@ -11,7 +13,7 @@ interface Gate {
   changesAsked: { by: string; text: string }[]; emergency: { by: string; reason: string; review: { state: string; due: string; overdue: boolean } } | null
 }
 interface GateDetail extends Gate {
-  rollout: RolloutPlan | null; reason: string; asks: string; evidenceCommit: number | null; evidence: unknown; evidenceAge: { days: number; commitsBehind: number | null } | null
+  rollout: RolloutPlan | null; reason: string; asks: string; evidenceCommit: number | null; evidence: GateEvidence | GovernanceEvidence | null; evidenceAge: { days: number; commitsBehind: number | null } | null
   decisions: { actor: string; onBehalfOf: string | null; stage: string; verdict: string; at: string; comment: string }[]
   reviewers: { actor: string; required: boolean }[]
   thread: { kind: string; by: string; text: string; at: string }[]
@@ -34,7 +36,7 @@ export function addGateCommands(program: Command, open: Open): void {
       print.more(options.limit, page)
       print.document(page)
     })
-  gates.command('show <gate>').description('what is asked, what was decided and said so far, and the evidence with the digest that a decision binds to')
+  gates.command('show <gate>').description('what is asked, what was decided and said so far, and the evidence in short with the digest that a decision binds to (--json: all of it)')
     .action(async (id: string, _options: unknown, command: Command) => {
       const { api, print, site } = await open(command)
       const gate = await api.get<GateDetail>(address(id), { site })
@@ -50,9 +52,10 @@ export function addGateCommands(program: Command, open: Open): void {
         print.line(`  ${at}  ${actor}${onBehalfOf === null ? '' : ` for ${onBehalfOf}`}: ${verdict}${stage === 'decision' ? '' : ` (${stage})`}  ${comment}`)
       }
       for (const { kind, by, text, at } of gate.thread) print.line(`  ${at}  ${by} ${SAID[kind] ?? kind}: ${text}`)
-      print.line(JSON.stringify(gate.evidence, null, 2))
+      print.line('Evidence:')
+      for (const line of evidenceText(gate.evidence)) print.line(`  ${line}`)
       const { evidenceAge: age } = gate
-      print.line(`Evidence as of commit ${String(gate.evidenceCommit)}${age === null ? '' : `, ${age.days.toFixed(1)} days old${age.commitsBehind === null ? '' : `, ${counted(age.commitsBehind, 'commit')} behind`}`}, digest ${String(gate.evidenceDigest)}`)
+      print.line(`Evidence as of commit ${String(gate.evidenceCommit)}${age === null ? '' : `, ${age.days.toFixed(1)} days old${age.commitsBehind === null ? '' : `, ${counted(age.commitsBehind, 'commit')} behind`}`}, digest ${String(gate.evidenceDigest)}; the whole: twinward --json gates show ${id}`)
       if (gate.state === 'open') {
         print.line(gate.changesAsked.length > 0 ? `Answer with: twinward gates answer ${id} --comment TEXT --key-file REQUESTER-KEY`
           : `Decide with: twinward gates approve ${id} --evidence ${String(gate.evidenceDigest)} --key-file YOUR-KEY`)

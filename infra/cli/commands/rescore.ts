@@ -50,6 +50,6 @@ export function addRescoreCommands(program: Command, open: Open): void {
 
 function summary(operation: Operation): string {
   const { state, paused, result, error, progress: { written } } = operation
-  const done = result === null ? progressText(operation) : `${String(result['windows'])} windows of ${String(result['assets'])} machines judged by ${(result['releases'] as string[]).join(', ')}`
+  const done = result === null ? progressText(operation) : result['windows'] === 0 ? 'no window of these machines ended in that time; nothing was judged anew' : `${String(result['windows'])} windows of ${String(result['assets'])} machines judged by ${(result['releases'] as string[]).join(', ')}`
   return `Rescore ${paused ? `paused by ${paused.by}` : state}: ${done}${typeof written === 'number' ? `; ${written} revisions written` : ''}${error?.message === undefined ? '' : `. ${error.message}`}`
 }

@@ -86,6 +86,8 @@ function* linesOf(rollout: RolloutDetail): Generator<string> {
   if (rollout.endedBecause !== null) yield `  ${rollout.endedBecause}`
   if (state === 'running') {
     yield `  since ${rollout.stageSince}, until ${rollout.stageThrough} at the earliest${rollout.minWindows > 0 ? ` and ${counted(rollout.minWindows, 'window')}` : ''}`
+    const seen = rollout.checks.findLast((check) => check.stage === stage)?.windows ?? 0
+    if (seen < rollout.minWindows) yield `  so far ${counted(seen, 'window')}: only what machines send live counts, imported history does not`
     if (plan.canary !== null) yield `  canary: ${plan.canary.assets.join(', ')}`
     if (rollout.ready) yield `  This stage is through: twinward rollouts advance ${rollout.id} --from ${stage} --reason TEXT`
     yield `  Take it back with: twinward rollouts stop ${rollout.id} --reason TEXT`

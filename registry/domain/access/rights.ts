@@ -54,6 +54,40 @@ const RIGHTS = {
 export type Right = keyof typeof RIGHTS
 export const rights = Object.keys(RIGHTS) as readonly Right[]
 
+/** Each right as a sentence about a person says it: they may not …. */
+const PHRASES: Readonly<Record<Right, string>> = {
+  read: 'read',
+  'site.write': 'make or change sites',
+  'actor.write': 'make people and services, give them roles or keys',
+  'asset.write': 'register machines and tags',
+  'family.write': 'make or change families',
+  'reading.write': 'send readings in',
+  'gateway.recall': 'recall readings from a gateway',
+  'maintenance.write': 'record maintenance',
+  'webhook.write': 'set up webhooks',
+  'feature-set.write': 'register feature sets',
+  'model.write': 'register models',
+  'model.train': 'train models',
+  'policy.write': 'propose alert policies',
+  'release.write': 'make releases',
+  'gate.request': 'ask for a release to be put in force, or for other rules',
+  'gate.decide': 'decide at gates',
+  'gate.take-part': 'take part in gates',
+  'release.roll-back': 'roll a family back',
+  'rollout.steer': 'stop or advance rollouts',
+  'drift.check': 'check for drift',
+  'alert.answer': 'answer alerts',
+  'label.review': 'review labels',
+  'score.rescore': 'have windows judged anew',
+  'incident.answer': 'answer incidents',
+  'score.replay': 'replay scores',
+  'operation.pause': 'pause or resume operations',
+  'operation.cancel': 'cancel operations',
+}
+
+/** What a right allows, in words. */
+export const phraseOf = (right: Right): string => PHRASES[right]
+
 /** What these roles may do at the sites they cover. */
 export const rightsOf = (held: readonly Role[]): Right[] => rights.filter((right) => held.some((role) => (RIGHTS[right] as readonly Role[]).includes(role)))
 
@@ -65,10 +99,10 @@ export function may(actor: Actor, right: Right, site: string): boolean {
   return (actor.sites === '*' || actor.sites.includes(site)) && actor.roles.some((role) => granted.includes(role))
 }
 
-/** Refuses (`forbidden`) unless the actor may; the message names the right and who could grant it. */
+/** Refuses (`forbidden`) unless the actor may; the message says what it was about, and who could grant it. */
 export function demand(actor: Actor, right: Right, site: string): void {
   if (may(actor, right, site)) return
-  refuse('forbidden', `${actor.id} may not ${right} at site ${site}: it takes one of the roles ${RIGHTS[right].join(', ')}; ask an admin.`, {
+  refuse('forbidden', `${actor.id} may not ${PHRASES[right]} (${right}) at site ${site}: it takes one of the roles ${RIGHTS[right].join(', ')}; ask an admin.`, {
     right, site, roles: RIGHTS[right],
   })
 }

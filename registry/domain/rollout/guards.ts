@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { counted } from '../counted.ts'
 import type { AssetMeasures, RolloutMeasures } from './measures.ts'
 
 const share = z.number().min(0).max(1)
@@ -64,19 +65,32 @@ function blame(assets: readonly AssetMeasures[], of: (at: AssetMeasures) => numb
     .sort((a, b) => b.value - a.value || (a.asset < b.asset ? -1 : 1)).slice(0, NAMED)
 }
 
-const words: Readonly<Record<GuardName, (value: string, limit: string) => string>> = {
-  alertLoad: (value, limit) => `alert load: it would have raised ${value} alerts, at most ${limit} are allowed`,
-  disagreement: (value, limit) => `disagreement: it differs from the champion in a share of ${value} of the windows, at most ${limit} is allowed`,
-  scoreShift: (value, limit) => `score distribution: PSI ${value} against the champion on the same windows, at most ${limit} is allowed`,
-  dataQuality: (value, limit) => `data quality: a share of ${value} of the windows is poor or could not be scored, at most ${limit} is allowed`,
-  feedback: (value, limit) => `feedback: ${value} of its alerts were called false, at most ${limit} are allowed`,
-  latency: (value, limit) => `latency: ${value} s from arrival to decision at the 95th percentile, at most ${limit} s are allowed`,
+interface Words { readonly about: string; readonly seen: (value: number, limit: number) => string; /** Why there is no figure yet. */ readonly unseen: string }
+
+const words: Readonly<Record<GuardName, Words>> = {
+  alertLoad: { about: 'alert load', seen: (value, limit) => `it would have raised ${counted(value, 'alert')}, at most ${allowed(limit)}`, unseen: 'no windows yet' },
+  disagreement: {
+    about: 'disagreement', seen: (value, limit) => `it differs from the champion in a share of ${shown(value)} of the windows, at most ${shown(limit)} is allowed`,
+    unseen: 'too few windows yet that both it and the champion scored',
+  },
+  scoreShift: {
+    about: 'score distribution', seen: (value, limit) => `PSI ${shown(value)} against the champion on the same windows, at most ${shown(limit)} is allowed`,
+    unseen: 'too few windows yet that both it and the champion scored',
+  },
+  dataQuality: {
+    about: 'data quality', seen: (value, limit) => `a share of ${shown(value)} of the windows is poor or could not be scored, at most ${shown(limit)} is allowed`, unseen: 'too few windows yet',
+  },
+  feedback: { about: 'feedback', seen: (value, limit) => `${value} of its alerts ${value === 1 ? 'was' : 'were'} called false, at most ${allowed(limit)}`, unseen: 'no alerts yet' },
+  latency: { about: 'latency', seen: (value, limit) => `${shown(value)} s from arrival to decision at the 95th percentile, at most ${shown(limit)} s are allowed`, unseen: 'nothing has arrived yet' },
 }
 
-/** Which number, against which limit, on which machines. */
+/** Which number, against which limit, on which machines; or why there is none yet. */
 export function guardText({ guard, value, limit, assets }: GuardReading): string {
+  const { about, seen, unseen } = words[guard]
+  if (value === null) return `${about}: ${unseen}`
   const where = assets.length === 0 ? '' : ` (${assets.map((at) => `${at.asset}: ${shown(at.value)}`).join(', ')})`
-  return words[guard](value === null ? 'nothing yet' : shown(value), shown(limit)) + where
+  return `${about}: ${seen(value, limit)}${where}`
 }
 
 const shown = (value: number): string => String(Number(value.toPrecision(3)))
+const allowed = (limit: number): string => `${shown(limit)} ${limit === 1 ? 'is' : 'are'} allowed`

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { demand, may, type Actor } from '../../domain/access/rights.ts'
+import { demand, may, phraseOf, type Actor } from '../../domain/access/rights.ts'
 import { slugSchema } from '../../domain/contract/primitives.ts'
 import { DomainError, refuse } from '../../domain/errors.ts'
 import { findActor } from '../../store/actors.ts'
@@ -32,7 +32,7 @@ export async function addReviewer(
     if (!known || known.disabled) refuse('unprocessable', `${reviewer} is not an active actor of site ${row.site}; name another`, { reviewer })
     const right = input.required ? 'gate.decide' : 'read'
     if (!may({ id: reviewer, roles: known.roles, sites: [row.site] }, right, row.site)) {
-      refuse('unprocessable', `${reviewer} may not ${right} at site ${row.site}, so could not ${input.required ? 'approve' : 'look at it'}; name another, or ask an admin for the role`, { reviewer })
+      refuse('unprocessable', `${reviewer} may not ${phraseOf(right)} (${right}) at site ${row.site}, so could not ${input.required ? 'approve' : 'look at it'}; name another, or ask an admin for the role`, { reviewer })
     }
     const found = row.requestedBy === actor.id ? { voice: { by: actor.id, onBehalfOf: null, roles: actor.roles } } : await voiceAt(tx, held, { actor: actor.id, onBehalfOf: input.onBehalfOf }, nowUs)
     if (found instanceof DomainError) return found

@@ -48,11 +48,12 @@ const WORSE: readonly Replay['class'][] = ['exact', 'equivalent', 'expired', 'fa
  * Replays the decisions about a machine in a time under the versions in force then, window after window: each from its
  * readings, and that each went on from the state in which the one before left the rules. What fails opens
  * an incident a trouble, or counts towards the open one; a time in which anything fails is announced once as `replay.failed`, with the first difference. `most` windows, then `more`. Refuses (`not_found`) an
- * unknown asset, and a time without decisions.
+ * unknown asset, and a time without decisions, (`invalid`) an empty time.
  */
 export async function replayPeriod(ctx: ReplayDeps, actor: Actor, input: ReplayPeriodInput, most = MOST): Promise<PeriodReplay> {
   const { site, asset, fromUs, toUs } = input
   demand(actor, 'score.replay', site)
+  if (toUs <= fromUs) refuse('invalid', `the time is empty: it ends at ${microsToIso(toUs)}, and begins at ${microsToIso(fromUs)}`, { fromUs, toUs })
   const found = await inSite(ctx.pool, site, async (tx) => findScores(tx, { assetRef: await assetRefOf(tx, site, asset), fromUs, toUs, lane: null }, most))
   return replayAll(ctx, actor, { site, asset, subject: `asset/${asset}` }, found, { fromUs, toUs })
 }

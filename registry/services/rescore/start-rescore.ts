@@ -50,6 +50,7 @@ export async function startRescore(ctx: ServiceContext, actor: Actor, input: Res
   }
   const nowUs = ctx.nowUs()
   const throughUs = Math.min(toUs ?? nowUs, nowUs)
+  if (fromUs >= nowUs) refuse('invalid', `the time begins at ${microsToIso(fromUs)}, which is in the future: there is nothing yet to judge anew`, { fromUs, nowUs })
   if (throughUs <= fromUs) refuse('invalid', `the time is empty: it ends at ${microsToIso(throughUs)}, and begins at ${microsToIso(fromUs)}`, { fromUs, toUs: throughUs })
   return inSite(ctx.pool, site, async (tx) => {
     const named = release === undefined ? null : await namedRelease(tx, site, release)
@@ -123,7 +124,10 @@ async function partsOf(tx: Tx, { scope, named, assignmentId, nowUs }: RescoreAsk
   if (unknown.length > 0) {
     refuse('not_found', `there is no asset ${unknown.slice(0, 5).join(', ')}${unknown.length > 5 ? ` (and ${unknown.length - 5} more)` : ''} in what was named; GET /v1/assets lists them`, { unknown: unknown.slice(0, 100) })
   }
-  if (assets.length === 0) refuse('not_found', 'no machine stands in what was named; GET /v1/assets lists them', { scope })
+  if (assets.length === 0) {
+    const named = [...scope.family === undefined ? [] : [`family ${scope.family}`], ...scope.line === undefined ? [] : [`line ${scope.line}`]].join(' and ') || `site ${tx.site}`
+    refuse('not_found', `no machine stands in ${named}; GET /v1/assets lists machines with their lines`, { scope })
+  }
   if (named !== null) {
     const other = assets.find(({ familyId }) => familyId !== named.family)
     if (other) {

@@ -204,6 +204,7 @@ describe('replay of a time', () => {
   it('refuses a machine that is not there, a time without decisions, and an alert that is not there', async () => {
     const { site, deps } = await wornSite()
     await assert.rejects(replayPeriod(deps, admin, { site: site.site, asset: 'pump-9', fromUs: T0, toUs: T0 + S }), { code: 'not_found', message: /no asset pump-9/ })
+    await assert.rejects(replayPeriod(deps, admin, { site: site.site, asset: 'pump-1', fromUs: T0 + S, toUs: T0 }), { code: 'invalid', message: /the time is empty: it ends at/ })
     await assert.rejects(period(deps, site, 500, 600), { code: 'not_found', message: /nothing was decided about pump-1 between/ })
     await assert.rejects(replayAlert(deps, admin, { site: site.site, alert: '00000000-0000-4000-8000-000000000000' }), { code: 'not_found' })
   })

@@ -17,6 +17,11 @@ export function WhatIf({ alert }: { alert: AlertDetail }) {
   const [policy, setPolicy] = useState('')
   const [answer, setAnswer] = useState<WhatIfReplay>()
   const sending = useSend({ site: alert.site })
+  // An answer stands beside the choice that it is of, or not at all.
+  const choose = (set: (value: string) => void) => (event: { currentTarget: HTMLSelectElement }) => {
+    set(event.currentTarget.value)
+    setAnswer(undefined)
+  }
   if (!data) return <p class="loading" role="status">Loading…</p>
   const look = (event: Event) => {
     event.preventDefault()
@@ -26,10 +31,10 @@ export function WhatIf({ alert }: { alert: AlertDetail }) {
   return (
     <>
       <form class="filters" onSubmit={look}>
-        <label>Model<select value={model} onChange={(event) => setModel(event.currentTarget.value)}>
+        <label>Model<select value={model} onChange={choose(setModel)}>
           <option value="">as then</option>{data.models.map(({ name, version }) => <option key={`${name}@${version}`}>{`${name}@${version}`}</option>)}
         </select></label>
-        <label>Policy<select value={policy} onChange={(event) => setPolicy(event.currentTarget.value)}>
+        <label>Policy<select value={policy} onChange={choose(setPolicy)}>
           <option value="">as then</option>{data.policies.map(({ version }) => <option key={version} value={version}>version {version}</option>)}
         </select></label>
         <div class="actions"><button type="submit" disabled={sending.busy || (model === '' && policy === '')}>{sending.busy ? 'Looking…' : 'Look'}</button></div>
@@ -49,11 +54,11 @@ async function choicesOf({ site, asset }: AlertDetail): Promise<Choices> {
 }
 
 function Answer({ answer, alert: shown }: { answer: WhatIfReplay; alert: string }) {
-  const { alerts, windows, from, to, releases } = answer
+  const { alerts, windows, from, to, releases, under } = answer
   const changes = changesOf(answer)
   return (
     <>
-      <p>{counted(windows, 'window')}, <When at={from} /> to <When at={to} />, judged then by <span class="mono">{releases.join(', ')}</span>.{answer.unmeasured > 0 && ` ${counted(answer.unmeasured, 'window')} could not be measured again.`}</p>
+      <p>{counted(windows, 'window')}, <When at={from} /> to <When at={to} />, judged then by <span class="mono">{releases.join(', ')}</span>, here by <span class="mono">{[under.model, under.policy === null ? null : `policy version ${under.policy}`].filter((each) => each !== null).join(' and ')}</span>.{answer.unmeasured > 0 && ` ${counted(answer.unmeasured, 'window')} could not be measured again.`}</p>
       <dl class="facts">
         <dt>Scores</dt><dd>{scoresText(answer)}</dd>
         <dt>Decisions</dt><dd>{decisionsText(answer)}{answer.decisions.first && <>, the first for <When at={answer.decisions.first.windowEnd} /></>}</dd>

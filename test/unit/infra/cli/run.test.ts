@@ -151,6 +151,25 @@ describe('a command line', () => {
     assert.match((await run('--url', url, 'scores', 'pump-1')).out, /revision .*role .*rescore\n1 .* 1 .*champion .*–\n2 .*shadow .*\n3 .* 2 .*op-1\n/)
   })
 
+  it('shows of a gate what approvers decide by, and where the whole is', async () => {
+    const side = (release: string, episodes: number) => ({
+      release, policy: { name: 'pumps', version: 2 }, trained: { model: 'pumps-pca@1', kind: 'pca', reason: 'x', dataset: { rows: 200, commitNumber: 3 }, metrics: { evaluation: { falseAlarmRate: 0.0125 } } },
+      backTest: { windows: 90, episodes, episodesByRule: {}, episodesByAsset: {} },
+    })
+    const url = await answering(200, {
+      id: 'g', subject: 'pumps-r2', state: 'open', wanted: '1 approval', reason: 'better', asks: '1 approval', rollout: null, emergency: null, reviewers: [], decisions: [], thread: [], deciding: [], changesAsked: [],
+      evidenceDigest: 'sha256:abc', evidenceCommit: 7, evidenceAge: null, evidence: {
+        candidate: side('pumps-r2', 1), champion: side('pumps-r1', 4), coverage: { windows: 90, assetsWithData: 1, assetsWithout: ['pump-2'], meanGoodFraction: 1 },
+        slice: { from: '2026-01-01T00:00:00Z', to: '2026-01-02T00:00:00Z', assets: ['pump-1', 'pump-2'], recordedFailures: 0 }, comparison: { alerts: { before: 4, after: 1, kept: 1, moved: 0, gained: 0, lost: 3 } },
+      },
+    })
+    const { out } = await run('--url', url, 'gates', 'show', 'g')
+    assert.match(out, /90 windows of 2 machines, 2026-01-01.*\n {2}without any window: pump-2\n {2}asked for: pumps-r2: pumps-pca@1 .*policy version 2; false alarms on held-out normal windows 1\.25 %; would have raised 1 alert\n {2}in force: {2}pumps-r1: /)
+    assert.match(out, /alerts: 4 by what is in force, 1 by what is asked for; 1 kept, 0 moved, 0 gained, 3 lost\n/)
+    assert.match(out, /digest sha256:abc; the whole: twinward --json gates show g\nDecide with: /)
+    assert.doesNotMatch(out, /[{}]/)
+  })
+
   it('tells bad rows once, to people and to programs', async () => {
     const { out, err } = await run('import', '--map', mapFile, badFile)
     assert.equal(`${out}${err}`.split('"yesterday"').length, 2)

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { foldEpisodes } from '../../../../../registry/domain/evaluation/fold-columns.ts'
 import { policySchema } from '../../../../../registry/domain/policy/policy.ts'
 import { guardsSchema, guardText, readGuards } from '../../../../../registry/domain/rollout/guards.ts'
-import { emptySpread, measureAsset, psiOf, type AssetMeasures, type ScoredSide } from '../../../../../registry/domain/rollout/measures.ts'
+import { emptySpread, measureAsset, psiOf, type AssetMeasures, type RolloutMeasures, type ScoredSide } from '../../../../../registry/domain/rollout/measures.ts'
 
 const S = 1_000_000
 const policy = (raiseAt: number) => policySchema.parse({
@@ -63,6 +63,18 @@ describe('guards', () => {
     assert.deepEqual(tripped([at({ poor: 30, unscored: 20 })]).map(({ guard, value }) => [guard, value]), [['dataQuality', 0.25]])
     assert.deepEqual(tripped([at({ falseAlarms: 1 })]).map(({ guard }) => guard), ['feedback'])
     assert.deepEqual(tripped([at({})], { psi: 0.6, latencyP95Seconds: 61 }).map(({ guard }) => guard), ['scoreShift', 'latency'])
+  })
+
+  it('say what they saw as people would, or why they saw nothing', () => {
+    const said = (measures: RolloutMeasures) => readGuards(guardsSchema.parse({ alertLoad: { timesChampion: 0, plus: 1 } }), measures).map(guardText)
+    assert.deepEqual(said({ assets: [at({ windows: 12, compared: 12, disagreeing: 12, alerts: 1, falseAlarms: 1 })], psi: null, latencyP95Seconds: null }), [
+      'alert load: it would have raised 1 alert, at most 1 is allowed (m-1: 1)',
+      'disagreement: too few windows yet that both it and the champion scored',
+      'score distribution: too few windows yet that both it and the champion scored',
+      'data quality: too few windows yet',
+      'feedback: 1 of its alerts was called false, at most 0 are allowed (m-1: 1)',
+      'latency: nothing has arrived yet',
+    ])
   })
 
   it('of few windows no share is judged, and what is switched off is not looked at', () => {
