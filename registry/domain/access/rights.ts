@@ -74,6 +74,7 @@ const PHRASES: Readonly<Record<Right, string>> = {
   'gate.decide': 'decide at gates',
   'gate.take-part': 'take part in gates',
   'release.roll-back': 'roll a family back',
+  'release.export': 'export releases to gateways',
   'rollout.steer': 'stop or advance rollouts',
   'drift.check': 'check for drift',
   'alert.answer': 'answer alerts',
