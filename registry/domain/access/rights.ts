@@ -56,7 +56,7 @@ export const rights = Object.keys(RIGHTS) as readonly Right[]
 
 /** Each right as a sentence about a person says it: they may not …. */
 const PHRASES: Readonly<Record<Right, string>> = {
-  read: 'read',
+  read: 'look at data',
   'site.write': 'make or change sites',
   'actor.write': 'make people and services, give them roles or keys',
   'asset.write': 'register machines and tags',

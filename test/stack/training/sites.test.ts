@@ -43,7 +43,7 @@ describe('a family over two sites', () => {
   const steps = () => createTrainingActivities({ ...place.ctx, fit: () => { throw new Error('nothing is fitted here') } })
 
   it('learns from another site only for those who may read there, where both measure alike', async () => {
-    await assert.rejects(train(stranger, { site: THERE, sites: [HERE] }), { code: 'forbidden', message: /tom may not read at site plant-1/ })
+    await assert.rejects(train(stranger, { site: THERE, sites: [HERE] }), { code: 'forbidden', message: /tom may not look at data \(read\) at site plant-1/ })
     await assert.rejects(train(mia, { sites: [THERE], assets: ['pump-1'] }), { code: 'invalid' })
     await assert.rejects(train(mia, { sites: [THERE] }), { code: 'unprocessable', message: /plant-2 has no windows of feature set pump-condition v1 as plant-1 has it/ })
   })
@@ -86,8 +86,8 @@ describe('a family over two sites', () => {
     const from = { site: HERE, name: made.name, version: made.version }
     const copy = (actor: Actor, more: object = {}) => copyModelVersion(place.ctx, actor, { site: THERE, from, ...more })
 
-    await assert.rejects(copy(stranger), { code: 'forbidden', message: /tom may not read at site plant-1/ })
-    await assert.rejects(copy({ ...mia, roles: ['operator'] }), { code: 'forbidden', message: /model.write at site plant-2/ })
+    await assert.rejects(copy(stranger), { code: 'forbidden', message: /tom may not look at data \(read\) at site plant-1/ })
+    await assert.rejects(copy({ ...mia, roles: ['operator'] }), { code: 'forbidden', message: /register models \(model\.write\) at site plant-2/ })
     await assert.rejects(copyModelVersion(place.ctx, mia, { site: HERE, from }), { code: 'invalid', message: /is of site plant-1 already/ })
     await assert.rejects(copy(mia, { from: { ...from, version: 9 } }), { code: 'not_found', message: /site plant-1 has no version 9 of model pumps-pca/ })
     await assert.rejects(copy(mia, { family: 'fans' }), { code: 'not_found', message: /site plant-2 has no asset family fans; it has pumps/ })
