@@ -309,9 +309,12 @@ describe('the console in a browser', { skip }, () => {
     await page.getByRole('button', { name: 'Look' }).click()
     await page.getByText(/\d+ windows, .* judged then by/).waitFor()
     const panel = page.locator('section.panel').filter({ hasText: 'Under other versions' })
-    assert.match(await panel.innerText(), /Scores\s+none differs[^]*Alerts\s+1 then, 1 here/)
+    assert.match(await panel.innerText(), /here by policy version 2\.[^]*Scores\s+none differs[^]*Alerts\s+1 then, 1 here/)
     await picture('what-if')
     assert.equal(await overflow(), 0)
+    // Another choice takes the answer away, which was not of it.
+    await page.getByLabel('Policy').selectOption({ label: 'as then' })
+    await page.getByText(/judged then by/).waitFor({ state: 'detached' })
   })
 
   it('shows an incident on every page, and closes it with what was found', async () => {
