@@ -62,6 +62,12 @@ export const reaches = (of: { kind: string; id: string }, asset: { id: string; l
   or (${of.kind} = 'line' and ${of.id} = ${asset.line})
   or (${of.kind} = 'family' and ${of.id} = ${asset.family}))`
 
+/** The gate that made an assignment; null: a roll back did. */
+export async function gateOfAssignment(tx: Tx, assignmentId: string): Promise<string | null> {
+  const { rows } = await tx.query<{ gate_id: string | null }>('select gate_id from assignment where assignment_id = $1', [assignmentId])
+  return rows[0]?.gate_id ?? null
+}
+
 /** What fills the seat now, or null. */
 export async function currentAssignment(tx: Tx, seat: Seat): Promise<Assignment | null> {
   const { rows } = await tx.query<Row>(

@@ -1,4 +1,4 @@
-import { narrowness, reaches } from './assignments.ts'
+import { lettingGate, narrowness, reaches } from './assignments.ts'
 import type { ModelOrigin } from './model-versions.ts'
 import { timestampToUs, toUsOrNull, usToTimestamp } from './sql-time.ts'
 import type { Tx } from './transaction.ts'
@@ -68,7 +68,7 @@ export interface ReleaseRecord {
   readonly policy: { readonly version: number; readonly digest: string }
   readonly dataset: { readonly datasetId: string; readonly digest: string; readonly rowCount: number; readonly commitNumber: number; readonly manifest: unknown }
   readonly copiedFrom: ModelOrigin | null
-  /** The assignment under which the release judged at that time, and the gate it came through. */
+  /** The assignment under which the release judged at that time, and the gate it came through: of a roll back, the one that had let it in. */
   readonly assignment: { readonly id: string; readonly reason: string; readonly assignedBy: string; readonly scope: string; readonly gateId: string | null } | null
   readonly decisions: readonly { readonly actor: string; readonly roles: readonly string[]; readonly verdict: string; readonly evidenceDigest: string; readonly atUs: number }[]
 }
@@ -82,11 +82,11 @@ export async function releaseRecord(tx: Tx, releaseRef: number, role: string, as
      where r.release_ref = $1`, [releaseRef])
   if (parts === undefined) throw new Error(`release ${releaseRef} is gone`)
   const { rows: [assigned] } = await tx.query<{ assignment_id: string; reason: string; assigned_by: string; scope: string; gate_id: string | null }>(
-    `select assignment_id, reason, assigned_by, scope_kind || ' ' || scope_id as scope, gate_id
-     from assignment
-     where site_id = $7 and family_id = $8 and release_ref = $1 and role = $2 and holds_from <= ${usToTimestamp('$3')} and holds_to > ${usToTimestamp('$3')}
-       and ${reaches({ kind: 'scope_kind', id: 'scope_id' }, { id: '$4::text', line: '$5', family: '$6' })}
-     order by ${narrowness('scope_kind')} limit 1`,
+    `select a.assignment_id, a.reason, a.assigned_by, a.scope_kind || ' ' || a.scope_id as scope, through.gate_id
+     from assignment a left join lateral ${lettingGate} through on true
+     where a.site_id = $7 and a.family_id = $8 and a.release_ref = $1 and a.role = $2 and a.holds_from <= ${usToTimestamp('$3')} and a.holds_to > ${usToTimestamp('$3')}
+       and ${reaches({ kind: 'a.scope_kind', id: 'a.scope_id' }, { id: '$4::text', line: '$5', family: '$6' })}
+     order by ${narrowness('a.scope_kind')} limit 1`,
     [releaseRef, role, atUs, asset.assetId, asset.lineId, asset.familyId, parts.site_id, parts.family_id])
   const decisions = assigned === undefined || assigned.gate_id === null ? [] : (await tx.query<{ actor_id: string; actor_roles: string[]; verdict: string; evidence_digest: string; at_us: string }>(
     `select actor_id, actor_roles, verdict, evidence_digest, ${timestampToUs('decided_at')} as at_us

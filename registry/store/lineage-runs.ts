@@ -1,3 +1,4 @@
+import { lettingGate } from './assignments.ts'
 import { z } from 'zod'
 import type { ArrivalFacts, JudgingFacts, TrainingFacts } from '../domain/lineage/facts.ts'
 import type { ModelOrigin } from './model-versions.ts'
@@ -74,8 +75,8 @@ export async function judgingFacts(
     `select a.assignment_id, a.family_id, a.role, a.scope_kind, a.scope_id, ${timestampToUs('lower(a.valid)')} as from_us, ${timestampToUs('upper(a.valid)')} as to_us,
             r.release_id, r.digest as release_digest, jsonb_build_object('name', m.name, 'version', m.version, 'digest', m.digest) as model,
             jsonb_build_object('name', f.name, 'version', f.version, 'digest', f.digest) as feature_set, jsonb_build_object('version', p.version, 'digest', p.digest) as policy,
-            a.reason, a.assigned_by, a.gate_id
-     from assignment a join release r using (release_ref) join model_version m using (model_version_ref) join feature_set f on f.feature_set_ref = r.feature_set_ref join policy p using (policy_ref)
+            a.reason, a.assigned_by, through.gate_id
+     from assignment a left join lateral ${lettingGate} through on true join release r using (release_ref) join model_version m using (model_version_ref) join feature_set f on f.feature_set_ref = r.feature_set_ref join policy p using (policy_ref)
      where a.site_id = $1 and ${byId ? 'a.assignment_id = any($2::uuid[])' : 'r.model_version_ref = $2'} order by lower(a.valid) desc, a.assignment_id limit $3`,
     [site, byId ? which.assignments : which.modelVersionRef, byId ? which.assignments.length : which.limit])
   const gates = rows.flatMap(({ gate_id: gate }) => gate ?? [])

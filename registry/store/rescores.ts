@@ -56,9 +56,19 @@ async function findOne(tx: Tx, where: string, value: unknown): Promise<Rescore |
 export const findRescore = (tx: Tx, operationId: string): Promise<Rescore | undefined> => findOne(tx, 'x.operation_id = $2', operationId)
 export const rescoreByRequest = (tx: Tx, requestId: string): Promise<Rescore | undefined> => findOne(tx, 'x.request_id = $2', requestId)
 
-/** One request at a time: two that are the same find one another's row, not a broken constraint. */
-export async function lockRescoreRequest(tx: Tx, requestId: string): Promise<void> {
-  await tx.query("select pg_advisory_xact_lock(hashtextextended('twinward.rescore.' || $1::text || ' ' || $2::text, 0))", [tx.site, requestId])
+/** One request of a site at a time: two that are the same find one another's row, and two that overlap see each other. */
+export async function lockRescores(tx: Tx): Promise<void> {
+  await tx.query("select pg_advisory_xact_lock(hashtextextended('twinward.rescore.' || $1::text, 0))", [tx.site])
+}
+
+/** Operations that still have windows of these machines and this time before them, oldest first. */
+export async function overlappingRescores(tx: Tx, { assetRefs, afterUs, throughUs }: { assetRefs: readonly number[]; afterUs: number; throughUs: number }): Promise<string[]> {
+  const { rows } = await tx.query<{ operation_id: string }>(
+    `select x.operation_id from rescore x join operation o using (operation_id)
+     where x.site_id = $1 and o.ended_at is null and x.after_end < ${usToTimestamp('$4')} and x.through_end > ${usToTimestamp('$3')}
+       and exists (select from rescore_part p where p.rescore_ref = x.rescore_ref and p.asset_ref = any($2::int[]) and not p.ended)
+     order by x.rescore_ref`, [tx.site, assetRefs, afterUs, throughUs])
+  return rows.map((row) => row.operation_id)
 }
 
 /** Machines of a scope as they stand now, or stood last, by reference. */

@@ -108,9 +108,9 @@ export async function updateRollout(tx: Tx, before: RolloutRow, after: Rollout, 
       after.endedBecause ?? null, stopRequest])
 }
 
-/** Since when the release judged any machine on its rollout; null: it only cast its shadow. */
-export async function judgedSince(tx: Tx, rolloutId: string): Promise<number | null> {
-  const { rows } = await tx.query<{ since_us: string | null }>(`select ${timestampToUs('min(lower(valid))')} as since_us from assignment where gate_id = $1 and role = 'champion'`, [rolloutId])
+/** Since when what a gate let in judged any machine, its canary's first; null: it only cast its shadow. */
+export async function judgedSince(tx: Tx, gateId: string): Promise<number | null> {
+  const { rows } = await tx.query<{ since_us: string | null }>(`select ${timestampToUs('min(lower(valid))')} as since_us from assignment where gate_id = $1 and role = 'champion'`, [gateId])
   return toUsOrNull(rows[0]?.since_us ?? null)
 }
 

@@ -32,7 +32,7 @@ export function addGateCommands(program: Command, open: Open): void {
     .action(async (options: { all?: boolean; review?: boolean; limit: number }, command: Command) => {
       const { api, print, site } = await open(command)
       const page = await api.get<{ items: Gate[]; nextCursor: string | null }>('/v1/gates', { site, limit: options.limit, ...(options.review ? { review: 'due' } : options.all ? {} : { unsettled: 'true' }) })
-      print.table(page.items.map((gate) => ({ ...gate })), siteColumns(['id', 'kind', 'subject', 'replaces', 'state', 'wanted', 'requestedBy', 'expiresAt'], site))
+      print.table(page.items.map((gate) => ({ ...gate })), siteColumns(['id', 'kind', 'subject', 'scope', 'replaces', 'state', 'wanted', 'requestedBy', 'expiresAt'], site))
       print.more(options.limit, page)
       print.document(page)
     })

@@ -59,7 +59,7 @@ export function addModelCommands(program: Command, open: Open): void {
   program.command('roll-back <family>').description('put the former release back in force: one idempotent call')
     .requiredOption('--reason <text>', 'why; goes into the ledger').option('--request-id <id>', 'repeat with the same id for the same single effect')
     .addOption(scopeOption()).option('--to <release>', 'one that was champion there before (default: the one just before)')
-    .option('--rescore', 'judge anew what the release that goes has judged')
+    .option('--rescore', 'judge anew the windows that ended since the release that goes first judged, its canary included')
     .action(async (family: string, { requestId = randomUUID(), ...options }: { reason: string; scope?: Scope; to?: string; requestId?: string; rescore?: boolean }, command: Command) => {
       const { api, print, site } = await open(command)
       const answer = await api.post<Record<string, unknown>>(`/v1/families/${encodeURIComponent(family)}/roll-back`, { ...options, requestId, rescore: options.rescore === true }, { site }, requestId)

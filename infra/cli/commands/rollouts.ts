@@ -28,7 +28,7 @@ export function addRolloutCommands(program: Command, open: Open): void {
     .option('--instead-of <gate>', 'a waiting request of yours that this one takes the place of: it is withdrawn')
     .option('--shadow <span>', 'first let it score beside the champion for so long, e.g. 2d', span)
     .option('--canary <span>', 'then let it judge the machines of --slice for so long', span).option('--slice <slice>', 'a share (20%), picked evenly over criticalities, or machines (pump-1,pump-2)', slice)
-    .option('--watch <span>', 'watch it for so long once it judges all', span).option('--windows <n>', 'so many windows scored in each of shadow and canary before it goes on', Number)
+    .option('--watch <span>', 'watch it for so long once it judges all', span).option('--windows <n>', 'so many windows scored in each stage before it goes on or ends', Number)
     .option('--manual', 'each next stage begins when somebody says so (twinward rollouts advance)').option('--check-every <span>', 'how often the guards look (default: 5m)', span)
     .option('--guards <file>', 'JSON with guards to be set otherwise, or off (null)')
     .option('--rescore', 'when it is taken back, have what it judged judged anew')
@@ -102,7 +102,7 @@ async function rolloutOf({ shadow, canary, slice, watch, windows, manual, checkE
   if ((canary === undefined) !== (slice === undefined)) throw new CliError('usage', 'A canary takes both: how long (--canary 2d) and which machines (--slice 20% or --slice pump-1,pump-2).')
   const stages = {
     ...(shadow !== undefined && { shadow: stageOf(shadow, windows) }), ...(canary !== undefined && slice !== undefined && { canary: { ...stageOf(canary, windows), slice } }),
-    ...(watch !== undefined && { champion: { dwellSeconds: watch } }),
+    ...(watch !== undefined && { champion: stageOf(watch, windows) }),
   }
   const manner = {
     ...(manual === true && { advance: 'manual' }), ...(checkEvery !== undefined && { checkEverySeconds: checkEvery }), ...(guards !== undefined && { guards: await readJsonFile(guards) }),

@@ -38,8 +38,8 @@ const LEVELS = 40
 
 /**
  * The curve from many alerts to none: levels at which ever smaller shares of the windows lie beyond, each with its clear
- * level as far away as it is now (for a confidence, by the same ratio of what is missing to 1); the level in force is one
- * of them. Most sensitive first.
+ * level as far away as it is now (for a confidence, by the same ratio of what is missing to 1), but never beyond the median of
+ * what was scored: an alarm must end in ordinary running. The levels in force are one of them. Most sensitive first.
  */
 export function tradeOff({ series, policy, rule, failures, span, leadHours }: TradeOffInput): TradeOffPoint[] {
   const others = foldEpisodes({ rules: policy.rules.filter(({ id }) => id !== rule.id) }, series)
@@ -94,7 +94,14 @@ function levelsToTry(series: readonly AssetSeries[], rule: PolicyRule): { raiseA
     raises.add(rounded(sorted[place] as number, rule))
   }
   raises.add(rounded(beyondAll(sorted, above, rule), rule))
-  return [...raises].sort((a, b) => (above ? a - b : b - a)).map((raiseAt) => ({ raiseAt, clearAt: clearFor(raiseAt, rule) }))
+  return [...raises].sort((a, b) => (above ? a - b : b - a)).map((raiseAt) => ({ raiseAt, clearAt: reachable(clearFor(raiseAt, rule), raiseAt) }))
+
+  /** The levels in force stay as they are: it is them that the others are compared with. */
+  function reachable(clearAt: number, raiseAt: number): number {
+    if (raiseAt === rule.raiseAt) return clearAt
+    const median = rounded(sorted[Math.floor(sorted.length / 2)] as number, rule)
+    return above ? Math.max(clearAt, median) : Math.min(clearAt, median)
+  }
 }
 
 function finiteValues(series: readonly AssetSeries[], signal: string): Float64Array {

@@ -23,7 +23,7 @@ export type SliceRequest = z.infer<typeof sliceRequestSchema>
 const stages = {
   shadow: z.strictObject({ dwellSeconds, minWindows }).nullable().default(null).describe('Null: left out'),
   canary: z.strictObject({ dwellSeconds, minWindows, slice: sliceRequestSchema }).nullable().default(null).describe('Null: left out'),
-  champion: z.strictObject({ dwellSeconds }).nullable().default(null).describe('How long it is watched once it judges all; null: not at all'),
+  champion: z.strictObject({ dwellSeconds, minWindows }).nullable().default(null).describe('How long it is watched once it judges all; null: not at all'),
 }
 const manner = {
   advance: z.enum(['automatic', 'manual']).default('automatic').describe('manual: somebody says when the next stage begins, once this one is through'),
@@ -52,4 +52,4 @@ export const stagesOf = (plan: Pick<RolloutPlan, 'shadow' | 'canary'>): RolloutS
 /** Microseconds that a stage lasts at least. */
 export const dwellUs = (plan: RolloutPlan, stage: RolloutStage): number => (plan[stage]?.dwellSeconds ?? 0) * 1_000_000
 
-export const minWindowsOf = (plan: RolloutPlan, stage: RolloutStage): number => (stage === 'champion' ? 0 : plan[stage]?.minWindows ?? 0)
+export const minWindowsOf = (plan: RolloutPlan, stage: RolloutStage): number => plan[stage]?.minWindows ?? 0

@@ -102,11 +102,11 @@ function check(rollout: Rollout, { stage, readings, windows }: Extract<RolloutAc
 }
 
 function advance(rollout: Rollout, { from }: Extract<RolloutAction, { kind: 'advance' }>, nowUs: number): RolloutResult {
+  if (rollout.plan.advance === 'automatic') return refused(rollout, 'conflict', 'this rollout goes on by itself, as its plan says that was approved; it can be stopped')
   if (from !== rollout.stage) {
     return isBehind(rollout, from) ? { ok: true, rollout, change: null }
       : refused(rollout, 'stale_state', `the rollout is at ${rollout.stage}, not at ${from}; look at it again`)
   }
-  if (rollout.plan.advance === 'automatic') return refused(rollout, 'conflict', 'this rollout goes on by itself, as its plan says that was approved; it can be stopped')
   if (rollout.readyUs === undefined) {
     return refused(rollout, 'conflict', `the stage ${rollout.stage} is not through yet: its time must be over, enough windows scored (${minWindowsOf(rollout.plan, rollout.stage)}), and the guards must have looked since`)
   }

@@ -7,10 +7,11 @@ import { DomainError, refuse } from '../../domain/errors.ts'
 import { openGate } from '../../domain/gates/gate.ts'
 import { rolloutRequestSchema } from '../../domain/rollout/plan.ts'
 import { frozenRules, type ReleaseGateKind } from '../../domain/governance/family.ts'
-import { currentAssignment, findRelease, lockSeat, type ReleaseParts, type Seat } from '../../store/assignments.ts'
+import { currentAssignment, findRelease, lockSeat, type ReleaseParts, type Scope, type Seat } from '../../store/assignments.ts'
 import { recordAudit } from '../../store/audit.ts'
 import { getFamily } from '../../store/families.ts'
 import { insertGate } from '../../store/gates.ts'
+import { assetsOfScope } from '../../store/rollouts.ts'
 import { inSite, type Tx } from '../../store/transaction.ts'
 import { startGate } from '../../store/workflow-calls.ts'
 import type { ServiceContext } from '../context.ts'
@@ -54,6 +55,7 @@ export async function requestPromotionIn(tx: Tx, actor: Actor, input: RequestPro
     refuse('invalid', `release ${release.release} is made for family ${release.family}, not for ${scope.id}`, { family: release.family })
   }
   const seat = { site, family: release.family, role, scope } satisfies Seat
+  await demandMachines(tx, seat, nowUs)
   await lockSeat(tx, seat)
   const current = await currentAssignment(tx, seat)
   if (current?.releaseRef === release.releaseRef) {
@@ -78,6 +80,13 @@ export async function requestPromotionIn(tx: Tx, actor: Actor, input: RequestPro
   await recordAudit(tx, { site, actor, verb: 'request-promotion', subject: `gate/${gateId}`, detail })
   await tellRequested(tx, { site, gateId }, actor.id, detail, nowUs)
   return { gate: gateId, kind, state: 'collecting', expiresAt: microsToIso(rules.expiresAtUs), replaces: current?.release ?? null }
+}
+
+/** A line or a machine that is not there would hold a seat that judges nothing, and a rollout that no window ever brings on. */
+async function demandMachines(tx: Tx, seat: Seat & { scope: Scope }, nowUs: number): Promise<void> {
+  const { family, scope } = seat
+  if (scope.kind === 'family' || (await assetsOfScope(tx, seat, nowUs)).length > 0) return
+  refuse('invalid', scope.kind === 'asset' ? `${scope.id} is no machine of family ${family} now; GET /v1/assets lists them` : `no machine of family ${family} stands on line ${scope.id} now; GET /v1/assets lists them with their lines`, { scope })
 }
 
 /** Withdraws the requester's former proposal in favour of the new one. */

@@ -3,11 +3,11 @@ import { demand, type Actor } from '../../domain/access/rights.ts'
 import { slugSchema } from '../../domain/contract/primitives.ts'
 import { microsToIso } from '../../domain/contract/time.ts'
 import { refuse } from '../../domain/errors.ts'
-import { assignmentByRequest, currentAssignment, formerAssignment, lockSeat, type Seat } from '../../store/assignments.ts'
+import { assignmentByRequest, currentAssignment, formerAssignment, gateOfAssignment, lockSeat, type Assignment, type Seat } from '../../store/assignments.ts'
 import { recordAudit } from '../../store/audit.ts'
 import { getFamily } from '../../store/families.ts'
 import { rescoreByRequest } from '../../store/rescores.ts'
-import { runningRollout } from '../../store/rollouts.ts'
+import { judgedSince, runningRollout } from '../../store/rollouts.ts'
 import { inSite, type Tx } from '../../store/transaction.ts'
 import type { ServiceContext } from '../context.ts'
 import { enterRescore, scopeOfSeat } from '../rescore/start-rescore.ts'
@@ -21,7 +21,7 @@ export const rollBackInput = z.object({
   scope: scopeSchema.optional().describe('Absent: the whole family'),
   to: z.string().min(1).max(200).optional().describe('A release that was champion before; absent: the one just before'),
   reason: z.string().min(1).max(2000),
-  rescore: z.boolean().default(false).describe('Have the windows judged anew that ended since the release that goes came into force'),
+  rescore: z.boolean().default(false).describe('Have the windows judged anew that ended since the release that goes first judged, its canary included'),
   requestId: z.string().min(1).max(200).describe('The same id does it once, however often it is sent'),
 })
 export type RollBackInput = z.input<typeof rollBackInput>
@@ -52,8 +52,8 @@ async function endRolloutFirst(tx: Tx, seat: Seat, actor: Actor, reason: string,
 
 /**
  * Assigns the former champion again, at once and without a gate: it was approved before. Rolling back a roll back puts
- * the newer release in force again. With `rescore`, the windows of its machines that ended since the release that goes came into
- * force are judged anew, under the same reason: asked for in the same transaction. Refuses (`not_found`) an unknown family and (`conflict`) when there is
+ * the newer release in force again. With `rescore`, the windows of its machines that ended since the release that goes first
+ * judged one of them are judged anew, under the same reason: asked for in the same transaction. Refuses (`not_found`) an unknown family and (`conflict`) when there is
  * nothing to go back to, or only what was let in by an emergency whose review rejected it, or a rollout is on its way.
  */
 export async function rollBack(ctx: ServiceContext, actor: Actor, input: RollBackInput): Promise<RolledBack> {
@@ -77,11 +77,12 @@ export async function rollBack(ctx: ServiceContext, actor: Actor, input: RollBac
     const former = await formerAssignment(tx, seat, input.to)
     if (!current || !former) {
       return refuse('conflict', input.to === undefined
-        ? current ? `${family} has no former champion to go back to: ${current.release} is its first` : `${family} has no champion yet, so there is none to go back to`
-        : `${input.to} was never champion of ${family}; ask for its promotion instead`, { family })
+        ? current ? `${nameOf(seat)} has no former champion to go back to: ${current.release} is its first` : `${nameOf(seat)} has no champion of its own yet, so there is none to go back to`
+        : `${input.to} was never champion of ${nameOf(seat)}; ask for its promotion instead`, { family })
     }
+    const sinceUs = await judgingSince(tx, current)
     await endRolloutFirst(tx, seat, actor, input.reason, ctx.nowUs())
-    if (former.releaseRef === current.releaseRef) refuse('conflict', `${current.release} is champion already`, { release: current.release })
+    if (former.releaseRef === current.releaseRef) refuse('conflict', `${current.release} is champion of ${nameOf(seat)} already`, { release: current.release })
     const { letInBy } = former
     if (letInBy?.review === 'rejected') {
       refuse('conflict', `${former.release} was let in by an emergency approval, and its review rejected that (${letInBy.because ?? 'without a reason'}; gate ${letInBy.gate}): `
@@ -91,15 +92,21 @@ export async function rollBack(ctx: ServiceContext, actor: Actor, input: RollBac
     }
     const { assignmentId, atUs, body } = await assignFormer(tx, { seat, current, former, actor, reason: input.reason, requestId, nowUs: ctx.nowUs() })
     await recordAudit(tx, { actor, verb: 'roll-back', subject: `family/${family}`, detail: body })
-    const rescore = input.rescore ? await rescoreAffected(tx, actor, { seat, assignmentId, afterUs: current.fromUs, throughUs: atUs, reason: input.reason }) : null
+    const rescore = input.rescore ? await rescoreAffected(tx, actor, { seat, assignmentId, afterUs: sinceUs, throughUs: atUs, reason: input.reason }) : null
     return { assignment: assignmentId, release: former.release, replaced: current.release, since: microsToIso(atUs), rescore, repeated: false }
   })
+}
+
+/** Since when a release has judged in the scope without a break: from its canary on, where it came by a rollout. */
+async function judgingSince(tx: Tx, { assignmentId, fromUs }: Assignment): Promise<number> {
+  const gate = await gateOfAssignment(tx, assignmentId)
+  return gate === null ? fromUs : Math.min(fromUs, await judgedSince(tx, gate) ?? fromUs)
 }
 
 /** One for each roll back. */
 const rescoreRequest = (assignmentId: string): string => `roll-back/${assignmentId}`
 
-/** Windows that ended while the release which goes was in force, of the machines that the assignment judges from now on. */
+/** Windows that ended since the release which goes first judged a machine of the scope, of the machines that the assignment judges from now on. */
 async function rescoreAffected(
   tx: Tx, actor: Actor, { seat, assignmentId, afterUs, throughUs, reason }: { seat: Seat; assignmentId: string; afterUs: number; throughUs: number; reason: string },
 ): Promise<string> {
@@ -109,3 +116,5 @@ async function rescoreAffected(
   })
   return operationId
 }
+
+const nameOf = ({ family, scope: { kind, id } }: Seat): string => (kind === 'family' ? family : `${kind} ${id} of ${family}`)

@@ -10,10 +10,10 @@ import { recordAudit } from '../../store/audit.ts'
 import { getFamily } from '../../store/families.ts'
 import { appendLedger } from '../../store/ledger.ts'
 import { modelWorkflowCalls } from '../../store/model-workflow-calls.ts'
-import { createOperation } from '../../store/operations.ts'
+import { createOperation, requestCancel } from '../../store/operations.ts'
 import { announce } from '../../store/outbox.ts'
 import { releasesInForce } from '../../store/releases-in-force.ts'
-import { assetsInScope, insertRescore, lockRescoreRequest, rescoreByRequest, wasApproved, type RescoreScope } from '../../store/rescores.ts'
+import { assetsInScope, insertRescore, lockRescores, overlappingRescores, rescoreByRequest, wasApproved, type RescoreScope } from '../../store/rescores.ts'
 import { inSite, type Tx } from '../../store/transaction.ts'
 import type { ServiceContext } from '../context.ts'
 
@@ -38,7 +38,8 @@ export interface RescoreStarted { readonly operationId: string; readonly repeate
  * revisions, while all that was decided then stays. Nobody is paged. The workflow `rescore` takes it from there, and the
  * operation tells how it goes. Refuses (`invalid`) an empty time, and a scope that nothing narrows, (`not_found`) an unknown
  * family, line, asset or release, (`unprocessable`) machines that nothing judges, or that another family's release would
- * judge, and (`conflict`) a release that nobody ever let judge.
+ * judge, and (`conflict`) a release that nobody ever let judge, or windows that
+ * another rescore is at.
  */
 export async function startRescore(ctx: ServiceContext, actor: Actor, input: RescoreRequest): Promise<RescoreStarted> {
   demand(actor, 'score.rescore', input.site)
@@ -93,7 +94,7 @@ export const scopeOfSeat = ({ family, scope: { kind, id } }: Pick<Seat, 'family'
 /** Operation, ledger, event and the start of the workflow, in the caller's transaction. The same request is found again. */
 export async function enterRescore(tx: Tx, actor: Actor, asked: RescoreAsked): Promise<RescoreStarted> {
   const { scope, afterUs, throughUs, named, reason, assignmentId, requestId } = asked
-  await lockRescoreRequest(tx, requestId)
+  await lockRescores(tx)
   const done = await rescoreByRequest(tx, requestId)
   if (done) {
     const same = canonicalJson(done.scope) === canonicalJson(scope) && done.afterUs === afterUs && (asked.openEnded === true || done.throughUs === throughUs)
@@ -102,6 +103,7 @@ export async function enterRescore(tx: Tx, actor: Actor, asked: RescoreAsked): P
     return { operationId: done.operationId, repeated: true }
   }
   const parts = await partsOf(tx, asked)
+  await yieldOthers(tx, actor, asked, parts.map(({ assetRef }) => assetRef))
   const { operationId } = await createOperation(tx, {
     kind: 'rescore', requestedBy: actor.id, site: tx.site, workflowId: modelWorkflowCalls.rescore.id,
     workflow: (id) => ({ type: modelWorkflowCalls.rescore.type, taskQueue: modelWorkflowCalls.rescore.taskQueue, input: { site: tx.site, operationId: id } }),
@@ -114,6 +116,21 @@ export async function enterRescore(tx: Tx, actor: Actor, asked: RescoreAsked): P
   await appendLedger(tx, { kind: 'rescore.asked', subject: `operation/${operationId}`, actor, body })
   await announce(tx, { id: `rescore/${operationId}/asked`, type: 'rescore.asked', atUs: asked.nowUs, data: { ...body, by: actor.id } })
   return { operationId, repeated: false }
+}
+
+/**
+ * Two rescores of the same windows would leave a patchwork of both. One that is asked for by itself waits for the other's end
+ * (`conflict`); what follows a roll back must not be kept from happening, so there the other is cancelled.
+ */
+async function yieldOthers(tx: Tx, actor: Actor, { afterUs, throughUs, assignmentId, nowUs }: RescoreAsked, assetRefs: readonly number[]): Promise<void> {
+  const others = await overlappingRescores(tx, { assetRefs, afterUs, throughUs })
+  if (others.length > 0 && assignmentId === null) {
+    refuse('conflict', `operation ${others[0] ?? ''} has some of these windows judged anew already, and is not over; let it end, or cancel it (POST /v1/operations/${others[0] ?? ''}/cancel), and ask again`, { operations: others })
+  }
+  for (const operation of others) {
+    const outcome = await requestCancel(tx, tx.site, operation, nowUs)
+    if (outcome?.first) await recordAudit(tx, { actor, verb: 'cancel-operation', subject: `operation/${operation}`, detail: { because: 'a roll back has the same windows judged anew' } })
+  }
 }
 
 /** Each machine with the release that judges it: pinned now, whatever is switched while it runs. */

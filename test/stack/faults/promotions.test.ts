@@ -123,7 +123,7 @@ describe(`${CHANGES} promotions and roll backs while processes and servers are k
         const others = releases.filter((release) => release !== now)
         const release = others[random(others.length)]!
         const rollout = kind < 7 ? undefined : {
-          shadow: { dwellSeconds: 0, minWindows: 0 }, canary: { dwellSeconds: kind === 9 ? 3600 : 0, minWindows: 0, slice: { assets: ['mill-2'] } }, champion: { dwellSeconds: 0 }, checkEverySeconds: 1,
+          shadow: { dwellSeconds: 0, minWindows: 0 }, canary: { dwellSeconds: kind === 9 ? 3600 : 0, minWindows: 0, slice: { assets: ['mill-2'] } }, champion: { dwellSeconds: 0, minWindows: 0 }, checkEverySeconds: 1,
           guards: { latency: null },
         }
         const { gate } = await post<{ gate: string }>(people.mia, '/v1/gates', { release, reason: `change ${change}`, ...(rollout && { rollout }) }, randomUUID())

@@ -50,7 +50,7 @@ const steps = fc.array(fc.tuple(acts, fc.integer({ min: 0, max: 15 * S }), fc.op
 
 /** Every way in which a rollout ends, whatever chance brings beside it. */
 const each: Step[] = (['look', 'stop', 'slow', 'ask'] as const).flatMap((end, i): Step[] => [
-  [{ kind: 'ask', rollout: rolloutRequestSchema.parse({ canary: { ...stage, slice: { assets: ['pump-2'] } }, champion: { dwellSeconds: 10 }, guards }), approve: true }, 1_000 * (i + 1), null],
+  [{ kind: 'ask', rollout: rolloutRequestSchema.parse({ canary: { ...stage, slice: { assets: ['pump-2'] } }, champion: { dwellSeconds: 10, minWindows: 0 }, guards }), approve: true }, 1_000 * (i + 1), null],
   [{ kind: 'look' }, 11 * S, null],
   [end === 'ask' ? { kind: 'ask', rollout: null, approve: true } : end === 'stop' ? { kind: 'stop', again: false } : { kind: end }, 11 * S, null],
 ])

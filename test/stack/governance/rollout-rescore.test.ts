@@ -6,6 +6,8 @@ import { createActor } from '../../../registry/services/create-actor.ts'
 import { decideGate } from '../../../registry/services/gates/decide-gate.ts'
 import { openGateWith } from '../../../registry/services/gates/open-gate.ts'
 import { requestPromotion } from '../../../registry/services/gates/request-promotion.ts'
+import { readLineage } from '../../../registry/services/read/lineage.ts'
+import { rollBack } from '../../../registry/services/gates/roll-back.ts'
 import { startRescore } from '../../../registry/services/rescore/start-rescore.ts'
 import { stopRollout } from '../../../registry/services/rollouts/steer-rollout.ts'
 import { tendRollout } from '../../../registry/services/rollouts/tend-rollout.ts'
@@ -103,5 +105,25 @@ describe('a rollout and the windows it judged', () => {
     assert.match(asked.reason, /^alert load: /)
     await runRescore(plant, asked.operation_id)
     assert.deepEqual(await revised(asked.operation_id), PUMPS.map((asset) => ({ asset, release: champion, from: since + 5, to: since + 30 })))
+  })
+
+  it('a roll back has all of it judged anew, from its canary on, and lineage still says who let in what judges again', async () => {
+    await feed(5)
+    const since = second
+    const release = await plant.release()
+    const rollout = await begin(release, { canary: { dwellSeconds: 0, minWindows: 0, slice }, champion: { dwellSeconds: 0, minWindows: 0 }, guards })
+    await feed(10)
+    await tendRollout(ctx(), { site: plant.site, rollout })
+    await feed(10)
+    assert.equal((await tendRollout(ctx(), { site: plant.site, rollout })).state, 'completed')
+    await feed(10)
+    const back = await rollBack(ctx(), admin, { site: plant.site, family: plant.family, reason: 'it cried wolf', rescore: true, requestId: 'back' })
+    await runRescore(plant, back.rescore ?? '')
+    assert.deepEqual(await revised(back.rescore ?? ''), PUMPS.map((asset) => ({ asset, release: champion, from: since + 5, to: since + 30 })))
+
+    const { nodes } = await readLineage(ctx(), admin, { site: plant.site, score: (await plant.asOwner<{ id: string }>('select max(score_id) as id from score where rescore_ref is not null'))[0]!.id })
+    assert.deepEqual(nodes.filter(({ kind }) => kind === 'approval').map(({ label }) => label), ['approved by rita'])
+    const [event] = await plant.asOwner<{ payload: { data: unknown } }>("select payload from outbox where kind = 'lineage.run' and channel = 'bus' order by outbox_id desc limit 1")
+    assert.match(JSON.stringify(event?.payload.data), /"actor":"rita"/)
   })
 })

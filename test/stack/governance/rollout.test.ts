@@ -158,6 +158,21 @@ describe('rollout', () => {
     await feed(20)
   })
 
+  it('an older alert that the canary raises again is one of its alerts when somebody calls it false', async () => {
+    await feed(20, ['pump-5'])
+    await feed(20)
+    const [older] = await plant.asOwner<{ alert_id: string }>("select alert_id from alert l join asset a using (asset_ref) join release r using (release_ref) where a.asset_id = 'pump-5' and r.release_id = $1 and l.state <> 'closed'", [champion])
+    const release = await plant.release()
+    const canary = await begin(release, { canary: { dwellSeconds: 600, slice: { assets: ['pump-5'] } }, guards: { alertLoad: null, disagreement: null, scoreShift: null, feedback: { maxFalseAlarms: 0 } } })
+    await feed(20, ['pump-5'])
+    assert.equal((await plant.asOwner("select from alert_event where alert_id = $1 and kind = 'raised-again'", [older!.alert_id])).length, 1)
+    assert.equal((await tend(canary)).state, 'running')
+    await giveFeedback(ctx(), { id: 'otto', roles: ['operator'], sites: '*' }, { site: plant.site, alert: older!.alert_id, verdict: 'false-alarm', failureMode: null, note: 'the floor again' })
+    assert.equal((await tend(canary)).state, 'rolled-back')
+    assert.match((await look(canary)).endedBecause ?? '', /feedback: .*pump-5: 1/)
+    await feed(20)
+  })
+
   it('people stop it at any stage by one call, and say when it goes on where the plan leaves that to them', async () => {
     const steps = { shadow: { dwellSeconds: 60 }, canary: { dwellSeconds: 60, slice: { percent: 20 } }, champion: { dwellSeconds: 60 }, advance: 'manual' }
     for (const stages of [0, 1, 2]) {
@@ -190,6 +205,11 @@ describe('rollout', () => {
     await assert.rejects(ask(release, canary(['pump-9'])), refusal('invalid', /pump-9 does not stand in family pumps/))
     await assert.rejects(ask(release, canary(PUMPS)), refusal('invalid', /all of family pumps/))
     await assert.rejects(ask(release, { canary: { dwellSeconds: 60, slice: { percent: 50 } } }, { scope: { kind: 'asset', id: 'pump-1' } }), refusal('invalid', /has one that this release would judge/))
+    for (const [scope, expected] of [[{ kind: 'line', id: 'line-9' }, /no machine of family pumps stands on line line-9/], [{ kind: 'asset', id: 'pump-9' }, /pump-9 is no machine of family pumps/]] as const) {
+      await assert.rejects(ask(release, null, { scope }), refusal('invalid', expected))
+      await assert.rejects(ask(release, { shadow: { dwellSeconds: 60 } }, { scope }), refusal('invalid', expected))
+      await assert.rejects(rollBack(ctx(), mia, { site: plant.site, family: plant.family, scope, reason: 'back', requestId: `none-${scope.id}` }), refusal('conflict', new RegExp(`^${scope.kind} ${scope.id} of pumps has no champion of its own`)))
+    }
     await assert.rejects(ask(release, { shadow: { dwellSeconds: 60 } }, { role: 'shadow' }), refusal('invalid', /ask without a rollout/))
     await approve((await ask(champion, null, { scope: { kind: 'asset', id: 'pump-5' } })).gate)
     await assert.rejects(ask(release, canary(['pump-5'])), refusal('invalid', /pump-5 is judged by what is assigned to asset pump-5/))
@@ -210,7 +230,7 @@ describe('rollout', () => {
 
   it('dies after any statement and goes on: nothing half, nothing twice, never two champions', async () => {
     const release = await plant.release()
-    const rollout = await begin(release, { shadow: { dwellSeconds: 0, minWindows: 0 }, canary: { dwellSeconds: 0, minWindows: 0, slice: { percent: 20 } }, champion: { dwellSeconds: 0 } })
+    const rollout = await begin(release, { shadow: { dwellSeconds: 0, minWindows: 0 }, canary: { dwellSeconds: 0, minWindows: 0, slice: { percent: 20 } }, champion: { dwellSeconds: 0, minWindows: 0 } })
     let deaths = 0
     const states: string[] = []
     for (let dying = 1; (await look(rollout)).state === 'running'; dying++) {
@@ -238,7 +258,7 @@ describe('rollout', () => {
   it('looks, a stop and a roll back in the same moment have one outcome, and the ledger is whole', async () => {
     for (let round = 0; round < 6; round++) {
       const release = await plant.release()
-      const rollout = await begin(release, { champion: { dwellSeconds: 0 } })
+      const rollout = await begin(release, { champion: { dwellSeconds: 0, minWindows: 0 } })
       const outcomes = await Promise.allSettled([
         tend(rollout), tend(rollout), stopRollout(ctx(), mia, { ...at(rollout), reason: 'stop', requestId: `race-${round}` }),
         rollBack(ctx(), mia, { site: plant.site, family: plant.family, reason: 'back', requestId: `race-back-${round}` }),

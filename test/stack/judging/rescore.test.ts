@@ -211,6 +211,26 @@ describe('a rescore', () => {
     await assert.rejects(pauseOperation(site.ctx, admin, { ...target, operation: '00000000-0000-4000-8000-000000000000' }), { code: 'not_found' })
   })
 
+  it('two that overlap do not leave a patchwork: the later one is refused, whoever comes first; after its end, or of other windows, it is taken', async () => {
+    const site = await siteFor({ assets: 2 })
+    await site.assign(await site.release())
+    await ship(site, 0, until, ['pump-1', 'pump-2'])
+    const asked = await Promise.allSettled([1, 2, 3].map((i) => ask(site, { requestId: `race-${i}` })))
+    const [first] = asked.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+    assert.equal(asked.filter(({ status }) => status === 'fulfilled').length, 1)
+    for (const one of asked) if (one.status === 'rejected') assert.match(String(one.reason), new RegExp(`operation ${first!.operationId} has some of these windows.*cancel it`))
+    const part = { family: undefined, assets: ['pump-1'] }
+    await assert.rejects(ask(site, { ...part, fromUs: T0 + 100 * S }), { code: 'conflict' })
+    await pauseOperation(site.ctx, admin, { site: site.site, operation: first!.operationId })
+    await assert.rejects(ask(site, part), { code: 'conflict' }, 'one that waits will go on')
+    await resumeOperation(site.ctx, admin, { site: site.site, operation: first!.operationId })
+    await runRescore(site, first!.operationId)
+    const second = await ask(site, { ...part, toUs: T0 + 60 * S })
+    await ask(site, { ...part, fromUs: T0 + 60 * S })
+    await cancelOperation(site.ctx, admin, { site: site.site, operation: second.operationId })
+    await assert.rejects(ask(site, { ...part, toUs: T0 + 50 * S }), { code: 'conflict' }, 'until it has stopped it may write')
+  })
+
   it('refuses what makes no sense, saying why', async () => {
     const site = await siteFor()
     await ship(site, 0, 40)

@@ -36,7 +36,7 @@ export function RolloutPage({ id, me }: { id: string; me: Me }) {
             return (
               <li key={step} class={`stage stage-${where}`} aria-current={where === 'here' ? 'step' : undefined}>
                 <strong>{step}</strong><span>{STAGE_TEXT[step]}</span>
-                <span class="soft">{dwell === undefined ? 'not watched' : `${step === 'champion' ? 'watched for' : 'for'} ${spanText(dwell)}`}{step !== 'champion' && (plan[step]?.minWindows ?? 0) > 0 && `, ${counted(plan[step]?.minWindows ?? 0, 'window')} at least`}</span>
+                <span class="soft">{dwell === undefined ? 'not watched' : `${step === 'champion' ? 'watched for' : 'for'} ${spanText(dwell)}`}{(plan[step]?.minWindows ?? 0) > 0 && `, ${counted(plan[step]?.minWindows ?? 0, 'window')} at least`}</span>
                 {step === 'canary' && plan.canary && <details><summary>{counted(plan.canary.assets.length, 'machine')}</summary><ul class="plain">{plan.canary.assets.map((asset) => <li key={asset}><a href={`/twins/${rollout.site}/${asset}`}>{asset}</a></li>)}</ul></details>}
                 {where === 'here' && <span>since <When at={rollout.stageSince} ago />, {Date.parse(rollout.stageThrough) > Date.now() ? 'until' : 'long enough since'} <When at={rollout.stageThrough} ago /></span>}
               </li>

@@ -18,7 +18,7 @@ export function RollBack({ site, family, release, onDone }: { site: string; fami
       <p>The release before it judges the whole family again, at once and without a gate: it was approved before. Rolling back a roll back works too.</p>
       <Failure of={sending} />
       <label>Why<textarea rows={2} value={reason} onInput={(event) => setReason(event.currentTarget.value)} placeholder="Goes into the ledger" /></label>
-      <label class="check"><input type="checkbox" checked={rescore} onChange={(event) => setRescore(event.currentTarget.checked)} /> Judge anew the windows that ended while it was in force</label>
+      <label class="check"><input type="checkbox" checked={rescore} onChange={(event) => setRescore(event.currentTarget.checked)} /> Judge anew the windows that ended since it first judged</label>
       <div class="actions"><button type="button" class="danger" disabled={sending.busy || reason.trim() === ''}
         onClick={() => sending.send<RolledBack>(`/v1/families/${encodeURIComponent(family)}/roll-back`, { reason: reason.trim(), requestId, rescore }, (answer) => { setDone(answer); onDone() })}>Roll back</button></div>
     </details>

@@ -11,12 +11,14 @@ export function SteerRollout({ rollout, me, onDone }: { rollout: RolloutDetail; 
   const sending = useSend({ site: rollout.site })
   if (!me.rights.includes('rollout.steer')) return <p class="soft">Engineers can stop it here.</p>
   const silent = reason.trim() === ''
+  const looked = rollout.checks.at(-1)?.readings ?? []
+  const seen = looked.filter(({ value }) => value !== null).length
   const done = () => { setReason(''); onDone() }
   const send = (verb: string, body: object) => sending.send(`/v1/rollouts/${rollout.id}/${verb}`, { reason: reason.trim(), ...body }, done)
   const back = rollout.stage === 'champion' ? (rollout.former === null ? 'Stop watching' : `Roll back to ${rollout.former}`) : 'Stop and take it back'
   return (
     <>
-      {rollout.ready && <p class="notice" role="status">This stage is through and its guards are within their limits. The next begins when somebody says so.</p>}
+      {rollout.ready && <p class="notice" role="status">This stage is through{seen === 0 ? ', but no guard has had anything to judge by' : seen < looked.length ? `; ${seen} of ${looked.length} guards had something to judge by, and are within their limits` : ' and its guards are within their limits'}. The next begins when somebody says so.</p>}
       <Failure of={sending} />
       <label>Reason<textarea rows={2} value={reason} onInput={(event) => setReason(event.currentTarget.value)} placeholder="Why; goes into the ledger" /></label>
       {rollout.stage !== 'shadow' && rollout.former !== null && me.rights.includes('score.rescore')

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { runBackTest } from '../../../../../registry/domain/evaluation/back-test.ts'
 import type { AssetSeries } from '../../../../../registry/domain/evaluation/fold-columns.ts'
 import { levelForLead, levelForLoad, tradeOff, withLevels } from '../../../../../registry/domain/evaluation/trade-off.ts'
-import { policySchema } from '../../../../../registry/domain/policy/policy.ts'
+import { policySchema, type PolicyRule } from '../../../../../registry/domain/policy/policy.ts'
 
 const DAY = 86_400_000_000
 const HOUR = DAY / 24
@@ -34,6 +34,15 @@ test('every point is what a back-test of that very policy says, a policy it is, 
       assert.ok(i === 0 || point.raiseAt > points[i - 1]!.raiseAt)
     }
   }), { numRuns: 60 })
+})
+
+test('whatever is tried ends in ordinary running: at least half of the windows lie where the alarm is over', () => {
+  // Levels in force far apart: the same ratio for a low level would clear below anything that was ever scored.
+  const wide: PolicyRule = { ...rule, raiseAt: 0.995, clearAt: 0.9 }
+  const values = Array.from({ length: 200 }, (_, i) => (i % 40 === 39 ? 0.99 : 0.02 + (i % 10) / 1000))
+  const points = tradeOff({ series: seriesOf(values), policy: withLevels(policy, 'wear', wide), rule: wide, leadHours: null, failures: [], span: { fromUs: HOUR, toUs: values.length * HOUR } })
+  for (const point of points) assert.ok(values.filter((value) => value <= point.clearAt).length >= values.length / 2, JSON.stringify(point))
+  assert.ok(points.some((point) => point.raiseAt < 0.5 && point.alerts === 5), 'five bursts are five alerts')
 })
 
 test('takes the loudest level within a load, and refuses what no level gives', () => {

@@ -8,7 +8,7 @@ import { seatsOf, startRollout, stepRollout, wakeUs, type Rollout, type RolloutA
 
 const S = 1_000_000
 const plan = (over: Record<string, unknown> = {}): RolloutPlan => rolloutPlanSchema.parse({
-  shadow: { dwellSeconds: 100, minWindows: 10 }, canary: { dwellSeconds: 50, slice: { percent: 20 }, assets: ['m-1'] }, champion: { dwellSeconds: 30 }, ...over,
+  shadow: { dwellSeconds: 100, minWindows: 10 }, canary: { dwellSeconds: 50, slice: { percent: 20 }, assets: ['m-1'] }, champion: { dwellSeconds: 30, minWindows: 0 }, ...over,
 })
 const fine: GuardReading = { guard: 'alertLoad', value: 1, limit: 3, tripped: false, assets: [] }
 const bad: GuardReading = { guard: 'alertLoad', value: 9, limit: 3, tripped: true, assets: [{ asset: 'm-1', value: 8 }] }
@@ -54,6 +54,8 @@ describe('a rollout', () => {
   })
 
   it('waits for somebody where the plan says so', () => {
+    const itself = stepRollout(startRollout(plan({}), 0), { kind: 'advance', by: 'mia', from: 'canary' }, 200 * S)
+    assert.match(itself.ok ? '' : itself.message, /goes on by itself/, 'whatever stage is named')
     const begun = startRollout(plan({ advance: 'manual' }), 0)
     const early = stepRollout(begun, { kind: 'advance', by: 'mia', from: 'shadow' }, 200 * S)
     assert.ok(!early.ok && early.code === 'conflict' && early.message.includes('not through yet'))
@@ -114,7 +116,7 @@ describe('the plan of a rollout', () => {
   it('has a stage, whole times and a slice that is a part', async () => {
     const { rolloutRequestSchema } = await import('../../../../../registry/domain/rollout/plan.ts')
     for (const wrong of [{}, { shadow: null }, { shadow: { dwellSeconds: -1 } }, { canary: { dwellSeconds: 1 } }, { canary: { dwellSeconds: 1, slice: { percent: 100 } } },
-      { canary: { dwellSeconds: 1, slice: { assets: [] } } }, { shadow: { dwellSeconds: 1 }, guards: { alertLoud: null } }, { champion: { dwellSeconds: 1, minWindows: 3 } }]) {
+      { canary: { dwellSeconds: 1, slice: { assets: [] } } }, { shadow: { dwellSeconds: 1 }, guards: { alertLoud: null } }]) {
       assert.equal(rolloutRequestSchema.safeParse(wrong).success, false, JSON.stringify(wrong))
     }
     const parsed = rolloutRequestSchema.parse({ shadow: { dwellSeconds: 60 }, guards: { latency: null, disagreement: { maxShare: 0.3 } } })
