@@ -16,9 +16,11 @@ import { IncidentPage } from './pages/incident.tsx'
 import { IncidentsPage } from './pages/incidents.tsx'
 import { LedgerPage } from './pages/ledger.tsx'
 import { LoginPage } from './pages/login.tsx'
+import { OperationPage } from './pages/operation.tsx'
 import { OperationsPage } from './pages/operations.tsx'
 import { PolicyPage } from './pages/policy.tsx'
 import { RolloutPage } from './pages/rollout.tsx'
+import { RolloutsPage } from './pages/rollouts.tsx'
 import { TwinPage } from './pages/twin.tsx'
 import { Banners } from './parts/banners.tsx'
 import { Notice } from './parts/bits.tsx'
@@ -36,6 +38,7 @@ const routes: { pattern: RegExp; page: (params: string[], around: Around) => JSX
   { pattern: /^\/twins\/([^/]+)\/([^/]+)$/, page: ([site = '', asset = ''], { url }) => <TwinPage key={`${site}/${asset}`} site={site} asset={asset} url={url} /> },
   { pattern: /^\/gates$/, page: (_params, { url, me }) => <GatesPage url={url} me={me} /> },
   { pattern: /^\/gates\/([^/]+)$/, page: ([id = ''], { me }) => <GatePage key={id} id={id} me={me} /> },
+  { pattern: /^\/rollouts$/, page: (_params, { me }) => <RolloutsPage me={me} /> },
   { pattern: /^\/rollouts\/([^/]+)$/, page: ([id = ''], { me }) => <RolloutPage key={id} id={id} me={me} /> },
   { pattern: /^\/delegations$/, page: (_params, { me }) => <DelegationsPage me={me} /> },
   { pattern: /^\/policies\/([^/]+)\/([^/]+)$/, page: ([site = '', family = ''], { me }) => <PolicyPage key={`${site}/${family}`} site={site} family={family} me={me} /> },
@@ -44,6 +47,7 @@ const routes: { pattern: RegExp; page: (params: string[], around: Around) => JSX
   { pattern: /^\/incidents$/, page: (_params, { url, me }) => <IncidentsPage url={url} me={me} /> },
   { pattern: /^\/incidents\/([^/]+)$/, page: ([id = ''], { me }) => <IncidentPage key={id} id={id} me={me} /> },
   { pattern: /^\/operations$/, page: (_params, { me }) => <OperationsPage me={me} /> },
+  { pattern: /^\/operations\/([^/]+)$/, page: ([id = ''], { me }) => <OperationPage key={id} id={id} me={me} /> },
   { pattern: /^\/ledger$/, page: (_params, { me }) => <LedgerPage me={me} /> },
 ]
 

@@ -160,6 +160,7 @@ export interface OperationRow {
   error: { code: string; message: string } | null
   paused: { at: string; by: string } | null
   pausable: boolean
+  rescore: { scope: { family?: string; line?: string; assets?: string[] }; from: string; to: string; release: string | null; reason: string } | null
   cancelRequestedAt: string | null
   requestedBy: string
   createdAt: string

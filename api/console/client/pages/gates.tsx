@@ -20,7 +20,7 @@ export function GatesPage({ url, me }: { url: URL; me: Me }) {
     <>
       <div class="head"><h1>Gates</h1>
         <Tabs label="Which gates" choices={['waiting', 'all']} chosen={shown} onChoose={(choice) => setParams({ show: choice === 'all' ? 'all' : null })} />
-        <span class="soft">A model or policy judges machines only after it was approved here · <a href="/delegations">Delegations</a></span>
+        <span class="soft">A model or policy judges machines only after it was approved here · <a href="/rollouts">Rollouts</a> · <a href="/delegations">Delegations</a></span>
       </div>
       <Notice error={error} at={at} />
       <RunningRollouts />

@@ -4,12 +4,12 @@ import { Badge, counted, Empty, Notice, Panel, Waiting, When } from '../parts/bi
 import { GuardList } from '../parts/guard-list.tsx'
 import { SteerRollout } from '../parts/steer-rollout.tsx'
 import { usePageTitle } from '../router.ts'
+import { ENDED } from '../text/rollouts.ts'
 import type { Me, RolloutDetail } from '../types.ts'
 import { useData } from '../use-data.ts'
 
 const STAGE_TEXT = { shadow: 'scores beside the champion, calls nobody', canary: 'judges a slice of the machines', champion: 'judges all' } as const
 const HOW = { running: 'Running', completed: 'Completed', stopped: 'Stopped', 'rolled-back': 'Rolled back by its guards', superseded: 'Gave way to another' } as const
-const ENDED = { completed: 'good', stopped: 'high', 'rolled-back': 'high', superseded: 'closed' } as const
 
 /** A release on its way into force: which stage, what its guards see, and the way back. */
 export function RolloutPage({ id, me }: { id: string; me: Me }) {
@@ -21,7 +21,7 @@ export function RolloutPage({ id, me }: { id: string; me: Me }) {
   return (
     <>
       <div class="head">
-        <div class="trail"><a href="/gates">Gates</a> › {rollout.site} › {rollout.family} › <a href={`/gates/${id}`}>its gate</a></div>
+        <div class="trail"><a href="/gates">Gates</a> › <a href="/rollouts">Rollouts</a> › {rollout.site} › {rollout.family} › <a href={`/gates/${id}`}>its gate</a></div>
         <h1>{rollout.release}</h1><Badge kind={state === 'running' ? 'open' : ENDED[state]}>{state === 'running' ? stage : state}</Badge>
         <span class="soft">{rollout.former === null ? 'nothing judged before it' : <>instead of <span class="mono">{rollout.former}</span></>}, for {rollout.scope.replace(':', ' ')}</span>
       </div>

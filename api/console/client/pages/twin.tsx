@@ -16,9 +16,11 @@ import { useData } from '../use-data.ts'
 export function TwinPage({ site, asset, url }: { site: string; asset: string; url: URL }) {
   const twin = useData(() => get<Twin>(`/v1/twins/${encodeURIComponent(asset)}`, { site }), `twin ${site}/${asset}`)
   const history = useData(() => get<Page<AlertRow>>('/v1/alerts', { site, asset, limit: 50 }), `alerts of ${site}/${asset}`)
+  const judging = useData(() => get<Page<{ role: string; scope: string }>>(`/v1/assets/${encodeURIComponent(asset)}/in-force`, { site }), `in force for ${site}/${asset}`, 15_000)
   if (!twin.data) return <Waiting error={twin.error} what="Machine" back={{ href: '/', label: 'Back to the fleet' }} />
   const t = twin.data
   const alerts = history.data?.items ?? NONE
+  const canary = /^slice:(.+)$/.exec(judging.data?.items.find(({ role }) => role === 'champion')?.scope ?? '')?.[1]
   const open = alerts.filter((alert) => alert.state !== 'closed')
   const unanswered = open.find(isUnanswered)
   return (
@@ -28,7 +30,7 @@ export function TwinPage({ site, asset, url }: { site: string; asset: string; ur
         <div class="trail"><a href="/">Fleet</a> › {t.site} › {t.line}</div>
         <h1>{t.name}</h1>
         {t.severity ? <Badge kind={t.severity}>{t.severity}</Badge> : t.health !== null && <Badge kind="good">no open alert</Badge>}
-        <span class="soft">{t.release ? <a href={`/policies/${encodeURIComponent(t.site)}/${encodeURIComponent(t.family)}`} title="Its policy, and what other levels would change">{t.family}</a> : t.family} · criticality {t.criticality}{t.release && <> · judged by <span class="mono">{t.release}</span></>}{t.scoredAt && <> · scored through <When at={t.scoredAt} ago /></>}</span>
+        <span class="soft">{t.release ? <a href={`/policies/${encodeURIComponent(t.site)}/${encodeURIComponent(t.family)}`} title="Its policy, and what other levels would change">{t.family}</a> : t.family} · criticality {t.criticality}{t.release && <> · judged by <span class="mono">{t.release}</span>{canary !== undefined && <>, in the <a href={`/rollouts/${canary}`}>canary of its rollout</a></>}</>}{t.scoredAt && <> · scored through <When at={t.scoredAt} ago /></>}</span>
       </div>
       <Notice error={twin.error ?? history.error} at={twin.at} />
       {unanswered && <p class="call" data-level={unanswered.severity}><a class="button" href={`/alerts/${unanswered.id}`}>Answer {unanswered.rule}</a><span>{unanswered.recommendedAction}</span></p>}

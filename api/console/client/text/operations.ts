@@ -22,3 +22,11 @@ export function resultText({ kind, state, result, progress }: Pick<OperationRow,
   const { chosen, verdict } = (result ?? {}) as { chosen?: string; verdict?: string }
   return chosen ?? (verdict === undefined ? '' : `drift: ${verdict.replaceAll('_', ' ')}`)
 }
+
+/** Which machines, in a few words. */
+export function scopeText({ family, line, assets }: NonNullable<OperationRow['rescore']>['scope']): string {
+  const shown = assets && `${assets.slice(0, NAMED).join(', ')}${assets.length > NAMED ? ` and ${assets.length - NAMED} more` : ''}`
+  const parts = [...family === undefined ? [] : [`family ${family}`], ...line === undefined ? [] : [`line ${line}`], ...shown === undefined ? [] : [shown]]
+  return parts.length === 0 ? 'the whole site' : parts.join(', ')
+}
+const NAMED = 10

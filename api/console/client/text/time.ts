@@ -51,7 +51,7 @@ export function durationText(ms: number): string {
 /** `5 min ago`, `in 3 h`, `just now`. */
 export function agoText(ms: number, nowMs: number): string {
   const away = Math.abs(nowMs - ms)
-  if (away < MINUTE) return 'just now'
+  if (away < MINUTE) return ms <= nowMs ? 'just now' : 'in less than a minute'
   return ms <= nowMs ? `${spanText(away)} ago` : `in ${spanText(away)}`
 }
 

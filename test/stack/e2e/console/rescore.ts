@@ -33,5 +33,10 @@ export async function rollBackWithRescore({ on, page, people, visit, picture }: 
   await lanes.query('rollback')
   await lanes.end()
   await row.getByText('succeeded').waitFor()
+  await row.getByRole('link', { name: 'Rescore' }).click()
+  await page.getByText('what was in force when it was asked for').waitFor()
+  assert.match(await page.locator('main').innerText(), new RegExp(`family ${millFamily}[^]*a wrong level`))
+  await picture('operation')
+  await page.goBack()
   assert.match(await row.innerText(), /\d+ revisions written, judged by mills-r/)
 }

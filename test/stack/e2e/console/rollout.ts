@@ -25,6 +25,9 @@ export async function beginRollout({ people }: Stage): Promise<string> {
 
 /** From the list of gates to the rollout, and the way back by a click. */
 export async function followRollout({ page, people, visit, picture, cutOff, overflow }: Stage, rollout: string): Promise<void> {
+  await visit(`/twins/${site}/mill-2`, 'mill-2')
+  await page.getByRole('link', { name: 'canary of its rollout' }).click()
+  await page.getByText('judges a slice of the machines').waitFor()
   await visit('/gates', 'Gates')
   const running = page.getByRole('region', { name: 'On their way into force' })
   assert.match(await running.innerText(), /canary[^]*at canary since/)
@@ -47,6 +50,10 @@ export async function followRollout({ page, people, visit, picture, cutOff, over
   assert.match(await page.getByRole('region', { name: 'How it ended' }).innerText(), /the floor shakes/)
   await picture('rollout-stopped')
   assert.equal((await people.mia.get<Rollout>(`/v1/rollouts/${rollout}`, { site })).state, 'stopped')
+  await visit('/rollouts', 'Rollouts')
+  assert.match(await page.getByRole('table', { name: 'Rollouts' }).innerText(), /stopped[^]*the floor shakes/)
+  await picture('rollouts')
+  await page.getByRole('table', { name: 'Rollouts' }).getByRole('link').first().click()
   await page.getByRole('link', { name: 'its gate' }).click()
   await page.getByText('step by step: it scores beside the champion for 2 s; then judges mill-2 for 2 h; then judges all, watched for 1 d').waitFor()
 }
