@@ -1,3 +1,4 @@
+import { lockLanes } from '../registry/store/asset-lanes.ts'
 import { operationStanding } from '../registry/store/operations.ts'
 import {
   countRescore, endRescore, noteProgress, rescoreOf, rescoreStanding, type RescoreEnd, type RescoreOutcome, type RescoreRef, type RescoreStanding,
@@ -43,6 +44,8 @@ export function createRescoreActivities(given: Omit<WindowDeps, 'definitions'>):
       for (let i = 0, ended = false; i < SLICES && !ended; i++) {
         signal?.throwIfAborted()
         ended = await inSite(deps.pool, site, async (tx) => {
+          // First: whoever waited for the machine's lanes may have been told to stop meanwhile.
+          await lockLanes(tx, [asset])
           const { paused, cancelling } = await operationStanding(tx, operationId)
           if (paused || cancelling) return true
           const rescore = await rescoreOf(tx, operationId)

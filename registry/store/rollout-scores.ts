@@ -49,15 +49,15 @@ export async function readStageScores(tx: Tx, query: StageScoresQuery): Promise<
   }]))
 }
 
-/** Alerts that a release raised, or raised again, since a time, and that a technician has called false since, by machine. */
+/** Alerts that a release raised, or raised again, since a time, and that a technician called false after that, by machine. */
 export async function falseAlarmsSince(tx: Tx, assetRefs: readonly number[], releaseRef: number, sinceUs: number): Promise<Map<number, number>> {
   const { rows } = await tx.query<{ asset_ref: number; n: number }>(
     `select a.asset_ref, count(*)::int as n from alert a
-     where a.asset_ref = any($1::int[])
-       and exists (select from feedback f where f.alert_id = a.alert_id and f.verdict = 'false-alarm' and f.given_at >= ${usToTimestamp('$3')})
-       and (a.release_ref = $2 and a.created_at >= ${usToTimestamp('$3')} or exists (
-         select from alert_event e join score s on s.score_id = (e.detail->>'score')::bigint
-         where e.alert_id = a.alert_id and e.kind = 'raised-again' and e.at >= ${usToTimestamp('$3')} and s.release_ref = $2))
+     where a.asset_ref = any($1::int[]) and exists (
+       select from feedback f where f.alert_id = a.alert_id and f.verdict = 'false-alarm'
+         and (a.release_ref = $2 and a.created_at >= ${usToTimestamp('$3')} or exists (
+           select from alert_event e join score s on s.score_id = (e.detail->>'score')::bigint
+           where e.alert_id = a.alert_id and e.kind = 'raised-again' and e.at >= ${usToTimestamp('$3')} and e.at <= f.given_at and s.release_ref = $2)))
      group by a.asset_ref`, [assetRefs, releaseRef, sinceUs])
   return new Map(rows.map(({ asset_ref, n }) => [asset_ref, n]))
 }

@@ -38,8 +38,8 @@ const LEVELS = 40
 
 /**
  * The curve from many alerts to none: levels at which ever smaller shares of the windows lie beyond, each with its clear
- * level as far away as it is now (for a confidence, by the same ratio of what is missing to 1), but never beyond the median of
- * what was scored: an alarm must end in ordinary running. The levels in force are one of them. Most sensitive first.
+ * level as far away as it is now (for a confidence, by the same ratio of what is missing to 1), but always one that each
+ * machine is back within in ordinary running: an alarm must end. The levels in force are one of them. Most sensitive first.
  */
 export function tradeOff({ series, policy, rule, failures, span, leadHours }: TradeOffInput): TradeOffPoint[] {
   const others = foldEpisodes({ rules: policy.rules.filter(({ id }) => id !== rule.id) }, series)
@@ -87,6 +87,7 @@ function levelsToTry(series: readonly AssetSeries[], rule: PolicyRule): { raiseA
   if (sorted.length === 0) refuse('insufficient_data', `no window has a figure for ${rule.signal}, which rule ${rule.id} watches`, { rule: rule.id })
   const above = rule.comparison === 'above'
   const raises = new Set([rule.raiseAt])
+  const calm = calmLevel(series, sorted, rule)
   for (let k = 0; k < LEVELS; k++) {
     // Half of the windows beyond, down to none, in even steps of the logarithm.
     const beyond = 0.5 * (2 / sorted.length) ** (k / (LEVELS - 1))
@@ -99,9 +100,18 @@ function levelsToTry(series: readonly AssetSeries[], rule: PolicyRule): { raiseA
   /** The levels in force stay as they are: it is them that the others are compared with. */
   function reachable(clearAt: number, raiseAt: number): number {
     if (raiseAt === rule.raiseAt) return clearAt
-    const median = rounded(sorted[Math.floor(sorted.length / 2)] as number, rule)
-    return above ? Math.max(clearAt, median) : Math.min(clearAt, median)
+    return above ? Math.max(clearAt, calm) : Math.min(clearAt, calm)
   }
+}
+
+/**
+ * A level that every machine is back within in ordinary running: the median of the one with most, and a fiftieth of all that was
+ * scored beyond it, since a median alone is passed as often as not.
+ */
+function calmLevel(series: readonly AssetSeries[], sorted: Float64Array, rule: PolicyRule): number {
+  const medians = series.map((one) => finiteValues([one], rule.signal)).filter((own) => own.length > 0).map((own) => own[Math.floor(own.length / 2)] as number)
+  const room = ((sorted[sorted.length - 1] as number) - (sorted[0] as number)) / 50
+  return rounded(rule.comparison === 'above' ? Math.max(...medians) + room : Math.min(...medians) - room, rule)
 }
 
 function finiteValues(series: readonly AssetSeries[], signal: string): Float64Array {

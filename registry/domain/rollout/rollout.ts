@@ -116,7 +116,11 @@ function advance(rollout: Rollout, { from }: Extract<RolloutAction, { kind: 'adv
 const isThrough = ({ plan, stage, stageSinceUs }: Rollout, windows: number, nowUs: number): boolean =>
   nowUs >= stageSinceUs + dwellUs(plan, stage) && windows >= minWindowsOf(plan, stage)
 
-const isBehind = ({ plan, stage }: Rollout, other: RolloutStage): boolean => stagesOf(plan).indexOf(other) < stagesOf(plan).indexOf(stage)
+/** Whether it has left a stage; one that its plan does not have it never was at. */
+const isBehind = ({ plan, stage }: Rollout, other: RolloutStage): boolean => {
+  const stages = stagesOf(plan)
+  return stages.includes(other) && stages.indexOf(other) < stages.indexOf(stage)
+}
 
 function next(rollout: Rollout, nowUs: number): RolloutResult {
   if (rollout.stage === 'champion') return ended(rollout, 'completed', 'rollouts', undefined, nowUs)

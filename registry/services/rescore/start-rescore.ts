@@ -129,7 +129,7 @@ async function yieldOthers(tx: Tx, actor: Actor, { afterUs, throughUs, assignmen
   }
   for (const operation of others) {
     const outcome = await requestCancel(tx, tx.site, operation, nowUs)
-    if (outcome?.first) await recordAudit(tx, { actor, verb: 'cancel-operation', subject: `operation/${operation}`, detail: { because: 'a roll back has the same windows judged anew' } })
+    if (outcome?.first) await recordAudit(tx, { actor, verb: 'cancel-operation', subject: `operation/${operation}`, detail: { because: 'a release was taken back, and what it judged is judged anew' } })
   }
 }
 

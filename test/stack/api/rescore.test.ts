@@ -49,7 +49,9 @@ describe('rescores by API and command line', () => {
   it('paused before it runs, it waits; resumed or cancelled it goes on or ends', async () => {
     const key = (verb: string, operation: string) => cli.json<OperationView>('rita', `rescore ${verb} ${operation}`)
     await desk.stopWorker()
-    const [one, two] = await Promise.all([1, 2].map(() => cli.json<OperationView>('rita', `rescore start --family ${plant.family} --from ${from} --reason x`)))
+    const [one, two] = await Promise.all(['pump-1', 'pump-2'].map((pump) => cli.json<OperationView>('rita', `rescore start --asset ${pump} --from ${from} --reason x`)))
+    const third = await cli.run('rita', `rescore start --family ${plant.family} --from ${from} --reason x`)
+    assert.deepEqual([third.exitCode, /has some of these windows judged anew already/.test(third.err)], [1, true], third.err)
     for (const { id } of [one!, two!]) assert.equal((await key('pause', id)).paused?.by, 'rita')
     await key('cancel', two!.id)
     await desk.startWorker()

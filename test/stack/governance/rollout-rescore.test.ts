@@ -8,6 +8,7 @@ import { openGateWith } from '../../../registry/services/gates/open-gate.ts'
 import { requestPromotion } from '../../../registry/services/gates/request-promotion.ts'
 import { readLineage } from '../../../registry/services/read/lineage.ts'
 import { rollBack } from '../../../registry/services/gates/roll-back.ts'
+import { getOperation } from '../../../registry/services/read/operations.ts'
 import { startRescore } from '../../../registry/services/rescore/start-rescore.ts'
 import { stopRollout } from '../../../registry/services/rollouts/steer-rollout.ts'
 import { tendRollout } from '../../../registry/services/rollouts/tend-rollout.ts'
@@ -117,7 +118,9 @@ describe('a rollout and the windows it judged', () => {
     await feed(10)
     assert.equal((await tendRollout(ctx(), { site: plant.site, rollout })).state, 'completed')
     await feed(10)
+    const { operationId: older } = await startRescore(ctx(), admin, { site: plant.site, family: plant.family, fromUs: T0, toUs: T0 + second * S, reason: 'asked for before' })
     const back = await rollBack(ctx(), admin, { site: plant.site, family: plant.family, reason: 'it cried wolf', rescore: true, requestId: 'back' })
+    assert.notEqual((await getOperation(ctx(), admin, { site: plant.site, operation: older })).cancelRequestedAt, null, 'two of the same windows would leave a patchwork')
     await runRescore(plant, back.rescore ?? '')
     assert.deepEqual(await revised(back.rescore ?? ''), PUMPS.map((asset) => ({ asset, release: champion, from: since + 5, to: since + 30 })))
 

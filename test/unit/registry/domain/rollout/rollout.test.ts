@@ -56,6 +56,8 @@ describe('a rollout', () => {
   it('waits for somebody where the plan says so', () => {
     const itself = stepRollout(startRollout(plan({}), 0), { kind: 'advance', by: 'mia', from: 'canary' }, 200 * S)
     assert.match(itself.ok ? '' : itself.message, /goes on by itself/, 'whatever stage is named')
+    const never = stepRollout(startRollout(plan({ advance: 'manual', canary: null }), 0), { kind: 'advance', by: 'mia', from: 'canary' }, 200 * S)
+    assert.equal(never.ok, false, 'its plan has no canary')
     const begun = startRollout(plan({ advance: 'manual' }), 0)
     const early = stepRollout(begun, { kind: 'advance', by: 'mia', from: 'shadow' }, 200 * S)
     assert.ok(!early.ok && early.code === 'conflict' && early.message.includes('not through yet'))
