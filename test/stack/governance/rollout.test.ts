@@ -167,7 +167,8 @@ describe('rollout', () => {
     await feed(20, ['pump-5'])
     assert.equal((await plant.asOwner("select from alert_event where alert_id = $1 and kind = 'raised-again'", [older!.alert_id])).length, 1)
     assert.equal((await tend(canary)).state, 'running')
-    await giveFeedback(ctx(), { id: 'otto', roles: ['operator'], sites: '*' }, { site: plant.site, alert: older!.alert_id, verdict: 'false-alarm', failureMode: null, note: 'the floor again' })
+    // By the clock that the windows are closed by: what was said of the alert before it was raised again is about that.
+    await giveFeedback(plant.ctx, { id: 'otto', roles: ['operator'], sites: '*' }, { site: plant.site, alert: older!.alert_id, verdict: 'false-alarm', failureMode: null, note: 'the floor again' })
     assert.equal((await tend(canary)).state, 'rolled-back')
     assert.match((await look(canary)).endedBecause ?? '', /feedback: .*pump-5: 1/)
     await feed(20)

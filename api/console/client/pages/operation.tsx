@@ -32,9 +32,9 @@ export function OperationPage({ id, me }: { id: string; me: Me }) {
             <dt>Windows that ended</dt><dd>after <When at={rescore.from} />, until <When at={rescore.to} /></dd>
             <dt>Judged by</dt><dd>{rescore.release === null ? 'what was in force when it was asked for' : <span class="mono">{rescore.release}</span>}</dd>
             <dt>Why</dt><dd>{rescore.reason}</dd>
+            <dt>On a command line</dt><dd><code class="whole">npm run twinward -- rescore status {one.id}</code></dd>
           </dl>
         </Panel>}
-        <p class="soft">On a command line: <code class="whole">npm run twinward -- rescore status {one.id}</code></p>
       </div>
     </>
   )
