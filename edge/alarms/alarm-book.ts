@@ -86,6 +86,8 @@ export function createAlarmBook({ buffer, nowUs, keepUs, listeners, onChange, on
     return changed
   }
   const find = (rule: Pick<AlarmRule, 'asset' | 'name'>): StoredAlarm | undefined => alarms.get(byRule.get(ruleKey(rule)) ?? '')
+  // Few stand or are to be told; thousands may lie there.
+  const which = (wanted: (alarm: StoredAlarm) => boolean): StoredAlarm[] => [...alarms.values()].filter(wanted)
   const byTime = (all: Iterable<StoredAlarm>): StoredAlarm[] => [...all].sort((a, b) => a.raisedUs - b.raisedUs || (a.id < b.id ? -1 : 1))
 
   return {
@@ -118,8 +120,8 @@ export function createAlarmBook({ buffer, nowUs, keepUs, listeners, onChange, on
       const newest = byTime(alarms.values()).reverse()
       return newest.filter(({ state }, i) => i < limit || state === 'active').map(bare)
     },
-    standingAll: () => byTime(alarms.values()).filter(({ state }) => state === 'active').map(bare),
-    untold: (listener, limit) => byTime(alarms.values()).filter(({ revision, told }) => (told[listener] ?? 0) < revision).slice(0, limit).map(bare),
+    standingAll: () => byTime(which(({ state }) => state === 'active')).map(bare),
+    untold: (listener, limit) => byTime(which(({ revision, told }) => (told[listener] ?? 0) < revision)).slice(0, limit).map(bare),
     async confirm(listener, told) {
       for (const { id, revision } of told) {
         const alarm = alarms.get(id)
@@ -130,7 +132,7 @@ export function createAlarmBook({ buffer, nowUs, keepUs, listeners, onChange, on
       await save()
     },
     async care() {
-      const over = byTime(alarms.values()).filter(({ state }) => state === 'cleared')
+      const over = byTime(which(({ state }) => state === 'cleared'))
       const old = over.filter(({ clearedUs }, i) => over.length - i > MOST || (clearedUs ?? 0) < nowUs() - keepUs)
       for (const { id } of old) {
         alarms.delete(id)

@@ -1,10 +1,10 @@
-import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { readFileSync, rmSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { admitBundle, type InForce, type Place } from '../../registry/domain/bundle/admit.ts'
 import { MAX_BUNDLE_BYTES } from '../../registry/domain/bundle/envelope.ts'
 import { openBundle, type OpenBundle } from '../../registry/domain/bundle/open.ts'
 import { DomainError, refuse } from '../../registry/domain/errors.ts'
-import { isLeftOver, makeFolder, putDurably } from './put-durably.ts'
+import { isLeftOver, makeFolder, namesIn, putDurably } from './put-durably.ts'
 import { createTrustedKeys, type TrustedKeys } from './trusted-keys.ts'
 
 /** The bundles of a gateway, in a folder of its data. */
@@ -95,12 +95,3 @@ export function readBundleFile(file: string): Uint8Array {
 }
 
 const issueOf = ({ manifest }: OpenBundle): number => manifest.issue.number
-
-function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory).sort()
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw error
-  }
-}

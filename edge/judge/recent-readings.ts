@@ -12,15 +12,7 @@ export interface TagReadings {
 }
 
 /** A recording as it is shipped: canonical = samples · scale + offset. */
-export interface TagWaveform {
-  readonly tag: string
-  readonly startUs: number
-  readonly intervalUs: number
-  readonly scale: number
-  readonly offset: number
-  readonly quality: number
-  readonly samples: Float32Array
-}
+export interface TagWaveform extends Pick<StoredWaveform, 'startUs' | 'intervalUs' | 'scale' | 'offset' | 'quality' | 'samples'> { readonly tag: string }
 
 /** What of one tag still reaches into a window to come, as windows are computed from it. */
 export interface RecentReadings {

@@ -1,9 +1,9 @@
 import { createHash, createPublicKey, verify, type KeyObject } from 'node:crypto'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { SignatureCheck } from '../../registry/domain/bundle/open.ts'
 import { refuse } from '../../registry/domain/errors.ts'
-import { makeFolder, putDurably } from './put-durably.ts'
+import { makeFolder, namesIn, putDurably } from './put-durably.ts'
 
 /** The platform's keys that somebody at this gateway said to trust. None to begin with: then no bundle is taken. */
 export interface TrustedKeys {
@@ -57,13 +57,4 @@ function publicKeyOf(pem: string): KeyObject {
   }
   if (key?.asymmetricKeyType === 'ed25519') return key
   return refuse('invalid', 'This is no public key of Ed25519 in PEM. "twinward bundle-key --out KEY.pem" on the platform writes the right one; a private key stays there.')
-}
-
-function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory).sort()
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw error
-  }
 }

@@ -7,6 +7,7 @@ import { createMqttOutput } from '../alarms/outputs/mqtt.ts'
 import { createSwitch } from '../alarms/switch.ts'
 import { createTeller, type AlarmOutput } from '../alarms/teller.ts'
 import { createAlarmWatch, TICK_MS, type AlarmWatch } from '../alarms/watch.ts'
+import { createBell } from '../bell.ts'
 import type { DurableBuffer } from '../buffer/buffer.ts'
 import type { SecretReader } from '../connectors/kind.ts'
 import type { AlarmOutputOfSite } from './alarm-schema.ts'
@@ -79,7 +80,7 @@ export function createSiteAlarms({ plan, buffer, outputs, troubles, nowUs, log, 
         if (ticks++ % CARE_EVERY_TICKS === 0) book.care().catch(noted)
       }, TICK_MS)
       try {
-        await Promise.all([untilAbort(signal), ...[...tellers, ...switches].map((listener) => listener.run(signal))])
+        await Promise.all([createBell().wait(signal), ...[...tellers, ...switches].map((listener) => listener.run(signal))])
       } finally {
         clearInterval(timer)
       }
@@ -92,8 +93,3 @@ function openOutput(sender: Sender, output: Exclude<AlarmOutputOfSite, { type: '
   const { url, topic, retain, username = null, password } = output
   return createMqttOutput(sender, { url, topic, retain, username, password: password === undefined ? null : secret(password) })
 }
-
-const untilAbort = (signal: AbortSignal): Promise<void> => new Promise((resolve) => {
-  if (signal.aborted) resolve()
-  else signal.addEventListener('abort', () => { resolve() }, { once: true })
-})

@@ -36,7 +36,8 @@ async function openHealthServer({ listen: { host, port }, site, plan, version, a
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname } = new URL(request.url ?? '/', 'http://gateway')
     const acknowledged = /^\/alarms\/([^/]+)\/acknowledge$/.exec(pathname)?.[1]
-    if (acknowledged !== undefined && request.method === 'POST') return json(response, await acknowledgeAlarm(site(), decodeURIComponent(acknowledged), request))
+    // Ids need no encoding, so what is encoded is none.
+    if (acknowledged !== undefined && request.method === 'POST') return json(response, await acknowledgeAlarm(site(), acknowledged, request))
     if (request.method !== 'GET' && request.method !== 'HEAD') return send(response, 405, 'text/plain', 'only GET\n')
     if (pathname === '/') {
       response.setHeader('content-security-policy', boxPagePolicy)

@@ -1,4 +1,5 @@
 import type { ArrivedReport } from '../domain/contract/gateway-report.ts'
+import { newestOfEach } from './newest-of-each.ts'
 import { usToTimestamp } from './sql-time.ts'
 import type { Tx } from './transaction.ts'
 
@@ -6,7 +7,7 @@ export type ArrivedGap = ArrivedReport['gaps'][number]
 
 /** Enters gaps into the ledger: a higher revision of one that is there replaces it, a lower or equal one changes nothing. */
 export async function putGaps(tx: Tx, site: string, gateway: string, gaps: readonly ArrivedGap[], reportedUs: number): Promise<void> {
-  const newest = newestRevisions(gaps)
+  const newest = newestOfEach(gaps)
   if (newest.length === 0) return
   const column = (pick: (gap: ArrivedGap) => unknown): unknown[] => newest.map(pick)
   await tx.query(
@@ -22,11 +23,4 @@ export async function putGaps(tx: Tx, site: string, gateway: string, gaps: reado
     [site, gateway, reportedUs, column((g) => g.id), column((g) => g.revision), column((g) => g.cause), column((g) => g.tag), column((g) => g.source),
       column((g) => g.fromUs), column((g) => (g.toUs === null ? null : Math.max(g.fromUs, g.toUs))), column((g) => g.lost), column((g) => g.detail)],
   )
-}
-
-/** One of each id, in the order of ids, so that two reports of a gateway lock rows alike. */
-export function newestRevisions(gaps: readonly ArrivedGap[]): ArrivedGap[] {
-  const byId = new Map<string, ArrivedGap>()
-  for (const gap of gaps) if ((byId.get(gap.id)?.revision ?? 0) < gap.revision) byId.set(gap.id, gap)
-  return [...byId.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
 }

@@ -1,4 +1,5 @@
 import type { LocalAlarm } from '../domain/contract/local-alarm.ts'
+import { newestOfEach } from './newest-of-each.ts'
 import { usToTimestamp } from './sql-time.ts'
 import type { Tx } from './transaction.ts'
 
@@ -7,7 +8,7 @@ import type { Tx } from './transaction.ts'
  * nothing. Gives the ids of those that changed.
  */
 export async function putLocalAlarms(tx: Tx, site: string, gateway: string, alarms: readonly LocalAlarm[], reportedUs: number): Promise<ReadonlySet<string>> {
-  const newest = newestRevisions(alarms)
+  const newest = newestOfEach(alarms)
   if (newest.length === 0) return new Set()
   const column = (pick: (alarm: LocalAlarm) => unknown): unknown[] => newest.map(pick)
   const { rows } = await tx.query<{ alarm_id: string }>(
@@ -27,11 +28,4 @@ export async function putLocalAlarms(tx: Tx, site: string, gateway: string, alar
       column((a) => a.recommendedAction), column((a) => a.state), column((a) => a.sinceUs), column((a) => a.raisedUs), column((a) => a.clearedUs), column((a) => a.because),
       column((a) => JSON.stringify(a.numbers)), column((a) => a.acknowledged?.by ?? null), column((a) => a.acknowledged?.atUs ?? null), column((a) => a.acknowledged?.comment ?? null)])
   return new Set(rows.map(({ alarm_id }) => alarm_id))
-}
-
-/** One of each id, in the order of ids, so that two reports of a gateway lock rows alike. */
-function newestRevisions(alarms: readonly LocalAlarm[]): LocalAlarm[] {
-  const byId = new Map<string, LocalAlarm>()
-  for (const alarm of alarms) if ((byId.get(alarm.id)?.revision ?? 0) < alarm.revision) byId.set(alarm.id, alarm)
-  return [...byId.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
 }

@@ -165,6 +165,7 @@ suite('local alarms, the platform away', () => {
     const edge = await on.run()
     const ask = (id: string, body: string, headers: Record<string, string> = { 'content-type': 'application/json' }) => fetch(`${edge.url}/alarms/${id}/acknowledge`, { method: 'POST', body, headers })
     assert.equal((await ask('gone', '{"by":"otto"}')).status, 404)
+    assert.equal((await ask('%E0%A4%A', '{"by":"otto"}')).status, 404, 'no such id either')
     assert.equal((await ask('gone', '{}')).status, 400)
     assert.equal((await ask('gone', '{"by":"otto"}', { 'content-type': 'text/plain' })).status, 415, 'what a page of another site may send unasked')
     assert.equal((await ask('gone', `{"by":"${'x'.repeat(5000)}"}`)).status, 400)
