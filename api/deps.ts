@@ -2,6 +2,8 @@ import type { MiddlewareHandler } from 'hono'
 import type { Logger } from 'pino'
 import type { BundleSigner } from '../registry/domain/bundle/seal.ts'
 import type { ServiceContext } from '../registry/services/context.ts'
+import type { EnrolDeps } from '../registry/services/gateways/enrol-gateway.ts'
+import type { AuthorityKeeper } from '../registry/services/gateways/rotate-authority.ts'
 import type { ReplayDeps } from '../registry/services/replay/replay-score.ts'
 import type { GateDecisionInput, GateDecisionResult } from '../workflows/messages.ts'
 import type { Authenticator } from './auth.ts'
@@ -49,6 +51,8 @@ export interface ApiDeps {
   readonly scorer: () => Promise<ReplayDeps['scorer']>
   /** Signs the bundles by which gateways judge. */
   readonly bundleSigner: BundleSigner & { readonly publicKey: string }
+  /** Where gateways come in, and the authority of their certificates. */
+  readonly gatewayDoor: AuthorityKeeper & EnrolDeps['door']
   readonly parts: PlatformParts
   /** Serve /metrics to anybody who reaches the port. */
   readonly metricsOpen: boolean

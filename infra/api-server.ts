@@ -12,9 +12,10 @@ import { forgetOldRequests } from '../registry/store/idempotency.ts'
 import { createPool } from '../registry/store/pool.ts'
 import { ALL_SITES, inSite } from '../registry/store/transaction.ts'
 import { ensureAdminKey } from './admin-key.ts'
-import type { Connections } from './config.ts'
+import { loadConfig, type Connections, type DoorConfig } from './config.ts'
 import { PortTakenError } from './dev/ports.ts'
 import { createGateUpdates } from './gate-updates.ts'
+import { openAuthorityKeeper } from './gateway-ca/keeper.ts'
 import { createPlatformParts } from './platform-parts.ts'
 import { createLazyReplayScorer } from './replay-scorer.ts'
 import { bundleSigner } from './signing-key.ts'
@@ -30,6 +31,8 @@ export interface ApiServerOptions {
   readonly port: number
   readonly log: Logger
   readonly metricsOpen?: boolean
+  /** Where gateways come in; as the environment says unless told. */
+  readonly door?: DoorConfig
   /** The built console; without it there is none. */
   readonly consoleDir?: string
   /** Hold answers against their schemas: for tests. */
@@ -69,6 +72,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       gates: createGateUpdates(temporal.client),
       scorer: createLazyReplayScorer(ctx.objects),
       bundleSigner: bundleSigner(dataDir),
+      gatewayDoor: await openAuthorityKeeper(dataDir, options.door ?? loadConfig({}).door),
       parts: createPlatformParts({ dataDir, ctx, temporalAddress: connections.temporal.address, version, address: () => address }),
       metricsOpen: options.metricsOpen === true,
       checkAnswers: options.checkAnswers === true,

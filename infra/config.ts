@@ -1,3 +1,4 @@
+import { hostname } from 'node:os'
 import path from 'node:path'
 import { z } from 'zod'
 import { cacheDir as defaultCacheDir, root } from './setup/paths.mjs'
@@ -39,6 +40,18 @@ export interface MqttConnection {
   password?: string
 }
 
+export interface DoorConfig {
+  /** Listens there; the API's host unless told. */
+  host: string
+  /** The name or address by which gateways reach this machine; it goes into enrolment tokens. */
+  name: string
+  /** HTTPS; 0 means any free port, as for the API. */
+  port: number
+  mqttPort: number
+  /** An authority of your own, in PEM files. */
+  authority?: { certificateFile: string; keyFile: string }
+}
+
 export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 export type LogLevel = (typeof logLevels)[number]
 
@@ -56,6 +69,8 @@ export interface Config {
   temporal?: TemporalConnection
   s3?: S3Connection
   mqtt?: MqttConnection
+  /** Where gateways come in. */
+  door: DoorConfig
   /** Used by the embedded servers, which have no address of their own in the environment. */
   embedded: {
     namespace: string
@@ -91,13 +106,14 @@ interface Variable {
 const open = (schema: Variable['schema'], cure: string): Variable => ({ schema, cure, shown: true })
 const secret = (schema: Variable['schema'], cure: string): Variable => ({ schema, cure, shown: false })
 const anyText = z.string()
+const hostName = z.string().regex(/^[^\s/]+$/)
 const embeddedPort = open(port(1), 'a port from 1 to 65535, or leave it out for any free one')
 
 /** Every variable that Twinward reads, and nothing else reads the environment. */
 const variables = {
   TWINWARD_DATA_DIR: open(anyText, 'a folder that can be written'),
   TWINWARD_CACHE: open(anyText, 'a folder that can be written'),
-  TWINWARD_HOST: open(z.string().regex(/^[^\s/]+$/), 'a host name or address to listen on, such as 127.0.0.1 or 0.0.0.0'),
+  TWINWARD_HOST: open(hostName, 'a host name or address to listen on, such as 127.0.0.1 or 0.0.0.0'),
   TWINWARD_PORT: open(port(0), 'a port from 1 to 65535 (8080 is the default), or 0 for any free one'),
   TWINWARD_METRICS_OPEN: open(z.enum(['true', 'false']), 'true to serve /metrics without a key, or false'),
   LOG_LEVEL: open(z.enum(logLevels), `one of ${logLevels.join(', ')}`),
@@ -121,6 +137,12 @@ const variables = {
   MQTT_URL: secret(url('mqtt:', 'mqtts:', 'ws:', 'wss:'), 'mqtt://host:1883, or mqtts:// for TLS'),
   MQTT_USERNAME: open(anyText, 'the user name'),
   MQTT_PASSWORD: secret(anyText, 'the password'),
+  TWINWARD_DOOR_HOST: open(hostName, 'a host name or address for gateways to come in by, such as 0.0.0.0'),
+  TWINWARD_DOOR_NAME: open(z.string().regex(/^([A-Za-z0-9._-]+|[0-9a-fA-F:]+)$/), 'the name or address by which gateways reach this machine, without a port, such as twinward.example.com'),
+  TWINWARD_DOOR_PORT: open(port(0), 'a port from 1 to 65535 (8443 is the default), or 0 for any free one'),
+  TWINWARD_DOOR_MQTT_PORT: open(port(0), 'a port from 1 to 65535 (8883 is the default), or 0 for any free one'),
+  TWINWARD_GATEWAY_CA_CERT: open(anyText, 'the path of a PEM file'),
+  TWINWARD_GATEWAY_CA_KEY: open(anyText, 'the path of a PEM file'),
   TWINWARD_POSTGRES_PORT: embeddedPort,
   TWINWARD_TEMPORAL_PORT: embeddedPort,
   TWINWARD_TEMPORAL_UI_PORT: embeddedPort,
@@ -186,6 +208,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
         ...defined('password', text('MQTT_PASSWORD')),
       },
     }),
+    door: doorOf(text, number),
     embedded: {
       namespace,
       bucketPrefix,
@@ -260,6 +283,8 @@ function check(env: NodeJS.ProcessEnv): string[] {
   needs('TEMPORAL_TLS_KEY', 'TEMPORAL_TLS_CERT', 'A client key needs its certificate: set both or neither.')
   needs('S3_ENDPOINT', 'S3_ACCESS_KEY', 'Set the access key of that storage.')
   needs('S3_ENDPOINT', 'S3_SECRET_KEY', 'Set the secret key of that storage.')
+  needs('TWINWARD_GATEWAY_CA_CERT', 'TWINWARD_GATEWAY_CA_KEY', 'An authority needs its key: set both or neither.')
+  needs('TWINWARD_GATEWAY_CA_KEY', 'TWINWARD_GATEWAY_CA_CERT', 'An authority\'s key needs its certificate: set both or neither.')
   needs('MQTT_PASSWORD', 'MQTT_USERNAME', 'A password needs its user name.')
   if (env['TEMPORAL_TLS'] === 'false' && (env['TEMPORAL_TLS_CA'] || env['TEMPORAL_TLS_CERT'])) {
     problems.push('TEMPORAL_TLS is "false", but certificates are set. Set it to true, or leave out TEMPORAL_TLS_CA and TEMPORAL_TLS_CERT.')
@@ -277,6 +302,18 @@ function temporalTls(text: (name: VariableName) => string | undefined): Temporal
   const wanted = text('TEMPORAL_TLS') === 'true' || Object.keys(tls).length > 0
     || (text('TEMPORAL_API_KEY') !== undefined && text('TEMPORAL_TLS') !== 'false')
   return wanted ? tls : undefined
+}
+
+/** Any free port for the API means any free ones for the door: whoever starts several at once says it once. */
+function doorOf(text: (name: VariableName) => string | undefined, number: (name: VariableName) => number | undefined): DoorConfig {
+  const host = text('TWINWARD_DOOR_HOST') ?? text('TWINWARD_HOST') ?? '127.0.0.1'
+  const usual = (port: number) => (number('TWINWARD_PORT') === 0 ? 0 : port)
+  const [certificateFile, keyFile] = [text('TWINWARD_GATEWAY_CA_CERT'), text('TWINWARD_GATEWAY_CA_KEY')]
+  return {
+    host, name: text('TWINWARD_DOOR_NAME') ?? (host === '0.0.0.0' || host === '::' ? hostname() : host),
+    port: number('TWINWARD_DOOR_PORT') ?? usual(8443), mqttPort: number('TWINWARD_DOOR_MQTT_PORT') ?? usual(8883),
+    ...(certificateFile !== undefined && keyFile !== undefined && { authority: { certificateFile, keyFile } }),
+  }
 }
 
 function schemeOf(text: string): string {

@@ -33,6 +33,7 @@ const manyShortLived = ['--max-semi-space-size=64']
 
 /** What runs beside the servers. Each is one program, so that a crash of one leaves the others at work. */
 export const platformProcesses: readonly PlatformProcess[] = [
+  { name: 'door', file: 'infra/bin/door.ts', stage: 2 },
   { name: 'landing', file: 'infra/bin/landing.ts', stage: 2, nodeOptions: manyShortLived },
   { name: 'keeper', file: 'infra/bin/keeper.ts', stage: 1 },
   { name: 'worker', file: 'infra/bin/worker.ts', stage: 1, nodeOptions: manyShortLived },
@@ -75,11 +76,11 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const { config, log, processes = platformProcesses, signal } = options
   // Before the port is looked at: on the same folder it is the running platform that has it.
   const lock = lockDataFolder(config.dataDir)
-  const port = await choosePort(config).catch((error: unknown) => {
+  const ports = await choosePorts(config).catch((error: unknown) => {
     lock.release()
     throw error
   })
-  const url = `http://${reachableHost(config.host)}:${port}`
+  const url = `http://${reachableHost(config.host)}:${ports.api}`
   let publisher: StatusPublisher | undefined
   const onChange = () => { publisher?.touch() }
 
@@ -97,7 +98,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     if (applied.length > 0) log(`database brought up to date: ${applied.join(', ')}`)
     publisher = publishStatus(config.dataDir, url, version(), stack, () => supervisor.status())
     const built = await build()
-    await startProcesses({ config, port, built, stack, supervisor, processes, log })
+    await startProcesses({ config, ports, built, stack, supervisor, processes, log })
   } catch (error) {
     await stop()
     throw error
@@ -123,7 +124,7 @@ interface Built {
 
 interface ProcessStart {
   config: Config
-  port: number
+  ports: Ports
   built: Built
   stack: Stack
   supervisor: Supervisor
@@ -138,8 +139,8 @@ async function build(): Promise<Built> {
   return { programs, console }
 }
 
-async function startProcesses({ config, port, built, stack, supervisor, processes, log }: ProcessStart): Promise<void> {
-  const env = childEnv(config, port, stack.connections)
+async function startProcesses({ config, ports, built, stack, supervisor, processes, log }: ProcessStart): Promise<void> {
+  const env = childEnv(config, ports, stack.connections)
   const started = await Promise.allSettled(processes.map(async ({ name, file, stage, nodeOptions = [] }) => {
     const spec: ChildSpec = {
       name,
@@ -162,7 +163,7 @@ async function startProcesses({ config, port, built, stack, supervisor, processe
 }
 
 /** Ours from the resolved connections, the rest as it is. The role that owns the tables stays with this process. */
-function childEnv(config: Config, port: number, connections: Connections): NodeJS.ProcessEnv {
+function childEnv(config: Config, ports: Ports, connections: Connections): NodeJS.ProcessEnv {
   const inherited = { ...process.env }
   for (const name of variableNames) delete inherited[name]
   return {
@@ -171,15 +172,30 @@ function childEnv(config: Config, port: number, connections: Connections): NodeJ
     TWINWARD_DATA_DIR: config.dataDir,
     TWINWARD_CACHE: config.cacheDir,
     TWINWARD_HOST: config.host,
-    TWINWARD_PORT: String(port),
+    TWINWARD_PORT: String(ports.api),
+    TWINWARD_DOOR_HOST: config.door.host,
+    TWINWARD_DOOR_NAME: config.door.name,
+    TWINWARD_DOOR_PORT: String(ports.door),
+    TWINWARD_DOOR_MQTT_PORT: String(ports.doorMqtt),
+    ...(config.door.authority && { TWINWARD_GATEWAY_CA_CERT: config.door.authority.certificateFile, TWINWARD_GATEWAY_CA_KEY: config.door.authority.keyFile }),
     TWINWARD_METRICS_OPEN: String(config.metricsOpen),
     LOG_LEVEL: config.logLevel,
   }
 }
 
-async function choosePort({ host, port }: Config): Promise<number> {
+interface Ports { readonly api: number; readonly door: number; readonly doorMqtt: number }
+
+async function choosePorts({ host, port, door }: Config): Promise<Ports> {
+  return {
+    api: await choosePort(host, port, 'TWINWARD_PORT'),
+    door: await choosePort(door.host, door.port, 'TWINWARD_DOOR_PORT'),
+    doorMqtt: await choosePort(door.host, door.mqttPort, 'TWINWARD_DOOR_MQTT_PORT'),
+  }
+}
+
+async function choosePort(host: string, port: number, variable: string): Promise<number> {
   if (port === 0) return freePort(host)
-  if (!await isFree(port, host)) throw new PortTakenError(port, 'TWINWARD_PORT', host)
+  if (!await isFree(port, host)) throw new PortTakenError(port, variable, host)
   return port
 }
 

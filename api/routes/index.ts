@@ -9,6 +9,7 @@ import { delegationEndpoints } from './delegations.ts'
 import { familyGovernanceEndpoints } from './family-governance.ts'
 import { gateEndpoints } from './gates.ts'
 import { gatewayEndpoints } from './gateways.ts'
+import { gatewayIdentityEndpoints } from './gateway-identity.ts'
 import { governanceEndpoints } from './governance.ts'
 import { incidentEndpoints } from './incidents.ts'
 import { inForceEndpoints } from './in-force.ts'
@@ -30,6 +31,7 @@ export function allEndpoints(deps: ApiDeps): Endpoint[] {
     ...plantEndpoints,
     ...dataEndpoints,
     ...gatewayEndpoints,
+    ...gatewayIdentityEndpoints(deps),
     ...twinEndpoints,
     ...scoreEndpoints(deps),
     ...whatIfEndpoints(deps),

@@ -4,7 +4,7 @@ import { admitBundle, type InForce, type Place } from '../../registry/domain/bun
 import { MAX_BUNDLE_BYTES } from '../../registry/domain/bundle/envelope.ts'
 import { openBundle, type OpenBundle } from '../../registry/domain/bundle/open.ts'
 import { DomainError, refuse } from '../../registry/domain/errors.ts'
-import { isLeftOver, makeFolder, namesIn, putDurably } from './put-durably.ts'
+import { isLeftOver, makeFolder, namesIn, putDurably } from '../put-durably.ts'
 import { createTrustedKeys, type TrustedKeys } from './trusted-keys.ts'
 
 /** The bundles of a gateway, in a folder of its data. */

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { SignatureCheck } from '../../registry/domain/bundle/open.ts'
 import { refuse } from '../../registry/domain/errors.ts'
-import { makeFolder, namesIn, putDurably } from './put-durably.ts'
+import { makeFolder, namesIn, putDurably } from '../put-durably.ts'
 
 /** The platform's keys that somebody at this gateway said to trust. None to begin with: then no bundle is taken. */
 export interface TrustedKeys {

@@ -6,8 +6,8 @@ import type { SiteFile } from './site-file.ts'
 
 /** What is no mistake of a site file, but would keep its gateway from doing its work on this machine, or show it to others. */
 export async function checkMachine({ plan }: SiteFile, secret: SecretReader): Promise<readonly Problem[]> {
-  const { password } = plan.platform
-  const problems = [...(password ? missingSecrets(password, ['platform', 'password'], secret) : []), ...missingSecrets(plan.alarms.to, ['alarms', 'to'], secret)]
+  const { password, identity } = plan.platform
+  const problems = [...(password ? missingSecrets(password, ['platform', 'password'], secret) : []), ...missingSecrets(identity, ['platform', 'identity'], secret), ...missingSecrets(plan.alarms.to, ['alarms', 'to'], secret)]
   if (plan.health && !isLoopback(plan.health.host)) {
     problems.push({ path: ['health', 'listen'], message: `${plan.health.host} can be reached from other machines, and health asks for no password; listen on 127.0.0.1, or let a firewall say who may ask` })
   }

@@ -13,6 +13,8 @@ export interface SitePlan {
     readonly url: string
     readonly username: string | null
     readonly password: SecretReference | null
+    /** By certificate, over TLS; url, user and password are then of no use. */
+    readonly identity?: { readonly passphrase: SecretReference | null }
   }
   readonly buffer: {
     readonly directory: string

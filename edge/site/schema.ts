@@ -99,6 +99,12 @@ export const siteFileSchema = z.strictObject({
     mqtt: z.string().regex(/^(mqtts?|wss?|tcp|ssl|tls):\/\/[^\s/]+/, { error: 'write mqtt://HOST:1883 or mqtts://HOST:8883' }).optional(),
     username: z.string().min(1).optional(),
     password: secretReferenceSchema.optional(),
+    identity: z.union([
+      z.literal('enrolled'),
+      z.strictObject({ passphrase: secretReferenceSchema }),
+    ], { error: 'write enrolled, or { passphrase: { file: PATH } } where its key is to be kept under one' }).optional(),
+  }).refine(({ mqtt, username, password, identity }) => identity === undefined || (mqtt === undefined && username === undefined && password === undefined), {
+    error: 'identity stands alone: an enrolled gateway knows where the platform is and shows its certificate; leave out mqtt, username and password',
   }).prefault({}),
   buffer: z.strictObject({
     directory: z.string().min(1).default('buffer'),

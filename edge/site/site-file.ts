@@ -56,8 +56,9 @@ export async function parseSiteFile(text: string, fileName: string, { env = {}, 
   refuseTwins(sources, problems)
   if (parts.alarms) problems.push(...checkWrites(parts.alarms, sources))
   const rules = parts.alarms && parts.templates ? readRules(parts.alarms, sources.flatMap(({ tags }) => tags), Object.keys(parts.templates), problems) : []
-  const url = parts.platform?.mqtt ?? env['MQTT_URL']
-  if (parts.platform && url === undefined) problems.push({ path: ['platform'], message: 'does not say where the platform\'s broker is; add mqtt: mqtt://HOST:1883, or set MQTT_URL' })
+  const enrolled = parts.platform?.identity !== undefined
+  const url = enrolled ? '' : parts.platform?.mqtt ?? env['MQTT_URL']
+  if (parts.platform && url === undefined) problems.push({ path: ['platform'], message: 'does not say where the platform\'s broker is; add mqtt: mqtt://HOST:1883, or identity: enrolled, or set MQTT_URL' })
   if (problems.length > 0 || !head || url === undefined) {
     const lines = document.describe(problems, 'site file')
     return refuse('invalid', lines.join('\n'), { file: fileName, problems: lines })
@@ -132,7 +133,9 @@ function planOf(head: SiteHead, { url, sources, rules }: { url: string; sources:
   const username = platform.username ?? env['MQTT_USERNAME'] ?? null
   return {
     site: head.site.id, gateway: head.gateway,
-    platform: { url, username, password: platform.password ?? (env['MQTT_PASSWORD'] === undefined ? null : { env: 'MQTT_PASSWORD' }) },
+    platform: platform.identity !== undefined ? {
+      url, username: null, password: null, identity: { passphrase: platform.identity === 'enrolled' ? null : platform.identity.passphrase },
+    } : { url, username, password: platform.password ?? (env['MQTT_PASSWORD'] === undefined ? null : { env: 'MQTT_PASSWORD' }) },
     buffer: {
       directory: path.resolve(state, buffer.directory), capBytes: buffer.cap, maxAgeMs: buffer.maxAge ?? null, whenFull: buffer.whenFull,
       keepRaw: buffer.keepRaw ? { ageMs: buffer.keepRaw.for, bytes: buffer.keepRaw.cap } : null,

@@ -10,7 +10,7 @@ async function main(): Promise<void> {
   const consoleDir = process.argv[2]
   const log = openPartLog('api', config.logLevel)
   const starting = startApiServer({
-    connections: connectionsOf(config), dataDir: config.dataDir, host: config.host, port: config.port, log, metricsOpen: config.metricsOpen,
+    connections: connectionsOf(config), dataDir: config.dataDir, host: config.host, port: config.port, log, metricsOpen: config.metricsOpen, door: config.door,
     ...(consoleDir !== undefined && { consoleDir }),
   })
   stopOnSignal(async () => { await (await starting.catch(() => undefined))?.stop() })

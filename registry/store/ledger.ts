@@ -12,6 +12,7 @@ export type LedgerKind =
   | 'incident.opened' | 'incident.acknowledged' | 'incident.closed'
   | 'family.changed' | 'family.governance-changed' | 'governance.proposed' | 'policy.proposed' | 'model.registered' | 'release.made'
   | 'actor.changed' | 'api-key.issued' | 'api-key.revoked'
+  | 'gateway.enrolment-made' | 'gateway.enrolled' | 'gateway.revoked' | 'gateway-ca.rotated'
 
 export interface LedgerDraft {
   readonly kind: LedgerKind

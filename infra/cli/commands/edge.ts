@@ -2,6 +2,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander'
 import type { GlobalOptions } from '../context.ts'
 import type { BrowseOptions } from '../edge/browse.ts'
 import type { BrowseMqttOptions } from '../edge/browse-mqtt.ts'
+import type { EnrolOptions } from '../edge/enrol.ts'
 import type { InstallOptions } from '../edge/install.ts'
 import { exitCodes } from '../errors.ts'
 import type { Printer } from '../print.ts'
@@ -54,6 +55,13 @@ export function addEdgeCommands(edge: Command, shell: EdgeShell): void {
       }
       const { browseServer } = await import('../edge/browse.ts')
       await browseServer(endpoint, options, env, print(command))
+    })
+
+  edge.command('enrol <site>').description('make a key on this box and get a certificate for it, by a token of the platform (twinward gateways enrol)')
+    .option('--token-file <file>', 'the token; without it, it is read from standard input')
+    .action(async (site: string, options: EnrolOptions, command: Command) => {
+      const { enrolGateway } = await import('../edge/enrol.ts')
+      await enrolGateway(site, options, env, process.stdin, print(command))
     })
 
   edge.command('status').description(`how a running gateway is; --url names its health (default: ${DEFAULT_HEALTH})`)

@@ -4,6 +4,7 @@ import type { Open } from '../context.ts'
 import { CliError } from '../errors.ts'
 import { instant, limitOption } from '../options.ts'
 import { siteColumns } from '../print.ts'
+import { addGatewayIdentityCommands } from './gateway-identity.ts'
 
 interface Page<T> { items: T[]; nextCursor: string | null }
 interface Gateway {
@@ -16,7 +17,7 @@ interface Recall { id: string; tags: string[]; from: string; to: string; state: 
 
 /** What an operator asks about gateways: how they are, what is missing, and to have a period shipped again. */
 export function addGatewayCommands(program: Command, open: Open): void {
-  program.command('gateways [gateway]').description('list gateways: how each is, how far behind, what is wrong; or one with its connectors').addOption(limitOption())
+  const gateways = program.command('gateways [gateway]').description('list gateways: how each is, how far behind, what is wrong; or one with its connectors').addOption(limitOption())
     .action(async (id: string | undefined, { limit }: { limit: number }, command: Command) => {
       const { api, print, site } = await open(command)
       if (id !== undefined) {
@@ -32,6 +33,8 @@ export function addGatewayCommands(program: Command, open: Open): void {
       for (const { id: name, problems } of page.items) for (const problem of problems) print.line(`${name}: ${problem}`)
       print.document(page)
     })
+
+  addGatewayIdentityCommands(program, gateways, open)
 
   program.command('gaps [asset]').description('what is missing, or came late, and why: the gap ledger, newest first')
     .option('--tag <tag>', 'of one tag (asset/name)').option('--gateway <gateway>', 'of one gateway').option('--cause <cause>', `${gapCauseSchema.options.join(', ')}; a newer gateway may know more`)

@@ -19,7 +19,7 @@ export async function checkSite(file: string, env: NodeJS.ProcessEnv, print: Pri
   const bufferSeconds = readingsPerSec > 0 ? plan.buffer.capBytes / (readingsPerSec * BYTES_A_READING) : null
   const warnings = await warningsOf(site, env, path.dirname(path.resolve(file)))
 
-  print.line(`${file} has no mistake: gateway ${plan.gateway} of site ${plan.site}, shipping to ${plan.platform.url}.`)
+  print.line(`${file} has no mistake: gateway ${plan.gateway} of site ${plan.site}, shipping to ${plan.platform.identity ? 'the platform it is enrolled at' : plan.platform.url}.`)
   print.table(sources.map(({ id, type, tags, waveforms, readingsPerSec: read, atSourcesPace, shippedPerSec }) => ({
     source: id, type, tags, waveforms, 'readings/s': read, 'at the source\'s pace': counted(atSourcesPace, 'tag'), 'shipped/s at most': shippedPerSec,
   })), ['source', 'type', 'tags', 'waveforms', 'readings/s', 'at the source\'s pace', 'shipped/s at most'])

@@ -22,6 +22,11 @@ const RIGHTS = {
   'family.write': ['reliability-engineer', 'admin'],
   'reading.write': ['integrator', 'admin'],
   'gateway.recall': ['integrator', 'operator', 'ml-engineer', 'reliability-engineer', 'admin'],
+  /** Make a token by which a box becomes a gateway of this site. */
+  'gateway.enrol': ['integrator', 'admin'],
+  /** Shutting out a box that is lost cannot wait for an admin. */
+  'gateway.revoke': ['integrator', 'operator', 'reliability-engineer', 'admin'],
+  'gateway-ca.write': ['admin'],
   'maintenance.write': ['integrator', 'operator', 'reliability-engineer', 'admin'],
   'webhook.write': ['integrator', 'admin'],
   'feature-set.write': ['ml-engineer', 'admin'],
@@ -63,6 +68,9 @@ const PHRASES: Readonly<Record<Right, string>> = {
   'family.write': 'make or change families',
   'reading.write': 'send readings in',
   'gateway.recall': 'recall readings from a gateway',
+  'gateway.enrol': 'enrol gateways',
+  'gateway.revoke': 'shut gateways out',
+  'gateway-ca.write': 'exchange the authority of gateways',
   'maintenance.write': 'record maintenance',
   'webhook.write': 'set up webhooks',
   'feature-set.write': 'register feature sets',

@@ -51,7 +51,7 @@ describe('npm start', () => {
     await start()
     const { parts, url } = await status()
     assert.deepEqual(parts.map(({ name }) => name),
-      ['postgres', 'temporal', 'minio', 'mqtt', 'landing', 'keeper', 'worker', 'trainer', 'api'])
+      ['postgres', 'temporal', 'minio', 'mqtt', 'door', 'landing', 'keeper', 'worker', 'trainer', 'api'])
     assert.equal((await fetch(`${url}/healthz`)).status, 200)
     assert.match(output, new RegExp(`Console +${url}`))
     assert.match(output, new RegExp(`Admin key in +${path.join(dir, 'admin-key')}`))

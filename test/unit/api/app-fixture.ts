@@ -41,6 +41,7 @@ export function makeApp(overrides: Partial<ApiDeps> = {}) {
     gates: { decide: () => Promise.reject(new Error('no gate in unit tests')) },
     scorer: () => Promise.reject(new Error('no models in unit tests')),
     bundleSigner: { keyId: '0'.repeat(64), publicKey: '', sign: () => new Uint8Array(64) },
+    gatewayDoor: { isYours: false, address: 'door.example:8443', pins: () => ['0'.repeat(64)], list: () => [], add: () => Promise.reject(new Error('no authority in unit tests')) },
     parts: { list: async () => [] },
     metricsOpen: false,
     checkAnswers: true,
