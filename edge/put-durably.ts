@@ -34,21 +34,31 @@ const ownerAbove = (place: string): { uid: number; gid: number } | null => (proc
 export function putDurably(file: string, bytes: Uint8Array): void {
   const beside = `${file}.${process.pid}.new`
   try {
-    const fd = openSync(beside, 'w', 0o600)
-    try {
-      for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)
-      const owner = ownerAbove(file)
-      if (owner !== null) fchownSync(fd, owner.uid, owner.gid)
-      fsyncSync(fd)
-    } finally {
-      closeSync(fd)
-    }
+    writeFlushed(beside, bytes)
     renameSync(beside, file)
   } catch (error) {
     rmSync(beside, { force: true })
     throw error
   }
-  const folder = openSync(path.dirname(file), 'r')
+  flushFolder(path.dirname(file))
+}
+
+/** A file's bytes on disk; its name is there when its folder is flushed, too. */
+export function writeFlushed(file: string, bytes: Uint8Array): void {
+  const fd = openSync(file, 'w', 0o600)
+  try {
+    for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at)
+    const owner = ownerAbove(file)
+    if (owner !== null) fchownSync(fd, owner.uid, owner.gid)
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** The names in a folder on disk. */
+export function flushFolder(directory: string): void {
+  const folder = openSync(directory, 'r')
   try {
     fsyncSync(folder)
   } finally {

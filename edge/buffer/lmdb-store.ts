@@ -7,11 +7,12 @@ import type { Mode } from '../../registry/domain/contract/batch.ts'
 import type { QueuedBatch, RecordStore } from './buffer.ts'
 import { bufferFingerprint } from './identity.ts'
 import { diskFree } from '../disk-free.ts'
+import { BUFFER_FORMAT } from './format.ts'
 import { createReserve, RESERVE_BYTES, type Reserve } from './reserve.ts'
 
 /** All that is true of the buffer beside its entries; it changes with them or not at all. */
 export interface Meta {
-  format: 2
+  format: typeof BUFFER_FORMAT.format
   fingerprint: string
   epoch: string
   nextSequence: number
@@ -256,7 +257,7 @@ export function putMeta(facts: Database<unknown, string>, meta: Meta, before?: M
 
 export function newMeta(fingerprint: string): Meta {
   const meta: Meta = {
-    format: 2, fingerprint, epoch: '', nextSequence: 1, state: null, lastRawId: 0, lastBatchKey: 0,
+    format: BUFFER_FORMAT.format, fingerprint, epoch: '', nextSequence: 1, state: null, lastRawId: 0, lastBatchKey: 0,
     rawEntries: 0, rawRows: 0, rawBytes: 0, batches: 0, batchRows: 0, batchBytes: 0, archiveEntries: 0, archiveBytes: 0,
     appendedRows: 0, acknowledgedRows: 0, withheldRows: 0, lostRows: 0, lastUs: null,
   }

@@ -4,6 +4,7 @@ import path from 'node:path'
 import type { Logger } from 'pino'
 import { DomainError, refuse } from '../../registry/domain/errors.ts'
 import { createBell } from '../bell.ts'
+import { launchOf, launchTrouble } from '../launch/words.ts'
 import { createHealthKeeper } from './health-server.ts'
 import { createLastGood } from './last-good.ts'
 import type { SitePlan } from './plan.ts'
@@ -50,6 +51,7 @@ export async function runSiteFile({ file, env, openLog, pollMs = 2_000, kinds, .
   const folder = path.dirname(path.resolve(file))
   const secret = createSecrets(env, folder)
   const lastGood = createLastGood(env, file)
+  const launch = launchOf(env)
   const stopping = new AbortController()
   let seen: string | undefined
   let log: OpenLog | undefined
@@ -72,6 +74,7 @@ export async function runSiteFile({ file, env, openLog, pollMs = 2_000, kinds, .
   async function open(plan: SitePlan, to: Logger): Promise<void> {
     const started = await runSite({ ...run, plan, secret, log: to })
     site = started
+    if (launch) started.trouble('update', launchTrouble(launch))
     noDisk = null
     started.ended.catch((error: unknown) => { if (site === started) fail(error) })
   }

@@ -15,11 +15,13 @@ export interface EdgeBundle {
 const NATIVE = ['lmdb', 'serialport']
 /** Asked for by a package of OPC UA in a way nobody takes; it is not installed here either. */
 const NOT_THERE = ['proper-lockfile']
+/** What starts a gateway and exchanges it for another version: of the installation, never of an update. */
+export const LAUNCHER_FILE = 'twinward-launch.mjs'
 /** Of the bundle, not of this file: our own programs are bundled too, and have theirs filled in wherever it is written out. */
 const META = ['import', 'meta'].join('.')
 
 /**
- * Puts a gateway into a folder: `twinward-edge.mjs`, its chunks, the packages with native code, the systemd unit.
+ * Puts a gateway into a folder: `twinward-edge.mjs`, its chunks, the packages with native code, the launcher, the systemd unit.
  * Nothing of this clone is needed to run it; Node is, on a machine of this platform.
  * @param program another program with a gateway in it, from the clone's top: a test's or a bench's own
  */
@@ -33,6 +35,10 @@ export async function bundleEdge(directory: string, version: string, program = '
     // CommonJS packages within ask for Node's own modules by `require`.
     banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(" + META + ".url);"
       + ` const __dirname = ${META}.dirname, __filename = ${META}.filename;` },
+  })
+  // Alone in its file: whatever becomes of the chunks of an installation, it starts.
+  await build({
+    absWorkingDir: root, entryPoints: ['infra/bin/edge-launcher.ts'], outfile: path.join(directory, LAUNCHER_FILE), bundle: true, format: 'esm', platform: 'node', target: 'node20', minifySyntax: true, logLevel: 'silent',
   })
   const modules = path.join(directory, 'node_modules')
   rmSync(modules, { recursive: true, force: true })

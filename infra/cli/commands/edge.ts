@@ -4,6 +4,7 @@ import type { BrowseOptions } from '../edge/browse.ts'
 import type { BrowseMqttOptions } from '../edge/browse-mqtt.ts'
 import type { EnrolOptions } from '../edge/enrol.ts'
 import type { InstallOptions } from '../edge/install.ts'
+import type { UpdateOptions } from '../edge/update.ts'
 import { exitCodes } from '../errors.ts'
 import type { Printer } from '../print.ts'
 
@@ -95,6 +96,20 @@ export function addEdgeCommands(edge: Command, shell: EdgeShell): void {
     .action(async (site: string, _options: unknown, command: Command) => {
       const { showBundles } = await import('../edge/install.ts')
       if (!(await showBundles(site, env, print(command)))) exitCode(exitCodes.refused)
+    })
+
+  edge.command('update <file>').description('check an update of the gateway\'s program (twinward edge package) and have the launcher try it; it goes back by itself when that is not well')
+    .requiredOption('--for <site>', 'the site file of this gateway').option('--trust <key>', 'PEM file of the platform\'s key (twinward bundle-key), to be trusted here from now on')
+    .option('--allow-older', 'take a version before the one in force').option('--allow-no-way-back', 'take one behind which the former version could not read the buffer')
+    .action(async (file: string, options: UpdateOptions, command: Command) => {
+      const { updateEdge } = await import('../edge/update.ts')
+      await updateEdge(file, options, env, shell.version(), print(command))
+    })
+
+  edge.command('versions <site>').description('which version of its program this gateway runs, what is being tried, what became of the last update')
+    .action(async (site: string, _options: unknown, command: Command) => {
+      const { showVersions } = await import('../edge/update.ts')
+      if (!(await showVersions(site, env, shell.version(), print(command)))) exitCode(exitCodes.refused)
     })
 
   edge.command('assets <site>').description('print the site, machines and tags a site file speaks of, as a document for "twinward import assets"')

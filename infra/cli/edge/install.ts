@@ -3,8 +3,8 @@ import path from 'node:path'
 import { createBundleStore, readBundleFile, type BundleStore } from '../../../edge/judge/bundle-store.ts'
 import { readSiteFile, type SiteFile } from '../../../edge/site/site-file.ts'
 import type { Place } from '../../../registry/domain/bundle/admit.ts'
-import { CliError } from '../errors.ts'
 import type { Printer } from '../print.ts'
+import { readOrRefuse } from './read-or-refuse.ts'
 
 export interface InstallOptions {
   /** The site file of the gateway it is for. */
@@ -48,14 +48,4 @@ const storeOf = ({ plan }: SiteFile): BundleStore => createBundleStore(path.join
 
 function placeOf({ plan, tags }: SiteFile): Place {
   return { site: plan.site, assets: new Set(tags.map(({ asset }) => asset)), tags: new Set(tags.map(({ tag }) => tag)) }
-}
-
-async function readOrRefuse<T>(file: string, what: string, read: (file: string) => T | Promise<T>): Promise<T> {
-  try {
-    return await read(file)
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code !== 'ENOENT' && code !== 'EACCES' && code !== 'EISDIR') throw error
-    throw new CliError('file', `The ${what} ${file} cannot be read (${code}). Check the path and who may read it.`)
-  }
 }

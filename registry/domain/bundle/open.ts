@@ -27,7 +27,7 @@ export interface OpenBundle {
  * the release that was approved, and each part is read by what will carry it out.
  */
 export function openBundle(bytes: Uint8Array, check: SignatureCheck): OpenBundle {
-  const { keyId, manifest: text, model: modelBytes, body, signature } = readEnvelope(bytes)
+  const { keyId, manifest: text, content: modelBytes, body, signature } = readEnvelope(bytes)
   const verdict = check(keyId, body, signature)
   if (verdict === 'unknown_key') {
     refuseBundle('unknown_key', `This bundle is signed by key ${keyId}, which this gateway does not trust. Fetch the platform's key with `

@@ -1,0 +1,24 @@
+import { refuse, type ErrorCode } from '../errors.ts'
+
+/** Why an update is not taken, each with the code of its refusal. */
+const CODES = {
+  not_a_bundle: 'invalid',
+  format: 'unprocessable',
+  too_large: 'too_large',
+  truncated: 'digest_mismatch',
+  unsigned: 'unauthenticated',
+  unknown_key: 'unauthenticated',
+  changed: 'digest_mismatch',
+  unreadable: 'unprocessable',
+  wrong_platform: 'conflict',
+  wrong_node: 'conflict',
+  older: 'stale_state',
+  no_way_back: 'conflict',
+  no_room: 'unavailable',
+} as const satisfies Record<string, ErrorCode>
+export type UpdateFault = keyof typeof CODES
+
+/** Refuses an update: `details.fault` tells a program what the message tells a person. */
+export function refuseUpdate(fault: UpdateFault, message: string, details: Record<string, unknown> = {}): never {
+  return refuse(CODES[fault], message, { fault, ...details })
+}
