@@ -8,6 +8,7 @@ import { dataEndpoints } from './data.ts'
 import { delegationEndpoints } from './delegations.ts'
 import { familyGovernanceEndpoints } from './family-governance.ts'
 import { gateEndpoints } from './gates.ts'
+import { gatewayUpdateEndpoints } from './gateway-updates.ts'
 import { gatewayEndpoints } from './gateways.ts'
 import { gatewayIdentityEndpoints } from './gateway-identity.ts'
 import { governanceEndpoints } from './governance.ts'
@@ -32,6 +33,7 @@ export function allEndpoints(deps: ApiDeps): Endpoint[] {
     ...dataEndpoints,
     ...gatewayEndpoints,
     ...gatewayIdentityEndpoints(deps),
+    ...gatewayUpdateEndpoints(deps),
     ...twinEndpoints,
     ...scoreEndpoints(deps),
     ...whatIfEndpoints(deps),

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { manifestOf } from '../../registry/domain/signed/envelope.ts'
-import { makeFolder, putDurably } from '../judge/put-durably.ts'
+import { makeFolder, putDurably } from '../put-durably.ts'
 import { firstState, type LaunchState, type Wish } from './state.ts'
 
 /** The signed manifest of a program, in its folder beside its files. */

@@ -9,7 +9,7 @@ import { programName, unpackedBytes, updateManifestSchema, type UpdateManifest }
 import { openUpdate, type OpenUpdate } from '../../registry/domain/update/open.ts'
 import { refuseUpdate } from '../../registry/domain/update/refusal.ts'
 import { diskFree } from '../disk-free.ts'
-import { flushFolder, isLeftOver, makeFolder, namesIn, writeFlushed } from '../judge/put-durably.ts'
+import { flushFolder, isLeftOver, makeFolder, namesIn, writeFlushed } from '../put-durably.ts'
 import { SIGNED_FILE, type Programs } from '../launch/programs.ts'
 import { inUse, INSTALLED } from '../launch/state.ts'
 
@@ -41,6 +41,7 @@ export function installUpdate(bytes: Uint8Array, deps: InstallDeps, options: Adm
   const { programs, check, machine, installed, freeBytes = diskFree } = deps
   const update = openUpdate(bytes, check)
   const { manifest } = update
+  if (sha256(update.payload) !== manifest.payload.digest) changed('its files')
   const now = programInForce(programs, installed)
   admitUpdate(manifest, machine, now, options)
   const name = programName(manifest, update.digest)
@@ -108,8 +109,6 @@ function putFiles(programs: Programs, name: string, { manifest, payload }: OpenU
 
 /** Each file with its content, every one held against its digest; no more is unpacked than the manifest says there is. */
 function unpack(manifest: UpdateManifest, payload: Uint8Array): [string, Uint8Array][] {
-  const changed = (what: string): never => refuseUpdate('changed', `This update is not what was signed (${what}): it was changed or damaged on its way. Copy it to the gateway again, or make it again with "twinward edge package".`)
-  if (sha256(payload) !== manifest.payload.digest) changed('its files')
   const whole = unpackedBytes(manifest)
   let all: Buffer
   try {
@@ -126,5 +125,8 @@ function unpack(manifest: UpdateManifest, payload: Uint8Array): [string, Uint8Ar
     return [file, content]
   })
 }
+
+const changed = (what: string): never =>
+  refuseUpdate('changed', `This update is not what was signed (${what}): it was changed or damaged on its way. Copy it to the gateway again, or make it again with "twinward edge package".`)
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')

@@ -24,7 +24,7 @@ export function packUpdate(directory: string, version: string): PackedUpdate {
     .filter((file) => !NOT_UPDATED.has(file))
     .sort()
     .map((file) => ({ path: file, content: readFileSync(path.join(directory, file)) }))
-  const payload = gzipSync(Buffer.concat(files.map(({ content }) => content)), { level: 9 })
+  const payload = gzipSync(Buffer.concat(files.map(({ content }) => content)))
   return {
     payload,
     draft: updateDraftSchema.parse({

@@ -22,4 +22,11 @@ export function addEdgeCommandsOfClone(edge: Command, shell: EdgeShell, open: Op
       print.line(`A gateway is in ${directory} (${(bytes / 1e6).toFixed(1)} MB, with ${packages.join(', ')}). Run it: node ${path.join(directory, 'twinward-edge.mjs')} run SITE.yaml`)
       print.document({ directory: path.resolve(directory), bytes, packages })
     })
+
+  edge.command('package').description('make a signed update of the gateway\'s program, for gateways on machines like this one (edge update)')
+    .requiredOption('--out <file>', 'where to write it').option('--as <version>', 'call it this version instead of the clone\'s, e.g. 0.3.1-plant.2')
+    .action(async ({ out, as }: { out: string; as?: string }, command: Command) => {
+      const { packageEdge } = await import('../edge/package.ts')
+      await packageEdge({ out, version: as ?? shell.version() }, await open(command))
+    })
 }

@@ -19,7 +19,7 @@ export async function runEdge(file: string, env: NodeJS.ProcessEnv, version: str
   // What cannot be mended ends the gateway, which `ended` tells.
   process.on('SIGHUP', () => { runner.reload().catch(() => {}) })
   systemd.ready()
-  tellLauncher(runner, { env, send: (word) => { process.send?.(word) }, onAlone: () => { stop().finally(() => process.exit(1)) } })
+  tellLauncher(runner, { env, send: (word) => { process.send?.(word) }, onAlone: () => { void stop().finally(() => process.exit(1)) } })
   try {
     await runner.ended
   } finally {

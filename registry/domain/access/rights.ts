@@ -27,6 +27,8 @@ const RIGHTS = {
   /** Shutting out a box that is lost cannot wait for an admin. */
   'gateway.revoke': ['integrator', 'operator', 'reliability-engineer', 'admin'],
   'gateway-ca.write': ['admin'],
+  /** Sign programs that gateways run, and have them run these. */
+  'gateway.update': ['integrator', 'admin'],
   'maintenance.write': ['integrator', 'operator', 'reliability-engineer', 'admin'],
   'webhook.write': ['integrator', 'admin'],
   'feature-set.write': ['ml-engineer', 'admin'],
@@ -71,6 +73,7 @@ const PHRASES: Readonly<Record<Right, string>> = {
   'gateway.enrol': 'enrol gateways',
   'gateway.revoke': 'shut gateways out',
   'gateway-ca.write': 'exchange the authority of gateways',
+  'gateway.update': 'update gateways',
   'maintenance.write': 'record maintenance',
   'webhook.write': 'set up webhooks',
   'feature-set.write': 'register feature sets',

@@ -33,11 +33,11 @@ export interface EnvelopeKind {
 
 export interface EnvelopeCodec {
   /** Everything but the signature. */
-  body(keyId: string, manifest: Uint8Array, content: Uint8Array): Uint8Array
+  readonly body: (keyId: string, manifest: Uint8Array, content: Uint8Array) => Uint8Array
   /** Takes one apart without believing any of it: bounds only. Refuses what is none, of another format, too large, cut short or unsigned. */
-  read(bytes: Uint8Array): Envelope
+  readonly read: (bytes: Uint8Array) => Envelope
   /** How many of the bytes are the envelope, by what its head says; all of them where it has no whole head. */
-  lengthOf(bytes: Uint8Array): number
+  readonly lengthOf: (bytes: Uint8Array) => number
 }
 
 const KEY_BYTES = 32

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { after, before, describe, it, type TestContext } from 'node:test'
@@ -60,20 +60,20 @@ describe(`updates of the program (seed ${seed})`, () => {
       await broker.stop()
     })
     return {
-      programs, env,
-      start(times: Partial<LaunchTimes> = {}) {
-        const started = launch([path.join(installation, LAUNCHER_FILE), 'run', siteFile], env, times)
+      programs, directory,
+      start: (times: Partial<LaunchTimes> = {}, more: NodeJS.ProcessEnv = {}) => {
+        const started = launch([path.join(installation, LAUNCHER_FILE), 'run', siteFile], { ...env, ...more }, times)
         launched.push(started)
         return started
       },
       /** Installs it by a process that may be killed. */
-      install(update: PackedUpdate): ChildProcess {
+      install: (update: PackedUpdate): ChildProcess => {
         const file = path.join(directory, `${++issue}.twu`)
         writeFileSync(file, signUpdate(signer, update, issue))
         return spawn(process.execPath, [path.join(installation, 'twinward-edge.mjs'), 'update', file, keys, siteFile], { stdio: ['ignore', 'inherit', 'inherit'], env: { PATH: process.env['PATH'] } })
       },
       /** The machine comes to its end; all it gave is at the platform, once and in order. */
-      async balance(gateway: Launched) {
+      balance: async (gateway: Launched) => {
         const rounds = Math.ceil((Date.now() * 1000 - site.startUs) / site.stepUs) + 10
         writeFileSync(siteFile, countingSite({ ...site, rounds }))
         await gateway.until(({ connected, buffer }) => connected && buffer.rows === 0)
@@ -83,9 +83,11 @@ describe(`updates of the program (seed ${seed})`, () => {
   }
   const installed = async (child: ChildProcess) => { assert.deepEqual(await once(child, 'exit'), [0, null]) }
 
-  it('come into force beside a running gateway, which loses nothing', async (t) => {
-    const { start, install, programs, balance } = await box(t, 'calm')
-    const gateway = start()
+  it('come into force beside a running gateway, which loses nothing; systemd sees one service all the while', async (t) => {
+    const { start, install, programs, balance, directory } = await box(t, 'calm')
+    const heard = path.join(directory, 'notified')
+    writeFileSync(path.join(directory, 'systemd-notify'), `#!/bin/sh\necho "$@" >> ${heard}\n`, { mode: 0o755 })
+    const gateway = start({}, { PATH: `${directory}:${process.env['PATH'] ?? ''}`, NOTIFY_SOCKET: '/run/nowhere', WATCHDOG_USEC: '400000' })
     await gateway.next('well')
     await gateway.until(({ version }) => version === '1.0.0')
     await installed(install(packed.get('1.1.0') as PackedUpdate))
@@ -94,7 +96,12 @@ describe(`updates of the program (seed ${seed})`, () => {
     assert.equal(versionOf(programs.state().inForce), '1.1.0')
     const { given, stored, named } = await balance(gateway)
     assert.deepEqual([stored, named], [given, 0])
+    assert.doesNotMatch(readFileSync(heard, 'utf8'), /STOPPING/)
     assert.equal(await gateway.stop(), 0)
+    while (!/STOPPING=1/.test(readFileSync(heard, 'utf8'))) await sleep(25)
+    const words = readFileSync(heard, 'utf8').trim().split('\n')
+    assert.deepEqual(words.filter((word) => word !== 'WATCHDOG=1'), ['READY=1', 'STOPPING=1'])
+    assert.ok(words.length > 3)
   })
 
   it(`killed at ${KILLS} random moments, launcher, gateway and installer at once: it always starts, in one version or the other, and no reading is lost`, { timeout: 900_000 }, async (t) => {
