@@ -1,9 +1,21 @@
-import { connect, type IClientOptions, type MqttClient } from 'mqtt'
+import type { Duplex } from 'node:stream'
+import { connect, MqttClient, type IClientOptions } from 'mqtt'
 
 export interface MqttAddress {
   readonly url: string
   readonly username?: string
   readonly password?: string
+  /** Makes the connection itself, for what takes more than an address. */
+  readonly dial?: (signal: AbortSignal) => Promise<DialledLink>
+}
+
+/** A connection that was made for us, on which nothing has been said yet. */
+export interface DialledLink {
+  readonly stream: Duplex
+  /** The other side has let us in. */
+  accepted(): void
+  /** It has not: says why, for a person. `code` is CONNACK's. */
+  refused(code: number | undefined): Promise<string>
 }
 
 /** One connection to the broker, from connect to close; the uplink makes a new one after each loss. */
@@ -37,17 +49,26 @@ export async function openLink(options: LinkOptions): Promise<MqttLink> {
     ...(address.username !== undefined && { username: address.username }),
     ...(address.password !== undefined && { password: address.password }),
   }
-  const client = connect(address.url, settings)
+  const dialled = await address.dial?.(signal)
+  const client = dialled ? new MqttClient(() => dialled.stream, settings) : connect(address.url, settings)
   let reason = 'the broker closed the connection'
   const closed = new Promise<string>((resolve) => { client.once('close', () => { resolve(reason) }) })
   // Errors while connected are followed by `close`; without a listener they would end the process.
-  client.on('error', (error) => { reason = reasonOf(error) })
+  let refusal: { code: number | undefined } | undefined
+  client.on('error', (error: Error & { readonly code?: number | string }) => {
+    reason = reasonOf(error)
+    if (typeof error.code === 'number') refusal = { code: error.code }
+  })
   const abort = () => { client.end(true) }
   signal.addEventListener('abort', abort)
   void closed.then(() => { signal.removeEventListener('abort', abort) })
   try {
     if (signal.aborted) throw new Error('stopped')
-    await connected(client, closed)
+    await connected(client, closed).catch(async (error: unknown) => {
+      if (dialled && refusal) throw new Error(await dialled.refused(refusal.code))
+      throw error
+    })
+    dialled?.accepted()
     client.on('message', (topic, payload) => { hear[topic]?.(payload) })
     const grants = await Promise.race([client.subscribeAsync(Object.keys(hear), { qos: 1 }), closed.then((why) => { throw new Error(why) })])
     const refused = grants.find(({ qos }) => qos > 2)

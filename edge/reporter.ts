@@ -24,6 +24,8 @@ export interface ReporterOptions {
   readonly status: () => GatewayStatus
   readonly log: Logger
   readonly everyMs?: number
+  /** Why the platform keeps nothing of what is told, until it does. */
+  readonly onRefused?: (problem: string | null) => void
   /** The clock's doubts were settled by what the platform said. */
   readonly onClock?: (jump: NonNullable<ReturnType<GatewayClock['heard']>>) => void
 }
@@ -41,7 +43,7 @@ const MAPPINGS_AT_ONCE = 5
 const ALARMS_AT_ONCE = 100
 
 export function createReporter(options: ReporterOptions): Reporter {
-  const { site, gateway, version, buffer, gaps, recaller, alarms, clock, status, log, everyMs = EVERY_MS, onClock } = options
+  const { site, gateway, version, buffer, gaps, recaller, alarms, clock, status, log, everyMs = EVERY_MS, onClock, onRefused } = options
   const startedUs = clock.nowUs()
   let link: MqttLink | undefined
   let wake: () => void = () => {}
@@ -67,6 +69,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     const settled = reply.sentUs === null ? undefined : clock.heard(reply.sentUs, reply.receivedUs, clock.nowUs())
     if (settled) onClock?.(settled)
     if (reply.problem !== null) log.warn({ problem: reply.problem }, 'the platform did not keep a report')
+    onRefused?.(reply.problem)
     await gaps.confirm(reply.gaps)
     await alarms.confirm(reply.alarms)
     const fresh = reply.mappings.filter((digest) => !known.has(digest))

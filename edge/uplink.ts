@@ -67,6 +67,8 @@ export interface Uplink {
   run(signal: AbortSignal): Promise<void>
   /** Resolves when the buffer holds no batch any more. */
   drained(signal: AbortSignal): Promise<void>
+  /** Connects anew at once, as who we are is shown by something newer; nobody is told of an outage. */
+  redial(): void
   status(): UplinkStatus
 }
 
@@ -94,6 +96,8 @@ export function createUplink(options: UplinkOptions): Uplink {
   let connected = false
   let cursor = 0
   let leaving: Leaving[] = []
+  let current: MqttLink | undefined
+  let redialling = false
   let running = new AbortController().signal
   let removal: Promise<void> | undefined
   let failure: Error | undefined
@@ -248,6 +252,7 @@ export function createUplink(options: UplinkOptions): Uplink {
             address: mqtt, clientId: `twinward-${gateway}-${buffer.epoch}`, hear: { [topics.acknowledgement(site, gateway)]: acknowledge, ...beside?.hear },
             connectTimeoutMs: tuning.connectTimeoutMs, keepaliveSeconds: tuning.keepaliveSeconds, signal,
           })
+          current = link
           connected = true
           counts.connections++
           lastError = null
@@ -255,6 +260,11 @@ export function createUplink(options: UplinkOptions): Uplink {
           log.info('connected to the broker')
           beside?.connected(link)
           await session(link, signal)
+          current = undefined
+          if (redialling && !failure && !signal.aborted) {
+            redialling = false
+            continue
+          }
           // A connection that the broker ends at once is a failed one: only one that held begins anew with short waits.
           if (performance.now() - openedMs > 5_000) backoff.reset()
         } catch (error) {
@@ -268,6 +278,11 @@ export function createUplink(options: UplinkOptions): Uplink {
         log.warn({ reason: lastError, waitMs: Math.round(waitMs) }, 'no connection to the broker; readings stay in the buffer')
         await createBell().wait(signal, waitMs)
       }
+    },
+    redial() {
+      if (!current) return
+      redialling = true
+      void current.end()
     },
     async drained(signal) {
       while (!signal.aborted && buffer.stats().batches > 0) await progress.wait(signal)

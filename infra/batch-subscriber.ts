@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { connect, type IClientOptions, type MqttClient } from 'mqtt'
 import type { Logger } from 'pino'
 import { topics, type Acknowledgement } from '../registry/domain/contract/batch.ts'
+import type { GatewayReply } from '../registry/domain/contract/gateway-report.ts'
 import type { MqttConnection } from './config.ts'
 
 /** A batch that came in over MQTT, with the channel it came by. */
@@ -18,6 +19,8 @@ export interface BatchSubscriber {
   readonly subscribed: Promise<void>
   /** Answers the gateway on its acknowledgement topic. */
   acknowledge(site: string, acknowledgement: Acknowledgement): void
+  /** Tells the gateway why a batch was not taken, on the topic of replies; it keeps the batch. */
+  refuse(site: string, gateway: string, reply: GatewayReply): void
   /** No new arrivals; what is held is given back to the broker, which sends it again later. */
   pause(): void
   close(): Promise<void>
@@ -125,6 +128,11 @@ export function createBatchSubscriber({ mqtt, clientId, filters, concurrency, lo
     acknowledge(site, acknowledgement) {
       client.publish(topics.acknowledgement(site, acknowledgement.gateway), JSON.stringify(acknowledgement), { qos: 1 }, (error) => {
         if (error) log.warn({ err: error }, 'an acknowledgement did not go out; the gateway sends its batch again')
+      })
+    },
+    refuse(site, gateway, reply) {
+      client.publish(topics.reply(site, gateway), JSON.stringify(reply), { qos: 1 }, (error) => {
+        if (error) log.warn({ err: error }, 'a refusal did not go out; it is told at the next batch')
       })
     },
     pause() { paused = true },

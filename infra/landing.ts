@@ -2,7 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { platformActor } from '../registry/domain/access/rights.ts'
 import { topics } from '../registry/domain/contract/batch.ts'
+import { DomainError } from '../registry/domain/errors.ts'
 import type { ServiceContext } from '../registry/services/context.ts'
+import { noteRefusal } from '../registry/services/gateways/note-access.ts'
 import { landBatch } from '../registry/services/land-batch.ts'
 import { recordGatewayReport } from '../registry/services/record-gateway-report.ts'
 import { createBatchSubscriber, type ArrivedMessage } from './batch-subscriber.ts'
@@ -62,6 +64,14 @@ export function createLanding({
         }
         return
       } catch (error) {
+        if (error instanceof DomainError && error.details['fault'] === 'revoked') {
+          const nowUs = ctx.nowUs()
+          subscriber?.refuse(site, gateway, { sentUs: null, receivedUs: nowUs, gaps: [], alarms: [], mappings: [], commands: [], problem: error.message })
+          message.release()
+          log.warn({ site, gateway, problem: error.message }, 'refused a batch; the gateway keeps it')
+          await noteRefusal(ctx, { site, gateway }, error, null).catch((cause: unknown) => { log.warn({ err: cause }, 'the refusal could not be kept') })
+          return
+        }
         const passing = isPassing(error)
         if (!passing && attempt >= TRIES) {
           log.error({ err: error, site, gateway, bytes: bytes.length }, 'a batch cannot be landed; the gateway keeps it')

@@ -76,7 +76,7 @@ export const gatewayIdentityEndpoints = ({ gatewayDoor }: Pick<ApiDeps, 'gateway
     handle: ({ ctx, actor, site, params: { gateway }, body }) => revokeGateway(ctx, actor, { site, gateway, ...body }),
   }),
   endpoint({
-    operationId: 'listGatewayAuthorities', method: 'get', path: '/v1/gateway-ca', tag: 'Platform', right: 'read', scope: 'fleet',
+    operationId: 'listGatewayAuthorities', method: 'get', path: '/v1/gateway-ca', tag: 'Platform', right: 'gateway-ca.write', scope: 'fleet',
     summary: 'The authorities that gateways’ certificates are by', answer: authoritiesSchema,
     handle: ({ ctx, actor }) => listAuthorities(ctx, actor, gatewayDoor),
   }),

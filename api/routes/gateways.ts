@@ -26,6 +26,8 @@ const gateway = {
   bufferedBytes: z.number().nullable(),
   oldestBufferedAt: z.string().nullable(),
   openGaps: z.number().int(),
+  certificateNotAfter: z.string().nullable().describe('How long its certificate is good; null for one that shows none'),
+  revoked: z.boolean().describe('Shut out, until it is enrolled again'),
   epochs: z.array(z.object({
     epoch: z.string(),
     lane: z.enum(['live', 'backfill']),

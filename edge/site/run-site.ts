@@ -25,6 +25,7 @@ import { createRoomKeeper, type RoomKeeper } from '../room-keeper.ts'
 import { tagMapDigest } from '../tag-map.ts'
 import { createUplink, type UplinkStatus, type UplinkTuning } from '../uplink.ts'
 import { createSiteAlarms, openAlarmOutputs, PLATFORM } from './alarms.ts'
+import { createSiteIdentity } from './identity.ts'
 import { createLiveValues, EVERY_MS, type LiveValue } from './live-values.ts'
 import { createNotes, doubtTimes } from './notes.ts'
 import type { SitePlan, SourcePlan } from './plan.ts'
@@ -40,6 +41,8 @@ export interface RunSiteOptions {
   readonly cut?: Partial<CutLimits>
   readonly uplink?: Partial<UplinkTuning>
   readonly reportEveryMs?: number
+  /** How often it is looked whether the certificate is to be renewed. */
+  readonly identityEveryMs?: number
 }
 
 /** A gateway that runs by a site file until it is stopped. */
@@ -90,15 +93,18 @@ const CARE_EVERY_TICKS = 60
 const ALIVE_EVERY_TICKS = 10
 
 /** Opens the buffer and starts everything; what a former run left in the buffer ships first. */
-export async function runSite({ plan: first, secret, version, log, clocks = machineClocks, cut, uplink: tuning, reportEveryMs }: RunSiteOptions): Promise<RunningSite> {
+export async function runSite({ plan: first, secret, version, log, clocks = machineClocks, cut, uplink: tuning, reportEveryMs, identityEveryMs }: RunSiteOptions): Promise<RunningSite> {
   let plan = first
   const { site, gateway } = plan
   const { url, username, password } = plan.platform
+  const clock = createGatewayClock(clocks)
   // Before anything is opened: a secret that is missing ends the start.
-  const mqtt = { url, ...(username !== null && { username }), ...(password !== null && { password: secret(password) }) }
+  const identity = createSiteIdentity({
+    plan, secret, clock, log, onProblem: (problem) => { note('identity', problem) }, redial: () => { uplink.redial() }, ...(identityEveryMs !== undefined && { everyMs: identityEveryMs }),
+  })
+  const mqtt = identity ? { url, dial: identity.dial } : { url, ...(username !== null && { username }), ...(password !== null && { password: secret(password) }) }
   const outputs = openAlarmOutputs(plan, secret)
   const buffer = await openLmdbBuffer({ directory: plan.buffer.directory, capBytes: plan.buffer.capBytes, archiveBytes: plan.buffer.keepRaw?.bytes ?? 0 })
-  const clock = createGatewayClock(clocks)
   const nowUs = () => clock.nowUs()
   const gaps = createGapBook(buffer)
   const limits = { ...defaultCutLimits, ...cut }
@@ -139,6 +145,7 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
     alarms: { untold: (limit) => alarms.book.untold(PLATFORM, limit), confirm: (kept) => alarms.book.confirm(PLATFORM, kept) },
     ...(reportEveryMs !== undefined && { everyMs: reportEveryMs }),
     onClock: (jump) => { notes.clock(jump) },
+    onRefused: (problem) => { note('refused', problem === null ? null : `the platform takes nothing, or not all: ${problem}`) },
   })
   const uplink = createUplink({
     buffer, site, gateway, log, beside: reporter, mqtt, persist,
@@ -150,6 +157,11 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
     },
     onDamaged: (batch) => gaps.note([{ cause: 'damaged', ...spanOf(batch, nowUs()), lost: batch.count, detail: 'a batch could not be read back from the disk; check the disk' }]),
   })
+
+  function note(name: string, text: string | null): void {
+    if (text === null) troubles.delete(name)
+    else troubles.set(name, text)
+  }
 
   async function writeTo(id: string, address: string, value: number): Promise<void> {
     // Asked each time: the file that is in force may have taken the permission back.
@@ -248,7 +260,7 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
 
   await startAll()
   const timer = setInterval(tick, TICK_MS)
-  const parts = [uplink.run(signal), cutter.run(signal), reporter.run(signal), alarms.run(signal)]
+  const parts = [...(identity ? [identity.run(signal)] : []), uplink.run(signal), cutter.run(signal), reporter.run(signal), alarms.run(signal)]
   const failed = Promise.race([broken, ...parts.map((part) => part.then(() => new Promise<never>(() => {})))])
   const ended = (async () => {
     try {
@@ -274,10 +286,7 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
       // A disk that takes nothing is told in the status; starting anew would not mend it.
       if (!(error instanceof DomainError) || error.code !== 'unavailable') throw error
     }),
-    trouble: (name, text) => {
-      if (text === null) troubles.delete(name)
-      else troubles.set(name, text)
-    },
+    trouble: note,
     async apply(next) {
       if (!sameGateway(plan, next)) return false
       const former = new Map(plan.sources.map((source) => [source.id, source]))

@@ -10,12 +10,12 @@ import { stopOnSignal } from '../stop-on-signal.ts'
 
 async function main(): Promise<void> {
   const config = loadConfig()
-  const { database, s3 } = connectionsOf(config)
+  const { database, s3, mqtt } = connectionsOf(config)
   const log = openPartLog('door', config.logLevel)
   const pool = createPool(database.url, { max: 6, applicationName: 'twinward-door' })
   const nowUs = () => Date.now() * 1000
   const authority = await openAuthority({ dataDir: config.dataDir, nowUs, ...(config.door.authority && { yours: config.door.authority }) })
-  const starting = startDoor({ ctx: { pool, objects: createMinioStore(s3), nowUs }, authority, config: config.door, log })
+  const starting = startDoor({ ctx: { pool, objects: createMinioStore(s3), nowUs }, authority, config: config.door, mqtt, log })
   stopOnSignal(async () => {
     await (await starting.catch(() => undefined))?.stop()
     await pool.end()

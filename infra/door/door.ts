@@ -1,62 +1,91 @@
 import { constants } from 'node:crypto'
-import { createServer, type Server } from 'node:https'
+import { createServer } from 'node:https'
 import type { AddressInfo, Server as NetServer } from 'node:net'
 import type { SecureContextOptions, TlsOptions } from 'node:tls'
 import type { Logger } from 'pino'
 import type { ServiceContext } from '../../registry/services/context.ts'
+import { AUTHORITY_CHANGED, GATEWAY_ACCESS_CHANNEL } from '../../registry/store/gateway-access.ts'
 import { livingByAuthority } from '../../registry/store/gateway-certificates.ts'
 import { ALL_SITES, inSite } from '../../registry/store/transaction.ts'
-import type { DoorConfig } from '../config.ts'
+import type { DoorConfig, MqttConnection } from '../config.ts'
 import { PortTakenError } from '../dev/ports.ts'
 import type { PlatformAuthority } from '../gateway-ca/authority.ts'
+import { createListener } from '../pg-listener.ts'
+import { createMqttDoor } from './mqtt.ts'
 import { createRequests } from './requests.ts'
 
 export interface DoorOptions {
   readonly ctx: ServiceContext
   readonly authority: PlatformAuthority
   readonly config: DoorConfig
+  /** The platform's broker. */
+  readonly mqtt: MqttConnection
   readonly log: Logger
+  readonly copyGraceMs?: number
 }
 
 export interface Door {
   /** Where it answers HTTPS: host:port, as gateways reach it. */
   readonly address: string
   readonly mqttAddress: string
+  /** Gateways that are connected. */
+  readonly sessions: () => number
   stop(): Promise<void>
 }
 
 const DAY_MS = 86_400_000
+const LOOK_MS = 30_000
 
 /**
- * Where gateways come in from the network: enrolling and renewing over HTTPS. TLS 1.3 alone, by a certificate whose key
+ * Where gateways come in from the network: enrolling and renewing over HTTPS, batches and reports over MQTT. TLS 1.3 alone, by a certificate whose key
  * never leaves this process. Whoever comes is judged after the handshake, so that a refusal can say why.
  * @throws PortTakenError when another program listens there
  */
-export async function startDoor({ ctx, authority, config, log }: DoorOptions): Promise<Door> {
+export async function startDoor({ ctx, authority, config, mqtt, log, copyGraceMs }: DoorOptions): Promise<Door> {
   await retire(ctx, authority)
   let mqttAddress = ''
-  const requests = createServer({ ...await tlsOptions(authority), requestTimeout: 30_000, headersTimeout: 15_000 },
-    createRequests({ ...ctx, authority, log, mqttAddress: () => mqttAddress }))
+  const deps = { ...ctx, authority, log, mqttAddress: () => mqttAddress }
+  const options = await tlsOptions(authority)
+  const requests = createServer({ ...options, requestTimeout: 30_000, headersTimeout: 15_000 }, createRequests(deps))
   requests.maxConnections = MOST_CONNECTIONS
   requests.on('tlsClientError', (error, socket) => { log.info({ problem: error.message, address: socket.remoteAddress }, 'no TLS came about at the door') })
-  const servers: (Server | NetServer)[] = [requests]
+  const messages = createMqttDoor({ deps, tlsOptions: options, mqtt, maxConnections: MOST_CONNECTIONS, ...(copyGraceMs !== undefined && { copyGraceMs }) })
   await listen(requests, config.host, config.port, 'TWINWARD_DOOR_PORT')
-  mqttAddress = reachable(config.name, config.mqttPort)
+  try {
+    await listen(messages.server, config.host, config.mqttPort, 'TWINWARD_DOOR_MQTT_PORT')
+  } catch (error) {
+    requests.close()
+    throw error
+  }
+  mqttAddress = reachable(config.name, portOf(messages.server))
 
   async function refresh(): Promise<void> {
     authority.reload()
     await retire(ctx, authority)
     const context = await contextOf(authority)
     requests.setSecureContext(context)
+    messages.server.setSecureContext(context)
   }
-  const timer = setInterval(() => { refresh().catch((error: unknown) => { log.error({ err: error }, 'the door keeps its certificate for now') }) }, DAY_MS)
-  timer.unref()
+  const warn = (what: string) => (error: unknown) => { log.warn({ err: error }, what) }
+  const refreshing = setInterval(() => { void refresh().catch(warn('the door keeps its certificate for now')) }, DAY_MS)
+  const looking = setInterval(() => { void messages.recheck().catch(warn('it could not be looked who is let in no more')) }, LOOK_MS)
+  // What is missed here the look finds: certificates that run out tell nobody.
+  const listener = createListener({
+    pool: ctx.pool, channel: GATEWAY_ACCESS_CHANNEL, log,
+    onNotify(payload) {
+      if (payload === AUTHORITY_CHANGED) void refresh().catch(warn('the new authority could not be taken up'))
+      else void messages.recheck(payload === '' ? undefined : payload).catch(warn('it could not be looked who is let in no more'))
+    },
+  })
+  listener.start()
   return {
-    address: reachable(config.name, (requests.address() as AddressInfo).port), mqttAddress,
+    address: reachable(config.name, portOf(requests)), mqttAddress, sessions: messages.sessions,
     async stop() {
-      clearInterval(timer)
+      clearInterval(refreshing)
+      clearInterval(looking)
+      await listener.stop()
       requests.closeAllConnections()
-      await Promise.all(servers.map((server) => new Promise<void>((resolve) => { server.close(() => { resolve() }) })))
+      await Promise.all([messages.stop(), new Promise<void>((resolve) => { requests.close(() => { resolve() }) })])
     },
   }
 }
@@ -73,7 +102,7 @@ async function contextOf(authority: PlatformAuthority): Promise<SecureContextOpt
   }
 }
 
-export const tlsOptions = async (authority: PlatformAuthority): Promise<TlsOptions> => ({
+const tlsOptions = async (authority: PlatformAuthority): Promise<TlsOptions> => ({
   ...await contextOf(authority), requestCert: true, rejectUnauthorized: false, handshakeTimeout: 10_000,
 })
 
@@ -83,7 +112,9 @@ async function retire(ctx: ServiceContext, authority: PlatformAuthority): Promis
   authority.retire(new Set(living.keys()))
 }
 
-function listen(server: Server | NetServer, host: string, port: number, variable: string): Promise<void> {
+const portOf = (server: NetServer): number => (server.address() as AddressInfo).port
+
+function listen(server: NetServer, host: string, port: number, variable: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       reject(error.code === 'EADDRINUSE' || error.code === 'EACCES' ? new PortTakenError(port, variable, host) : error)
@@ -92,4 +123,4 @@ function listen(server: Server | NetServer, host: string, port: number, variable
   })
 }
 
-export const reachable = (name: string, port: number): string => `${name.includes(':') ? `[${name}]` : name}:${port}`
+const reachable = (name: string, port: number): string => `${name.includes(':') ? `[${name}]` : name}:${port}`

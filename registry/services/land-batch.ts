@@ -9,6 +9,7 @@ import { insertRawBatch, type BatchRefusal } from '../store/raw-batches.ts'
 import { ALL_SITES, inSite, type Tx } from '../store/transaction.ts'
 import { FLEET_SITE } from '../domain/contract/primitives.ts'
 import type { ServiceContext } from './context.ts'
+import { demandNotShut } from './gateways/demand-not-shut.ts'
 
 /** A batch as it came in; site and gateway are those of the channel it came by, which the header must confirm. */
 export interface LandBatchInput {
@@ -29,12 +30,14 @@ interface Arrival extends LandBatchInput {
 /**
  * Makes a batch safe: first the bytes in the object store, then its row, and only then the acknowledgement. Bytes that
  * are no batch, or that may not land here, are kept in quarantine and acknowledged as such: sending them again would
- * not help. Throws only where nothing could be made safe (`unavailable`, a lost connection): then the gateway keeps
+ * not help. Refuses (`forbidden`, fault `revoked`) a gateway that was shut out, and keeps nothing: the rightful one ships it
+ * when it is enrolled again. Throws beside that only where nothing could be made safe (`unavailable`, a lost connection): then the gateway keeps
  * the batch and sends it again.
  */
 export async function landBatch(ctx: ServiceContext, actor: Actor, input: LandBatchInput): Promise<Acknowledgement> {
   demand(actor, 'reading.write', input.site)
   const arrival: Arrival = { ...input, digest: createHash('sha256').update(input.bytes).digest('hex'), receivedUs: ctx.nowUs() }
+  await inSite(ctx.pool, input.site, (tx) => demandNotShut(tx, input.site, input.gateway))
   const header = headerOf(arrival)
   if (header instanceof DomainError) return quarantineUnread(ctx, arrival, { code: header.code, reason: header.message })
 

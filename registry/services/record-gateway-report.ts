@@ -12,11 +12,12 @@ import { putLocalAlarms } from '../store/local-alarms.ts'
 import { announce } from '../store/outbox.ts'
 import { inSite, type Tx } from '../store/transaction.ts'
 import type { ServiceContext } from './context.ts'
+import { demandNotShut } from './gateways/demand-not-shut.ts'
 
 /**
  * Keeps what a gateway reports, all of it in one transaction, and answers what was kept and what it is to do. The same
  * report again, or an older one, changes nothing. A tag map whose digest is not its own is left out, and the reply says
- * so. Refuses (`not_found`) a site that is not there.
+ * so. Refuses (`forbidden`) a gateway that was shut out, and (`not_found`) a site that is not there.
  * @param receivedUs when the report came in, by our clock: the gateway measures its own by it
  */
 export async function recordGatewayReport(ctx: ServiceContext, actor: Actor, report: ArrivedReport, receivedUs: number): Promise<GatewayReply> {
@@ -27,6 +28,7 @@ export async function recordGatewayReport(ctx: ServiceContext, actor: Actor, rep
   const commands = await inSite(ctx.pool, site, async (tx) => {
     const { rowCount } = await tx.query("select 1 from site where site_id = $1 and kind <> 'fleet'", [site])
     if (rowCount !== 1) refuse('not_found', `There is no site ${site}; make it, then the gateway's reports are kept.`)
+    await demandNotShut(tx, site, gateway)
     await touchGateway(tx, site, gateway, receivedUs, sentUs)
     await putReport(tx, report, receivedUs)
     await putGaps(tx, site, gateway, gaps, receivedUs)

@@ -9,6 +9,7 @@ import { createIdentityStore, type IdentityStore } from '../../edge/identity/sto
 import { platformActor } from '../../registry/domain/access/rights.ts'
 import type { ServiceContext } from '../../registry/services/context.ts'
 import { enrolGateway } from '../../registry/services/gateways/enrol-gateway.ts'
+import { useStack } from './stack.ts'
 import { createIngestPlant, type IngestPlant } from './ingest-plant.ts'
 
 export interface TestDoor {
@@ -45,10 +46,11 @@ export async function startTestDoor(t: TestContext, options: Partial<DoorOptions
     },
   })
   const { lifeDays, yours, ...rest } = options
+  const { mqtt } = (await useStack()).connections
   const authority = await openAuthority({ dataDir, nowUs, ...(lifeDays !== undefined && { lifeDays }), ...(yours && { yours }) })
   const doors: Door[] = []
   async function open(more: Partial<DoorOptions> = {}): Promise<Door> {
-    const door = await startDoor({ ctx: plant.ctx, authority, config: { host: '127.0.0.1', name: '127.0.0.1', port: 0, mqttPort: 0 }, log, ...rest, ...more })
+    const door = await startDoor({ ctx: plant.ctx, authority, config: { host: '127.0.0.1', name: '127.0.0.1', port: 0, mqttPort: 0 }, mqtt, log, ...rest, ...more })
     doors.push(door)
     return door
   }

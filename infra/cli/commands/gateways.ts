@@ -8,7 +8,7 @@ import { addGatewayIdentityCommands } from './gateway-identity.ts'
 
 interface Page<T> { items: T[]; nextCursor: string | null }
 interface Gateway {
-  site: string; id: string; state: string; version: string | null; lastSeenAt: string; bufferedRows: number | null; openGaps: number; clockSkewUs: number | null; problems: string[]
+  site: string; id: string; state: string; version: string | null; lastSeenAt: string; bufferedRows: number | null; openGaps: number; clockSkewUs: number | null; certificateNotAfter: string | null; problems: string[]
 }
 interface GatewayDetail extends Gateway { status: { connectors: { id: string; type: string; state: string; detail: string | null }[] } | null }
 interface Gap { gateway: string; cause: string; tag: string | null; source: string | null; from: string; to: string | null; lost: number | null; detail: string | null }
@@ -87,7 +87,7 @@ export function addGatewayCommands(program: Command, open: Open): void {
 }
 
 const LOOK_MS = 500
-const GATEWAY = ['id', 'state', 'version', 'lastSeenAt', 'waiting', 'gaps', 'skew']
-const rowOf = ({ bufferedRows, openGaps, clockSkewUs, ...gateway }: Gateway): Record<string, unknown> => ({
-  ...gateway, waiting: bufferedRows, gaps: openGaps, skew: clockSkewUs === null ? null : `${(clockSkewUs / 1e6).toFixed(1)} s`,
+const GATEWAY = ['id', 'state', 'version', 'lastSeenAt', 'waiting', 'gaps', 'skew', 'certificate']
+const rowOf = ({ bufferedRows, openGaps, clockSkewUs, certificateNotAfter, ...gateway }: Gateway): Record<string, unknown> => ({
+  ...gateway, certificate: certificateNotAfter?.slice(0, 10) ?? null, waiting: bufferedRows, gaps: openGaps, skew: clockSkewUs === null ? null : `${(clockSkewUs / 1e6).toFixed(1)} s`,
 })

@@ -72,7 +72,7 @@ const PHRASES: Readonly<Record<Right, string>> = {
   'gateway.recall': 'recall readings from a gateway',
   'gateway.enrol': 'enrol gateways',
   'gateway.revoke': 'shut gateways out',
-  'gateway-ca.write': 'exchange the authority of gateways',
+  'gateway-ca.write': 'see or exchange the authorities of gateways',
   'gateway.update': 'update gateways',
   'maintenance.write': 'record maintenance',
   'webhook.write': 'set up webhooks',

@@ -30,7 +30,7 @@ export interface AuthoritiesView { readonly yours: boolean; readonly authorities
 
 /** The authorities there are, and how many gateways still go by each. */
 export async function listAuthorities(ctx: ServiceContext, actor: Actor, keeper: AuthorityKeeper): Promise<AuthoritiesView> {
-  demand(actor, 'read', FLEET_SITE)
+  demand(actor, 'gateway-ca.write', FLEET_SITE)
   const living = await inSite(ctx.pool, ALL_SITES, (tx) => livingByAuthority(tx, ctx.nowUs()))
   return {
     yours: keeper.isYours,

@@ -25,6 +25,10 @@ export interface GatewayView {
   readonly bufferedBytes: number | null
   readonly oldestBufferedAt: string | null
   readonly openGaps: number
+  /** By the certificate that lasts longest; null for one that shows none. */
+  readonly certificateNotAfter: string | null
+  /** Shut out, and not enrolled again since. */
+  readonly revoked: boolean
   readonly epochs: readonly {
     readonly epoch: string; readonly lane: Lane; readonly completeThrough: string; readonly lastSequence: number; readonly lastBatchAt: string
   }[]
@@ -38,17 +42,22 @@ export interface GatewayDetail extends GatewayView {
 
 interface Row {
   site_id: string; gateway_id: string; first_us: string; last_us: string; arrival_skew: string | null; version: string | null; started_us: string | null
-  reported_us: string | null; status: GatewayStatus | null; open_gaps: string; epochs: { epoch: string; lane: Lane; through_us: number; last_sequence: number; batch_us: number }[]
+  reported_us: string | null; status: GatewayStatus | null; open_gaps: string; certificate_us: string | null; shut_by: string | null; shut_because: string | null
+  shut_us: string | null; refused_us: string | null; refused_because: string | null; refused_address: string | null; copied_us: string | null
+  epochs: { epoch: string; lane: Lane; through_us: number; last_sequence: number; batch_us: number }[]
 }
 
 const select = (where: string, rest: string) => `
   select g.site_id, g.gateway_id, ${timestampToUs('g.first_seen_at')} as first_us, ${timestampToUs('g.last_seen_at')} as last_us, g.clock_skew_us as arrival_skew,
          r.version, ${timestampToUs('r.started_at')} as started_us, ${timestampToUs('r.reported_at')} as reported_us, r.status,
          (select count(*) from gap where site_id = g.site_id and gateway_id = g.gateway_id and to_at is null) as open_gaps,
+         (select ${timestampToUs('max(not_after)')} from gateway_certificate where site_id = g.site_id and gateway_id = g.gateway_id and revoked_at is null) as certificate_us,
+         ${timestampToUs('a.shut_at')} as shut_us, a.shut_by, a.shut_because, ${timestampToUs('a.refused_at')} as refused_us, a.refused_because, a.refused_address,
+         ${timestampToUs('a.copied_at')} as copied_us,
          (select coalesce(jsonb_agg(jsonb_build_object('epoch', l.epoch, 'lane', l.lane, 'through_us', ${timestampToUs('l.complete_through')},
                    'last_sequence', l.last_sequence, 'batch_us', ${timestampToUs('l.last_batch_at')}) order by l.last_batch_at desc), '[]')
             from gateway_lane l where l.site_id = g.site_id and l.gateway_id = g.gateway_id) as epochs
-    from gateway g left join gateway_report r using (site_id, gateway_id) where ${where} ${rest}`
+    from gateway g left join gateway_report r using (site_id, gateway_id) left join gateway_access a using (site_id, gateway_id) where ${where} ${rest}`
 
 /** Every gateway of the actor's sites, those heard of last come first. */
 export async function listAllGateways(ctx: ServiceContext, actor: Actor): Promise<GatewayView[]> {
@@ -107,11 +116,23 @@ function viewOf(row: Row, nowUs: number): GatewayView {
     status: row.status, reportedUs: row.reported_us === null ? null : Number(row.reported_us), arrivalSkewUs: row.arrival_skew === null ? null : Number(row.arrival_skew),
   }, nowUs)
   return {
-    site: row.site_id, id: row.gateway_id, state, problems, version: row.version, firstSeenAt: iso(row.first_us), lastSeenAt: iso(row.last_us),
+    site: row.site_id, id: row.gateway_id, state, problems: [...accessProblems(row), ...problems], version: row.version, firstSeenAt: iso(row.first_us), lastSeenAt: iso(row.last_us),
     lastReportAt: isoOrNull(row.reported_us), clockSkewUs, bufferedRows: buffer?.rows ?? null, bufferedBytes: buffer?.bytes ?? null,
     oldestBufferedAt: buffer && buffer.oldestUs !== null ? iso(String(buffer.oldestUs)) : null, openGaps: Number(row.open_gaps),
+    certificateNotAfter: isoOrNull(row.certificate_us), revoked: row.shut_us !== null,
     epochs: row.epochs.map((l) => ({
       epoch: l.epoch, lane: l.lane, completeThrough: iso(String(l.through_us)), lastSequence: l.last_sequence, lastBatchAt: iso(String(l.batch_us)),
     })),
   }
+}
+
+/** What the door and the landing have to say of it, most urgent first. */
+function accessProblems(row: Row): string[] {
+  // What it was told before it last reported has been mended.
+  const refused = row.refused_us !== null && Number(row.refused_us) > Number(row.reported_us ?? 0)
+  return [
+    ...(row.copied_us === null ? [] : [`it is there twice, seen ${iso(row.copied_us)}: its disk was copied or its key stolen. Revoke it (twinward gateways revoke ${row.gateway_id}), then enrol the rightful one again`]),
+    ...(row.shut_us === null ? [] : [`shut out by ${row.shut_by ?? 'nobody'} at ${iso(row.shut_us)} (${row.shut_because ?? ''}); to let the rightful one in: twinward gateways enrol ${row.gateway_id}`]),
+    ...(refused && row.shut_us === null ? [`turned away at ${iso(row.refused_us ?? '0')}${row.refused_address === null ? '' : ` (${row.refused_address})`}: ${row.refused_because ?? ''}`] : []),
+  ]
 }

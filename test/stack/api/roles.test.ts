@@ -20,6 +20,12 @@ const allowed: Readonly<Record<string, readonly Role[]>> = {
   putSite: adminOnly,
   importAssets: ['integrator', 'reliability-engineer', 'admin'],
   putFamily: ['reliability-engineer', 'admin'],
+  enrolGateway: integrating,
+  issueGatewayUpdate: integrating,
+  revokeGateway: ['integrator', 'operator', 'reliability-engineer', 'admin'],
+  // The authority is the whole fleet's: an admin of one site has no say.
+  listGatewayAuthorities: [],
+  rotateGatewayAuthority: [],
   recallReadings: ['integrator', 'operator', 'ml-engineer', 'reliability-engineer', 'admin'],
   recordMaintenance: ['integrator', 'operator', 'reliability-engineer', 'admin'],
   replayScore: ['ml-engineer', 'reliability-engineer', 'integrator', 'admin'],

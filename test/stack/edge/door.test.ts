@@ -1,0 +1,273 @@
+import assert from 'node:assert/strict'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { test, type TestContext } from 'node:test'
+import { MqttClient } from 'mqtt'
+import { pino } from 'pino'
+import { dialDoor } from '../../../edge/identity/dial.ts'
+import { certificateOf, enrol } from '../../../edge/identity/enrol.ts'
+import type { Identity } from '../../../edge/identity/store.ts'
+import type { RunningSite, RunSiteOptions } from '../../../edge/site/run-site.ts'
+import type { DoorOptions } from '../../../infra/door/door.ts'
+import { createLanding } from '../../../infra/landing.ts'
+import { decodeBatch } from '../../../registry/domain/codec/decode.ts'
+import { topics } from '../../../registry/domain/contract/batch.ts'
+import { revokeGateway } from '../../../registry/services/gateways/revoke-gateway.ts'
+import { getGateway } from '../../../registry/services/read/gateways.ts'
+import { actor, startTestDoor, type TestDoor } from '../../helpers/door.ts'
+import { readingsBatch } from '../../helpers/ingest-plant.ts'
+import { rampMachine, startSite } from '../../helpers/site-gateway.ts'
+import { freshPrefix, useStack } from '../../helpers/stack.ts'
+
+interface Stage extends TestDoor {
+  readonly gateway: string
+  /** The box that is the gateway, by the folder of its buffer. */
+  readonly directory: string
+  enrolBox(name?: string, gateway?: string): Promise<Identity>
+  run(name?: string, options?: Partial<RunSiteOptions>): Promise<{ site: RunningSite; machine: ReturnType<typeof rampMachine> }>
+  /** A client that says what a test tells it to, by this identity. */
+  client(identity: Identity, clientId?: string): Promise<MqttClient>
+  landedValues(): Promise<number[]>
+  until(what: string, holds: () => unknown): Promise<void>
+  /** Stops the machine, waits until all it said is shipped, and holds every value against what it said. */
+  assertAllArrived(site: RunningSite, machine: ReturnType<typeof rampMachine>): Promise<void>
+}
+
+/** A door, a landing for one gateway, and boxes that may be that gateway. */
+async function startStage(t: TestContext, options: Partial<DoorOptions> & { lifeDays?: number } = {}): Promise<Stage> {
+  const stage = await startTestDoor(t, options)
+  const { mqtt } = (await useStack()).connections
+  const gateway = freshPrefix()
+  const site = stage.plant.site
+  const landing = createLanding({ ctx: stage.ctx, mqtt, log: pino({ level: 'silent' }), clientId: freshPrefix(), filters: [topics.batch(site, gateway)], reportFilters: [topics.report(site, gateway)] })
+  await landing.start()
+  const sites: RunningSite[] = []
+  const clients: MqttClient[] = []
+  t.after(async () => {
+    for (const one of sites) await one.stop()
+    for (const one of clients) one.end(true)
+    await landing.stop()
+  })
+  const folderOf = (name: string) => path.dirname(stage.box(name).folder)
+  const until: Stage['until'] = async (what, holds) => {
+    for (let tries = 0; !await holds(); tries++) {
+      if (tries >= 1_200) assert.fail(`waited in vain for ${what}\n${stage.log().slice(-3_000)}`)
+      await sleep(50)
+    }
+  }
+  /** Every value of the batches that landed, each batch once. */
+  async function landedValues(): Promise<number[]> {
+    const rows = await stage.plant.rows<{ object_key: string }>('select object_key from raw_batch where gateway_id = $1 order by batch_id', [gateway])
+    return rows.flatMap(({ object_key }) => {
+      const batch = decodeBatch(stage.plant.objects.objects.get(`raw/${object_key}`) ?? assert.fail(`${object_key} is not there`))
+      return batch.kind === 'readings' ? [...batch.columns.value].map(Number) : []
+    }).sort((a, b) => a - b)
+  }
+  return {
+    ...stage, gateway, landedValues, directory: folderOf('box'), until,
+    enrolBox: async (name = 'box', of = gateway) => enrol(stage.box(name), { token: await stage.token(of), site, gateway: of }),
+    async run(name = 'box', more = {}) {
+      const machine = rampMachine(['x'], 5)
+      const running = await startSite({
+        directory: folderOf(name), mqtt: { url: '' }, tags: [{ address: 'x', tag: 'p/a' }], machine,
+        plan: { site, gateway, platform: { url: '', username: null, password: null, identity: { passphrase: null } } }, options: more,
+      })
+      sites.push(running)
+      return { site: running, machine }
+    },
+    async client(identity, clientId = `twinward-${gateway}-${'0'.repeat(16)}`) {
+      const stream = await dialDoor({
+        address: identity.mqtt, time: { atLeastUs: 0, nowUs: null }, own: { certificate: identity.certificate, key: identity.key },
+        authorities: identity.authorities.flatMap((pem) => certificateOf(pem) ?? []),
+      })
+      const client = new MqttClient(() => stream, { clientId, clean: true, protocolVersion: 4, reconnectPeriod: 0 })
+      clients.push(client)
+      client.on('error', () => {})
+      return client
+    },
+    async assertAllArrived(running, machine) {
+      machine.stop = true
+      await until('the machine to rest', () => machine.atRest())
+      await until('the buffer to be empty', () => running.status().buffer.rows === 0)
+      assert.deepEqual(await landedValues(), Array.from({ length: machine.rounds }, (_, at) => at))
+    },
+  }
+}
+
+/** How a client is answered: CONNACK's code, or the end of the connection. */
+const answerOf = (client: MqttClient): Promise<string> => new Promise((resolve) => {
+  client.once('connect', () => { resolve('let in') })
+  client.once('error', (error: Error & { code?: number | string }) => { resolve(`refused ${error.code ?? error.message}`) })
+  client.once('close', () => { resolve('closed') })
+})
+const closed = (client: MqttClient): Promise<void> => new Promise((resolve) => { client.once('close', () => { resolve() }) })
+
+test('a gateway ships through the door, and is told what the platform has', async (t) => {
+  const stage = await startStage(t)
+  await stage.enrolBox()
+  const { site, machine } = await stage.run()
+  await stage.until('readings to arrive', () => site.status().counters['acknowledged'] ?? 0)
+  await stage.until('the platform\'s reply', () => site.status().clock.skewUs !== null)
+  assert.deepEqual(site.status().problems, [])
+  assert.equal(stage.door.sessions(), 1)
+  await stage.assertAllArrived(site, machine)
+  const [row] = await stage.plant.rows<{ last_epoch: string; last_address: string; first_used_at: Date | null }>('select * from gateway_certificate')
+  assert.match(row?.last_epoch ?? '', /^[0-9a-f]{16}$/)
+  assert.match(row?.last_address ?? '', /^127\.0\.0\.1:\d+$/)
+})
+
+test('it may publish and hear what is its own: of another gateway or site nothing passes, and both sides hear why', async (t) => {
+  const stage = await startStage(t)
+  const identity = await stage.enrolBox()
+  const own = await stage.client(identity)
+  assert.equal(await answerOf(own), 'let in')
+  const site = stage.plant.site
+  const heard = await own.subscribeAsync([topics.acknowledgement(site, stage.gateway), topics.reply(site, stage.gateway)], { qos: 1 })
+  assert.deepEqual(heard.map(({ qos }) => qos), [1, 1])
+  for (const filter of [topics.acknowledgement(site, 'other'), topics.acknowledgement('other', stage.gateway), '#', `twinward/v1/${site}/gateways/+/acks`, topics.batch(site, stage.gateway)]) {
+    const refused = await own.subscribeAsync(filter, { qos: 1 }).then((grants) => grants.map(({ qos }) => qos as number), (error: Error) => error.message)
+    assert.match(String(refused), /128|Unspecified|refus/i, filter)
+  }
+  await stage.until('the refusal to be kept', async () => (await stage.plant.rows("select 1 from gateway_access where refused_code = 'topic'")).length === 1)
+
+  const bytes = readingsBatch([{ tag: 'p/a', sourceUs: Date.now() * 1000, value: 1 }], { gateway: stage.gateway, sequence: 1 })
+  for (const topic of [topics.batch('other', stage.gateway), topics.batch(site, 'other'), topics.acknowledgement(site, stage.gateway), topics.events(site, 'alert.raised')]) {
+    const intruder = await stage.client(identity, `twinward-x-${freshPrefix()}`)
+    assert.equal(await answerOf(intruder), 'let in')
+    const gone = closed(intruder)
+    intruder.publish(topic, Buffer.from(bytes), { qos: 1 }, () => {})
+    await gone
+    await stage.until(`the log to say ${topic}`, () => stage.lines.some(({ problem, fault }) => fault === 'topic' && String(problem).includes(`publish to ${topic}:`)))
+  }
+  // The header says another gateway than the topic: the door lets it pass, the landing does not.
+  const disguised = readingsBatch([{ tag: 'p/a', sourceUs: Date.now() * 1000, value: 1 }], { gateway: 'other', sequence: 1 })
+  own.publish(topics.batch(site, stage.gateway), Buffer.from(disguised), { qos: 1 })
+  await stage.until('the disguised batch to be set aside', async () => (await stage.plant.rows("select 1 from quarantine where reason like '%header says gateway%'")).length === 1)
+  assert.deepEqual(await stage.plant.rows('select 1 from raw_batch'), [])
+})
+
+test('who shows no certificate, one of another authority, an expired or a revoked one hears that it is not let in, and nothing it sends is read', async (t) => {
+  const [stage, other] = [await startStage(t, { lifeDays: 10 }), await startTestDoor(t)]
+  const identity = await stage.enrolBox()
+  const stranger = await enrol(other.box('s'), { token: await other.token('gw-1'), site: other.plant.site, gateway: 'gw-1' })
+  const answer = async ({ certificate, key }: Pick<Identity, 'certificate' | 'key'>) => answerOf(await stage.client({ ...identity, certificate, key }))
+  assert.equal(await answer(stranger), 'refused 5')
+  stage.pass(11 * 86_400_000_000)
+  assert.equal(await answer(identity), 'refused 5')
+  const again = await stage.enrolBox('again')
+  assert.equal(await answer(again), 'let in')
+  await revokeGateway(stage.ctx, actor, { site: stage.plant.site, gateway: stage.gateway, reason: 'lost' })
+  assert.equal(await answer(again), 'refused 5')
+  const bare = await dialDoor({ address: identity.mqtt, time: { atLeastUs: 0, nowUs: null }, authorities: stage.authority.certificates() })
+  assert.equal(await answerOf(new MqttClient(() => bare, { clientId: 'nobody', reconnectPeriod: 0 }).on('error', () => {})), 'refused 5')
+  assert.deepEqual([...new Set(stage.lines.map(({ fault }) => fault).filter((fault) => fault !== undefined))].sort(), ['expired', 'none', 'revoked', 'stranger'])
+})
+
+test('a gateway that shows no certificate yet, or one that is over, says what to do, keeps reading, and ships when it is enrolled', async (t) => {
+  const stage = await startStage(t, { lifeDays: 10 })
+  const { site, machine } = await stage.run()
+  await stage.until('it to say so', () => site.status().problems.some((problem) => problem.includes('twinward gateways enrol')))
+  await stage.enrolBox()
+  await stage.until('it to connect', () => site.figures().uplink.connected)
+  await site.stop()
+  stage.pass(11 * 86_400_000_000)
+  const again = await stage.run()
+  await stage.until('it to say that it expired', () => again.site.status().problems.some((problem) => /certificate has expired.*twinward-edge enrol/.test(problem)))
+  await stage.enrolBox()
+  await stage.until('it to connect', () => again.site.figures().uplink.connected)
+  await stage.until('the problem to be over', () => again.site.status().problems.length === 0)
+  machine.stop = true
+  again.machine.stop = true
+  await stage.until('all to be shipped', () => again.machine.atRest() && again.site.status().buffer.rows === 0)
+  assert.equal((await stage.landedValues()).length, (machine.taken.get('x') ?? 0) + again.machine.rounds)
+})
+
+test('certificates are renewed again and again while it ships: not a reading is lost, none comes twice, and no outage is told', async (t) => {
+  // Two thirds of its life are over when it is made, as it is backdated by five minutes.
+  const stage = await startStage(t, { lifeDays: 0.001 })
+  const first = await stage.enrolBox()
+  const { site, machine } = await stage.run('box', { identityEveryMs: 200 })
+  const made = async () => (await stage.plant.rows<{ n: number; used: number }>('select count(*)::int as n, count(first_used_at)::int as used from gateway_certificate'))[0]
+  await stage.until('six certificates to have been used', async () => ((await made())?.used ?? 0) >= 6)
+  await stage.assertAllArrived(site, machine)
+  assert.deepEqual((await stage.plant.rows("select cause from gap where cause = 'wan'")), [])
+  const valid = await stage.plant.rows("select 1 from gateway_certificate where revoked_at is null")
+  assert.ok(valid.length <= 2, `${valid.length} are good`)
+  assert.notEqual(stage.box('box').read('current')?.certificate, first.certificate)
+  // The one it began with is worth nothing any more, wherever it turns up.
+  assert.equal(await answerOf(await stage.client(first)), 'refused 5')
+  assert.ok(stage.lines.some(({ fault }) => fault === 'renewed'))
+})
+
+test('revoked, a gateway is gone at once, keeps what it reads, says why; enrolled again it ships all of it', async (t) => {
+  const stage = await startStage(t)
+  await stage.enrolBox()
+  const { site, machine } = await stage.run()
+  await stage.until('readings to arrive', () => site.status().counters['acknowledged'] ?? 0)
+  await revokeGateway(stage.ctx, actor, { site: stage.plant.site, gateway: stage.gateway, reason: 'stolen' })
+  await stage.until('its session to end', () => stage.door.sessions() === 0)
+  await stage.until('it to say why', () => site.status().problems.some((problem) => problem.includes('was revoked')))
+  const waiting = site.status().buffer.rows
+  await stage.until('it to go on reading', () => site.status().buffer.rows > waiting + 50)
+  await stage.enrolBox()
+  await stage.until('it to connect', () => site.figures().uplink.connected)
+  await stage.assertAllArrived(site, machine)
+  assert.equal((await stage.plant.rows("select 1 from outbox where kind = 'gateway.revoked'")).length, 1)
+})
+
+test('a copied disk is noticed while both are at work, told once, and one command shuts both out; the rightful one loses nothing', async (t) => {
+  const stage = await startStage(t, { copyGraceMs: 200 })
+  const identity = await stage.enrolBox()
+  const { site, machine } = await stage.run()
+  await stage.until('readings to arrive', () => site.status().counters['acknowledged'] ?? 0)
+  const copy = await stage.client(identity)
+  assert.equal(await answerOf(copy), 'let in')
+  await stage.until('it to be noticed', async () => (await stage.plant.rows('select 1 from gateway_access where copied_at is not null')).length === 1)
+  const [event] = await stage.plant.rows<{ payload: { data: { sessions: { epoch: string; address: string }[] } } }>("select payload from outbox where kind = 'gateway.copied' and channel = 'bus'")
+  assert.equal(new Set(event?.payload.data.sessions.map(({ epoch }) => epoch)).size, 2)
+  const gone = closed(copy)
+  await revokeGateway(stage.ctx, actor, { site: stage.plant.site, gateway: stage.gateway, reason: 'copied' })
+  await gone
+  await stage.until('both to be gone', () => stage.door.sessions() === 0)
+  await stage.enrolBox()
+  await stage.until('the rightful one to be back', () => site.figures().uplink.connected)
+  assert.equal(await answerOf(await stage.client(identity)), 'refused 5')
+  await stage.assertAllArrived(site, machine)
+  assert.equal((await stage.plant.rows("select 1 from outbox where kind = 'gateway.copied' and channel = 'bus'")).length, 1)
+})
+
+for (const [which, years] of [['long ago', -20], ['far ahead', 20]] as const) {
+  test(`a box whose clock stands ${which} is let in, learns the time, and renews in time`, async (t) => {
+    const stage = await startStage(t, { lifeDays: 0.001 })
+    await stage.enrolBox()
+    const offUs = years * 365 * 86_400_000_000
+    const { site } = await stage.run('box', { identityEveryMs: 200, clocks: { systemUs: () => Date.now() * 1000 + offUs, evenUs: () => performance.now() * 1000 } })
+    await stage.until('it to be connected', () => site.figures().uplink.connected)
+    await stage.until('the platform\'s time', () => Math.abs((site.status().clock.skewUs ?? 0) - offUs) < 60_000_000)
+    await stage.until('a renewed certificate to be used', async () => (await stage.plant.rows('select 1 from gateway_certificate where former_id is not null and first_used_at is not null')).length > 0)
+  })
+}
+
+test('what a gateway that was shut out says past the door is not taken either: it keeps its batches, and hears why', async (t) => {
+  const stage = await startStage(t)
+  await stage.enrolBox()
+  const { mqtt } = (await useStack()).connections
+  const { site } = stage.plant
+  const past = await startSite({
+    directory: path.join(stage.dataDir, 'past'), mqtt, tags: [{ address: 'x', tag: 'p/a' }], machine: rampMachine(['x'], 5), plan: { site, gateway: stage.gateway },
+  })
+  t.after(() => past.stop())
+  await stage.until('readings to arrive', () => past.status().counters['acknowledged'] ?? 0)
+  await revokeGateway(stage.ctx, actor, { site, gateway: stage.gateway, reason: 'stolen' })
+  await stage.until('it to hear why', () => past.status().problems.some((problem) => /shut out by .* \(stolen\).*enrol/.test(problem)))
+  const taken = (await stage.landedValues()).length
+  const rows = past.status().buffer.rows
+  await stage.until('it to keep what it reads', () => past.status().buffer.rows > rows + 50)
+  assert.equal((await stage.landedValues()).length, taken)
+  const view = await getGateway(stage.ctx, actor, { site, gateway: stage.gateway })
+  assert.equal(view.revoked, true)
+  assert.ok(view.problems.some((problem) => problem.includes('twinward gateways enrol')))
+  await stage.enrolBox()
+  await stage.until('all to be taken', () => past.status().buffer.rows < 50)
+  assert.equal((await getGateway(stage.ctx, actor, { site, gateway: stage.gateway })).revoked, false)
+})
