@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import path from 'node:path'
 import { DomainError } from '../../registry/domain/errors.ts'
 import { secretReferenceSchema, type SecretReader } from '../connectors/kind.ts'
 import { isLoopback } from '../loopback.ts'
@@ -8,6 +10,9 @@ import type { SiteFile } from './site-file.ts'
 export async function checkMachine({ plan }: SiteFile, secret: SecretReader): Promise<readonly Problem[]> {
   const { password, identity } = plan.platform
   const problems = [...(password ? missingSecrets(password, ['platform', 'password'], secret) : []), ...missingSecrets(identity, ['platform', 'identity'], secret), ...missingSecrets(plan.alarms.to, ['alarms', 'to'], secret)]
+  if (identity && !existsSync(path.join(plan.buffer.directory, 'identity', 'current.json'))) {
+    problems.push({ path: ['platform', 'identity'], message: 'this box has no certificate yet; make a token on the platform (twinward gateways enrol) and run "twinward-edge enrol" with this file' })
+  }
   if (plan.health && !isLoopback(plan.health.host)) {
     problems.push({ path: ['health', 'listen'], message: `${plan.health.host} can be reached from other machines, and health asks for no password; listen on 127.0.0.1, or let a firewall say who may ask` })
   }

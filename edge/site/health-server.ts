@@ -52,7 +52,7 @@ async function openHealthServer({ listen: { host, port }, site, plan, version, a
     const figures = running?.figures()
     const body = {
       site: siteId, gateway, version, connected: figures?.uplink.connected ?? false, lastAcknowledgedUs: figures?.lastAcknowledgedUs ?? null,
-      gapsOpen: figures?.gapsOpen ?? null, alarmsStanding: figures?.alarmsStanding ?? null, ...(running?.status() ?? { state: 'degraded', problems: [absence() ?? 'the gateway is being started'] }),
+      gapsOpen: figures?.gapsOpen ?? null, alarmsStanding: figures?.alarmsStanding ?? null, certificateSeconds: figures?.certificateSeconds ?? null, ...(running?.status() ?? { state: 'degraded', problems: [absence() ?? 'the gateway is being started'] }),
     }
     send(response, figures?.keeping === true ? 200 : 503, 'application/json', `${JSON.stringify(body)}\n`)
   }

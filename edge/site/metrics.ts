@@ -23,6 +23,7 @@ const gauges: readonly (readonly [name: string, help: string, pick: Pick1])[] = 
   ['readings_acknowledged_per_second', 'Mean over some seconds', ({ status }) => status.rate.acknowledgedPerSec],
   ['gaps_open', 'Gaps that go on', ({ figures }) => figures.gapsOpen],
   ['alarms_standing', 'Alarms by the gateway\'s own rules whose condition holds', ({ figures }) => figures.alarmsStanding],
+  ['certificate_seconds', 'How long the gateway\'s certificate is good; it is renewed before', ({ figures }) => figures.certificateSeconds],
   ['clock_skew_seconds', 'Gateway minus platform', ({ status }) => (status.clock.skewUs === null ? null : status.clock.skewUs / 1e6)],
   ['clock_sure', '0: the clock jumped, and nobody told yet which time is right', ({ status }) => Number(status.clock.state === 'ok')],
   ['batches_in_flight', 'Sent, not acknowledged', ({ figures }) => figures.uplink.inFlight],

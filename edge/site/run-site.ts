@@ -75,6 +75,8 @@ export interface SiteFigures {
   readonly lastAcknowledgedUs: number | null
   readonly gapsOpen: number
   readonly alarmsStanding: number
+  /** How long the certificate is good by the platform's clock; null without one, and before that is known. */
+  readonly certificateSeconds: number | null
   /** Readings reach the disk. */
   readonly keeping: boolean
 }
@@ -279,7 +281,7 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
 
   return {
     status,
-    figures: () => ({ nowUs: nowUs(), uplink: uplink.status(), lastAcknowledgedUs, gapsOpen: gaps.ongoing().length, alarmsStanding: alarms.book.standingAll().length, keeping: !troubles.has('disk') }),
+    figures: () => ({ nowUs: nowUs(), uplink: uplink.status(), lastAcknowledgedUs, gapsOpen: gaps.ongoing().length, alarmsStanding: alarms.book.standingAll().length, certificateSeconds: identity?.secondsLeft() ?? null, keeping: !troubles.has('disk') }),
     values: () => values.list(),
     alarms: alarms.book,
     pulse: () => buffer.write([{ store: 'facts', key: 'pulse', value: nowUs() }]).catch((error: unknown) => {

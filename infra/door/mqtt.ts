@@ -100,14 +100,19 @@ export function createMqttDoor({ deps, tlsOptions, mqtt, maxConnections, copyGra
 
   /** As at a broker: of one client the newest connection counts. The same again and again is two boxes with one buffer. */
   function takeOver(one: Live, clientId: string): void {
-    const former = sameGateway(one).filter((other) => other !== one && other.clientId === clientId)
-    for (const other of former) other.session?.end()
-    const name = nameOf(one.of)
-    if (former.length === 0) return
+    for (const other of sameGateway(one).filter((former) => former !== one && former.clientId === clientId)) {
+      other.session?.end()
+      void other.session?.ended.then((how) => {
+        if (how === 'closed') countTakeover(one, other)
+      })
+    }
+  }
+
+  function countTakeover(one: Live, former: Live): void {
     const now = performance.now()
-    const recent = [...(takeovers.get(name) ?? []).filter((at) => at > now - MINUTE_MS), now]
-    takeovers.set(name, recent)
-    if (recent.length >= TAKEOVERS) tellCopy(one, former[0] ?? one)
+    const recent = [...(takeovers.get(nameOf(one.of)) ?? []).filter((at) => at > now - MINUTE_MS), now]
+    takeovers.set(nameOf(one.of), recent)
+    if (recent.length >= TAKEOVERS) tellCopy(former, one)
   }
 
   function lookForCopies(): void {

@@ -14,6 +14,9 @@ const LIMITS = { packet: 16_384, publish: maxMessageBytes + 1_024, topic: 512 }
 const NOT_AUTHORIZED = 5
 const UNAVAILABLE = 3
 const CONNECT_WITHIN_MS = 10_000
+const CLOSE_WITHIN_MS = 1_000
+/** Seconds: whoever says nothing for longer is gone, and the broker ends the session. */
+const KEEPALIVE = { usual: 60, most: 300 }
 
 /** What the session's gateway says of itself as it connects. */
 export interface Greeting {
@@ -40,8 +43,8 @@ export interface SessionOptions {
 }
 
 export interface Session {
-  /** Resolves when both sides are closed. */
-  readonly ended: Promise<void>
+  /** Resolves when both sides are closed; says whether the gateway closed its own, which the half-open rest of a lost connection never does. */
+  readonly ended: Promise<'closed' | 'cut'>
   end(): void
 }
 
@@ -57,8 +60,8 @@ export function startSession({ near, of, openFar, credentials, admit, onActivity
   let answered = false
   let greeted = false
   let over = false
-  let close: () => void = () => {}
-  const ended = new Promise<void>((resolve) => { close = resolve })
+  let close: (how: 'closed' | 'cut') => void = () => {}
+  const ended = new Promise<'closed' | 'cut'>((resolve) => { close = resolve })
   const late = setTimeout(() => { end() }, CONNECT_WITHIN_MS)
 
   function end(): void {
@@ -68,11 +71,18 @@ export function startSession({ near, of, openFar, credentials, admit, onActivity
     // What is on its way to either side still goes there.
     near.end()
     far?.end()
-    setTimeout(() => {
+    // Nothing more is taken; but a side that is not read would not be seen to close.
+    near.resume()
+    far?.resume()
+    const finish = (how: 'closed' | 'cut') => {
+      clearTimeout(cut)
       near.destroy()
       far?.destroy()
-      close()
-    }, 250)
+      close(how)
+    }
+    const cut = setTimeout(() => { finish('cut') }, CLOSE_WITHIN_MS)
+    if (near.closed) finish('closed')
+    else near.once('close', () => { finish('closed') })
   }
 
   /** Writes to the broker; the gateway is not read while that is full. */
@@ -109,7 +119,7 @@ export function startSession({ near, of, openFar, credentials, admit, onActivity
     opened.on('drain', () => { near.resume() })
     near.on('drain', () => { opened.resume() })
     opened.write(generate({
-      cmd: 'connect', protocolId: 'MQTT', protocolVersion: 4, clean: true, keepalive: packet.keepalive ?? 0, clientId: nameAtBroker(of),
+      cmd: 'connect', protocolId: 'MQTT', protocolVersion: 4, clean: true, keepalive: Math.min(packet.keepalive || KEEPALIVE.usual, KEEPALIVE.most), clientId: nameAtBroker(of),
       ...(credentials.username !== undefined && { username: credentials.username }),
       ...(credentials.password !== undefined && { password: Buffer.from(credentials.password) }),
     }))

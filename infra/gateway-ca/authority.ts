@@ -53,6 +53,8 @@ export async function openAuthority({ dataDir, yours, nowUs, lifeDays = LIFE_DAY
     forDoor: () => signDoor(oldest(), nowUs(), DOOR_LIFE_DAYS),
     reload: () => { trust = read() },
     retire: (needed) => {
+      // Of yours the file says who is trusted.
+      if (yours) return
       retired = new Set(trust.certificates.map(keyIdOf).filter((id) => id !== keyIdOf(trust.signing.certificate) && !needed.has(id)))
     },
   }

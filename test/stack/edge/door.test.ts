@@ -1,109 +1,21 @@
 import assert from 'node:assert/strict'
 import path from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { test, type TestContext } from 'node:test'
+import { test } from 'node:test'
 import { MqttClient } from 'mqtt'
-import { pino } from 'pino'
 import { dialDoor } from '../../../edge/identity/dial.ts'
-import { certificateOf, enrol } from '../../../edge/identity/enrol.ts'
+import { enrol } from '../../../edge/identity/enrol.ts'
 import type { Identity } from '../../../edge/identity/store.ts'
-import type { RunningSite, RunSiteOptions } from '../../../edge/site/run-site.ts'
-import type { DoorOptions } from '../../../infra/door/door.ts'
-import { createLanding } from '../../../infra/landing.ts'
-import { decodeBatch } from '../../../registry/domain/codec/decode.ts'
 import { topics } from '../../../registry/domain/contract/batch.ts'
 import { revokeGateway } from '../../../registry/services/gateways/revoke-gateway.ts'
 import { getGateway } from '../../../registry/services/read/gateways.ts'
-import { actor, startTestDoor, type TestDoor } from '../../helpers/door.ts'
+import { actor, startTestDoor } from '../../helpers/door.ts'
+import { answerOf, closed, startDoorStage } from '../../helpers/door-stage.ts'
 import { readingsBatch } from '../../helpers/ingest-plant.ts'
 import { rampMachine, startSite } from '../../helpers/site-gateway.ts'
 import { freshPrefix, useStack } from '../../helpers/stack.ts'
 
-interface Stage extends TestDoor {
-  readonly gateway: string
-  /** The box that is the gateway, by the folder of its buffer. */
-  readonly directory: string
-  enrolBox(name?: string, gateway?: string): Promise<Identity>
-  run(name?: string, options?: Partial<RunSiteOptions>): Promise<{ site: RunningSite; machine: ReturnType<typeof rampMachine> }>
-  /** A client that says what a test tells it to, by this identity. */
-  client(identity: Identity, clientId?: string): Promise<MqttClient>
-  landedValues(): Promise<number[]>
-  until(what: string, holds: () => unknown): Promise<void>
-  /** Stops the machine, waits until all it said is shipped, and holds every value against what it said. */
-  assertAllArrived(site: RunningSite, machine: ReturnType<typeof rampMachine>): Promise<void>
-}
-
-/** A door, a landing for one gateway, and boxes that may be that gateway. */
-async function startStage(t: TestContext, options: Partial<DoorOptions> & { lifeDays?: number } = {}): Promise<Stage> {
-  const stage = await startTestDoor(t, options)
-  const { mqtt } = (await useStack()).connections
-  const gateway = freshPrefix()
-  const site = stage.plant.site
-  const landing = createLanding({ ctx: stage.ctx, mqtt, log: pino({ level: 'silent' }), clientId: freshPrefix(), filters: [topics.batch(site, gateway)], reportFilters: [topics.report(site, gateway)] })
-  await landing.start()
-  const sites: RunningSite[] = []
-  const clients: MqttClient[] = []
-  t.after(async () => {
-    for (const one of sites) await one.stop()
-    for (const one of clients) one.end(true)
-    await landing.stop()
-  })
-  const folderOf = (name: string) => path.dirname(stage.box(name).folder)
-  const until: Stage['until'] = async (what, holds) => {
-    for (let tries = 0; !await holds(); tries++) {
-      if (tries >= 1_200) assert.fail(`waited in vain for ${what}\n${stage.log().slice(-3_000)}`)
-      await sleep(50)
-    }
-  }
-  /** Every value of the batches that landed, each batch once. */
-  async function landedValues(): Promise<number[]> {
-    const rows = await stage.plant.rows<{ object_key: string }>('select object_key from raw_batch where gateway_id = $1 order by batch_id', [gateway])
-    return rows.flatMap(({ object_key }) => {
-      const batch = decodeBatch(stage.plant.objects.objects.get(`raw/${object_key}`) ?? assert.fail(`${object_key} is not there`))
-      return batch.kind === 'readings' ? [...batch.columns.value].map(Number) : []
-    }).sort((a, b) => a - b)
-  }
-  return {
-    ...stage, gateway, landedValues, directory: folderOf('box'), until,
-    enrolBox: async (name = 'box', of = gateway) => enrol(stage.box(name), { token: await stage.token(of), site, gateway: of }),
-    async run(name = 'box', more = {}) {
-      const machine = rampMachine(['x'], 5)
-      const running = await startSite({
-        directory: folderOf(name), mqtt: { url: '' }, tags: [{ address: 'x', tag: 'p/a' }], machine,
-        plan: { site, gateway, platform: { url: '', username: null, password: null, identity: { passphrase: null } } }, options: more,
-      })
-      sites.push(running)
-      return { site: running, machine }
-    },
-    async client(identity, clientId = `twinward-${gateway}-${'0'.repeat(16)}`) {
-      const stream = await dialDoor({
-        address: identity.mqtt, time: { atLeastUs: 0, nowUs: null }, own: { certificate: identity.certificate, key: identity.key },
-        authorities: identity.authorities.flatMap((pem) => certificateOf(pem) ?? []),
-      })
-      const client = new MqttClient(() => stream, { clientId, clean: true, protocolVersion: 4, reconnectPeriod: 0 })
-      clients.push(client)
-      client.on('error', () => {})
-      return client
-    },
-    async assertAllArrived(running, machine) {
-      machine.stop = true
-      await until('the machine to rest', () => machine.atRest())
-      await until('the buffer to be empty', () => running.status().buffer.rows === 0)
-      assert.deepEqual(await landedValues(), Array.from({ length: machine.rounds }, (_, at) => at))
-    },
-  }
-}
-
-/** How a client is answered: CONNACK's code, or the end of the connection. */
-const answerOf = (client: MqttClient): Promise<string> => new Promise((resolve) => {
-  client.once('connect', () => { resolve('let in') })
-  client.once('error', (error: Error & { code?: number | string }) => { resolve(`refused ${error.code ?? error.message}`) })
-  client.once('close', () => { resolve('closed') })
-})
-const closed = (client: MqttClient): Promise<void> => new Promise((resolve) => { client.once('close', () => { resolve() }) })
-
 test('a gateway ships through the door, and is told what the platform has', async (t) => {
-  const stage = await startStage(t)
+  const stage = await startDoorStage(t)
   await stage.enrolBox()
   const { site, machine } = await stage.run()
   await stage.until('readings to arrive', () => site.status().counters['acknowledged'] ?? 0)
@@ -117,7 +29,7 @@ test('a gateway ships through the door, and is told what the platform has', asyn
 })
 
 test('it may publish and hear what is its own: of another gateway or site nothing passes, and both sides hear why', async (t) => {
-  const stage = await startStage(t)
+  const stage = await startDoorStage(t)
   const identity = await stage.enrolBox()
   const own = await stage.client(identity)
   assert.equal(await answerOf(own), 'let in')
@@ -147,7 +59,7 @@ test('it may publish and hear what is its own: of another gateway or site nothin
 })
 
 test('who shows no certificate, one of another authority, an expired or a revoked one hears that it is not let in, and nothing it sends is read', async (t) => {
-  const [stage, other] = [await startStage(t, { lifeDays: 10 }), await startTestDoor(t)]
+  const [stage, other] = [await startDoorStage(t, { lifeDays: 10 }), await startTestDoor(t)]
   const identity = await stage.enrolBox()
   const stranger = await enrol(other.box('s'), { token: await other.token('gw-1'), site: other.plant.site, gateway: 'gw-1' })
   const answer = async ({ certificate, key }: Pick<Identity, 'certificate' | 'key'>) => answerOf(await stage.client({ ...identity, certificate, key }))
@@ -164,7 +76,7 @@ test('who shows no certificate, one of another authority, an expired or a revoke
 })
 
 test('a gateway that shows no certificate yet, or one that is over, says what to do, keeps reading, and ships when it is enrolled', async (t) => {
-  const stage = await startStage(t, { lifeDays: 10 })
+  const stage = await startDoorStage(t, { lifeDays: 10 })
   const { site, machine } = await stage.run()
   await stage.until('it to say so', () => site.status().problems.some((problem) => problem.includes('twinward gateways enrol')))
   await stage.enrolBox()
@@ -184,7 +96,7 @@ test('a gateway that shows no certificate yet, or one that is over, says what to
 
 test('certificates are renewed again and again while it ships: not a reading is lost, none comes twice, and no outage is told', async (t) => {
   // Two thirds of its life are over when it is made, as it is backdated by five minutes.
-  const stage = await startStage(t, { lifeDays: 0.001 })
+  const stage = await startDoorStage(t, { lifeDays: 0.001 })
   const first = await stage.enrolBox()
   const { site, machine } = await stage.run('box', { identityEveryMs: 200 })
   const made = async () => (await stage.plant.rows<{ n: number; used: number }>('select count(*)::int as n, count(first_used_at)::int as used from gateway_certificate'))[0]
@@ -194,13 +106,14 @@ test('certificates are renewed again and again while it ships: not a reading is 
   const valid = await stage.plant.rows("select 1 from gateway_certificate where revoked_at is null")
   assert.ok(valid.length <= 2, `${valid.length} are good`)
   assert.notEqual(stage.box('box').read('current')?.certificate, first.certificate)
+  assert.deepEqual(await stage.plant.rows("select 1 from outbox where kind = 'gateway.copied'"), [])
   // The one it began with is worth nothing any more, wherever it turns up.
   assert.equal(await answerOf(await stage.client(first)), 'refused 5')
   assert.ok(stage.lines.some(({ fault }) => fault === 'renewed'))
 })
 
 test('revoked, a gateway is gone at once, keeps what it reads, says why; enrolled again it ships all of it', async (t) => {
-  const stage = await startStage(t)
+  const stage = await startDoorStage(t)
   await stage.enrolBox()
   const { site, machine } = await stage.run()
   await stage.until('readings to arrive', () => site.status().counters['acknowledged'] ?? 0)
@@ -216,7 +129,7 @@ test('revoked, a gateway is gone at once, keeps what it reads, says why; enrolle
 })
 
 test('a copied disk is noticed while both are at work, told once, and one command shuts both out; the rightful one loses nothing', async (t) => {
-  const stage = await startStage(t, { copyGraceMs: 200 })
+  const stage = await startDoorStage(t, { copyGraceMs: 200 })
   const identity = await stage.enrolBox()
   const { site, machine } = await stage.run()
   await stage.until('readings to arrive', () => site.status().counters['acknowledged'] ?? 0)
@@ -236,9 +149,21 @@ test('a copied disk is noticed while both are at work, told once, and one comman
   assert.equal((await stage.plant.rows("select 1 from outbox where kind = 'gateway.copied' and channel = 'bus'")).length, 1)
 })
 
+test('two machines with one and the same buffer, each of which takes the connection from the other, are noticed too', async (t) => {
+  const stage = await startDoorStage(t)
+  const identity = await stage.enrolBox()
+  const copied = async () => (await stage.plant.rows("select 1 from outbox where kind = 'gateway.copied' and channel = 'bus'")).length
+  for (let turn = 0; turn < 4; turn++) {
+    assert.equal(await copied(), 0)
+    assert.equal(await answerOf(await stage.client(identity)), 'let in')
+    await stage.until('one session', () => stage.door.sessions() === 1)
+  }
+  await stage.until('it to be noticed', async () => (await copied()) === 1)
+})
+
 for (const [which, years] of [['long ago', -20], ['far ahead', 20]] as const) {
   test(`a box whose clock stands ${which} is let in, learns the time, and renews in time`, async (t) => {
-    const stage = await startStage(t, { lifeDays: 0.001 })
+    const stage = await startDoorStage(t, { lifeDays: 0.001 })
     await stage.enrolBox()
     const offUs = years * 365 * 86_400_000_000
     const { site } = await stage.run('box', { identityEveryMs: 200, clocks: { systemUs: () => Date.now() * 1000 + offUs, evenUs: () => performance.now() * 1000 } })
@@ -249,7 +174,7 @@ for (const [which, years] of [['long ago', -20], ['far ahead', 20]] as const) {
 }
 
 test('what a gateway that was shut out says past the door is not taken either: it keeps its batches, and hears why', async (t) => {
-  const stage = await startStage(t)
+  const stage = await startDoorStage(t)
   await stage.enrolBox()
   const { mqtt } = (await useStack()).connections
   const { site } = stage.plant

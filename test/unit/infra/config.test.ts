@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import os from 'node:os'
 import path from 'node:path'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
@@ -31,6 +32,15 @@ describe('loadConfig', () => {
     assert.deepEqual([config.host, config.port, config.logLevel], ['127.0.0.1', 8080, 'info'])
     assert.deepEqual([config.database, config.temporal, config.s3, config.mqtt], [undefined, undefined, undefined, undefined])
     assert.deepEqual(config.embedded, { namespace: 'default', bucketPrefix: 'twinward', region: 'us-east-1', ports: {} })
+  })
+
+  it('lets gateways in where the API listens, on the usual ports, unless told', () => {
+    assert.deepEqual(loadConfig({}).door, { host: '127.0.0.1', name: '127.0.0.1', port: 8443, mqttPort: 8883 })
+    assert.deepEqual(loadConfig({ TWINWARD_PORT: '0', TWINWARD_DOOR_NAME: 'twinward.example.com', TWINWARD_DOOR_HOST: '0.0.0.0' }).door, { host: '0.0.0.0', name: 'twinward.example.com', port: 0, mqttPort: 0 })
+    assert.equal(loadConfig({ TWINWARD_HOST: '0.0.0.0' }).door.name, os.hostname())
+    assert.deepEqual(loadConfig({ TWINWARD_GATEWAY_CA_CERT: 'c', TWINWARD_GATEWAY_CA_KEY: 'k' }).door.authority, { certificateFile: 'c', keyFile: 'k' })
+    assert.match(problems({ TWINWARD_GATEWAY_CA_CERT: 'c' })[0] ?? '', /^TWINWARD_GATEWAY_CA_KEY is not set/)
+    assert.match(problems({ TWINWARD_GATEWAY_CA_KEY: 'k' })[0] ?? '', /^TWINWARD_GATEWAY_CA_CERT is not set/)
   })
 
   it('takes an empty value as not set', () => {
@@ -71,6 +81,10 @@ describe('loadConfig', () => {
     ['S3_REGION', 'us east'],
     ['S3_BUCKET_PREFIX', 'Twin_Ward'],
     ['MQTT_URL', 'http://u:hidden@broker'],
+    ['TWINWARD_DOOR_HOST', 'https://here'],
+    ['TWINWARD_DOOR_NAME', 'twinward.example.com:8443'],
+    ['TWINWARD_DOOR_PORT', '84430'],
+    ['TWINWARD_DOOR_MQTT_PORT', 'mqtt'],
     ['TWINWARD_POSTGRES_PORT', '0'],
     ['TWINWARD_TEMPORAL_PORT', '-1'],
     ['TWINWARD_TEMPORAL_UI_PORT', '99999'],
