@@ -6,7 +6,7 @@ import { persistOnce, type Persist } from './disk-watch.ts'
 import type { GapBook } from './gap-book.ts'
 import { gapsOfBlock } from './losses.ts'
 import { createNormaliser } from './normalise.ts'
-import { blockCount, encodeRawBlock, type Block } from './raw-entry.ts'
+import { blockCount, encodeRawBlock, type Block, type RawBlock } from './raw-entry.ts'
 import type { RoomKeeper } from './room-keeper.ts'
 import type { Delivery, Outlet, Source } from './source.ts'
 import { tagMapDigest } from './tag-map.ts'
@@ -20,8 +20,8 @@ export interface OutletOptions {
   /** For a live source: what to do when the buffer is full. Without it the source waits. */
   readonly room?: RoomKeeper
   readonly gaps?: GapBook
-  /** Hears of everything that is on disk. */
-  readonly onDelivered?: (blocks: readonly Block[], mode: Mode) => void
+  /** Hears of everything that is on disk: as it came, and as it was kept. */
+  readonly onDelivered?: (blocks: readonly Block[], mode: Mode, kept: readonly RawBlock[]) => void
   /** How writes wait for a disk that takes none; unless told they do not. */
   readonly persist?: Persist
 }
@@ -39,19 +39,20 @@ export function createOutlet({ buffer, source, limits, nowUs, signal, room, gaps
   /** A claim that came without a reading goes with the next ones: only a batch can carry it. */
   let owedUs: number | null = null
 
-  function pack({ completeBeforeUs, completeThroughUs, mode = source.mode }: DeliveryHead, full: readonly Block[]): NewRawEntry[] {
+  function headed({ completeBeforeUs, completeThroughUs, mode = source.mode }: DeliveryHead, full: readonly Block[]): RawBlock[] {
     if (completeThroughUs !== undefined && mode === source.mode) owedUs = completeThroughUs
     const regular = mode === source.mode
     const through = regular ? owedUs : completeThroughUs ?? null
     const gatewayUs = nowUs()
-    const entries = full.map((block, index): NewRawEntry => {
+    const blocks = full.map((block, index): RawBlock => {
       const last = index === full.length - 1
-      const bytes = encodeRawBlock({ ...block, source: source.id, mode, mapDigest, gatewayUs, completeThroughUs: (last ? through : null) ?? completeBeforeUs ?? null })
-      return { bytes, count: blockCount(block), mode, gatewayUs, ...spanOf(block) }
+      return { ...block, source: source.id, mode, mapDigest, gatewayUs, completeThroughUs: (last ? through : null) ?? completeBeforeUs ?? null }
     })
     if (full.length > 0 && regular) owedUs = null
-    return entries
+    return blocks
   }
+
+  const packed = (block: RawBlock): NewRawEntry => ({ bytes: encodeRawBlock(block), count: blockCount(block), mode: block.mode, gatewayUs: block.gatewayUs, ...spanOf(block) })
 
   /** Refuses addresses that the map does not name. */
   function checked(block: Block): Block {
@@ -77,7 +78,8 @@ export function createOutlet({ buffer, source, limits, nowUs, signal, room, gaps
     async deliver(delivery) {
       const full = delivery.blocks.filter((block) => blockCount(block) > 0)
       for (const block of full) checkSize(source.id, block, limits)
-      const entries = pack(delivery, full.map(checked))
+      const kept = headed(delivery, full.map(checked))
+      const entries = kept.map(packed)
       const size = entries.reduce((sum, { bytes }) => sum + bytes.byteLength, 0)
       if (room && size > buffer.room() && (await onDisk(() => room.make(size))) !== true) {
         if (signal.aborted) return false
@@ -94,7 +96,7 @@ export function createOutlet({ buffer, source, limits, nowUs, signal, room, gaps
         return true
       })
       if (taken !== true) return false
-      onDelivered?.(full, delivery.mode ?? source.mode)
+      onDelivered?.(full, delivery.mode ?? source.mode, kept)
       return true
     },
     // Who keeps the source running hears it.

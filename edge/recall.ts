@@ -1,4 +1,4 @@
-import { commandOutcomeSchema, type CommandOutcome, type GatewayCommand } from '../registry/domain/contract/gateway-report.ts'
+import { commandOutcomeSchema, type CommandOutcome, type RecallCommand } from '../registry/domain/contract/gateway-report.ts'
 import { createBell } from './bell.ts'
 import type { DurableBuffer, RecordWrite } from './buffer/buffer.ts'
 import type { Claims } from './claims.ts'
@@ -28,7 +28,7 @@ export interface Recaller {
   /** Orders for the stretches around events, for the transaction of the cut that saw them. */
   wanted(stretches: readonly WantedStretch[]): RecordWrite[]
   /** Takes an order of the platform; the same once more changes nothing. */
-  take(command: GatewayCommand): Promise<void>
+  take(command: RecallCommand): Promise<void>
   /** Tells the platform that an order of its is none that can be carried out here. */
   decline(id: string, detail: string): Promise<void>
   /** What became of the platform's orders. */

@@ -3,6 +3,8 @@ import type { Logger } from 'pino'
 import { createPublisher } from '../activities/publish.ts'
 import type { CheckpointSigner } from '../registry/artifacts/checkpoint.ts'
 import { createMinioStore } from '../registry/artifacts/minio.ts'
+import type { BundleSigner } from '../registry/domain/bundle/seal.ts'
+import { tellJudgedAlarms } from '../registry/services/judged-alarms.ts'
 import { completeCheckpoints, sealLedger, type SealContext } from '../registry/services/seal-ledger.ts'
 import { OUTBOX_CHANNEL } from '../registry/store/outbox.ts'
 import { forgetDelivered } from '../registry/store/outbox-queue.ts'
@@ -11,6 +13,7 @@ import { ALL_SITES, inSite } from '../registry/store/transaction.ts'
 import type { Connections } from './config.ts'
 import { createDispatcher } from './dispatcher.ts'
 import { createBell } from './keeper/bell.ts'
+import { bundleDeliverer } from './keeper/bundles.ts'
 import { busChannel, webhookChannel, workflowChannel } from './keeper/channels.ts'
 import { compactor } from './keeper/compaction.ts'
 import { pause, periodic, runLoops, type Loop } from './keeper/loop.ts'
@@ -26,6 +29,8 @@ export interface KeeperOptions {
   readonly log: Logger
   /** Signs the ledger's checkpoints; absent leaves them unsigned. */
   readonly ledgerSigner?: CheckpointSigner
+  /** Signs bundles for gateways; absent issues none by itself. */
+  readonly bundleSigner?: BundleSigner
   /** Days that delivered messages are kept. */
   readonly keepOutboxDays?: number
   readonly reconcileEveryMs?: number
@@ -42,12 +47,13 @@ const SAY_AGAIN_MS = 60_000
 const ROUNDS_AT_ONCE = 20
 const SCHEDULES_EVERY_MS = 60_000
 const CLEAN_EVERY_MS = 600_000
+const JUDGED_EVERY_MS = 10_000
 
 /**
  * The duties that need one runner each: dispatcher, the three relays of the outbox, ledger sealer, reconciler,
- * drift schedules, retention, compaction, packed scores. Several keepers at once do no harm: rows are taken under locks, and starting a workflow twice starts one.
+ * drift schedules, retention, compaction, packed scores, bundles for gateways, alarms that gateways raised first. Several keepers at once do no harm: rows are taken under locks, and starting a workflow twice starts one.
  */
-export async function startKeeper({ connections, log, ledgerSigner, keepOutboxDays = 7, reconcileEveryMs = 15_000 }: KeeperOptions): Promise<Keeper> {
+export async function startKeeper({ connections, log, ledgerSigner, bundleSigner, keepOutboxDays = 7, reconcileEveryMs = 15_000 }: KeeperOptions): Promise<Keeper> {
   const pool = createPool(connections.database.url, { applicationName: 'twinward-keeper', max: 12 })
   const objects = createMinioStore(connections.s3)
   const temporal = await connectTemporal(connections.temporal)
@@ -60,6 +66,7 @@ export async function startKeeper({ connections, log, ledgerSigner, keepOutboxDa
   })
   broker.on('error', (error) => { log.warn({ err: error }, 'the MQTT broker refused the connection or is away') })
 
+  const nowUs = () => Date.now() * 1000
   const bells = { bus: createBell(), webhook: createBell(), workflow: createBell() }
   const listener = createListener({
     pool, channel: OUTBOX_CHANNEL, log, onNotify: () => { for (const bell of Object.values(bells)) bell.ring() },
@@ -81,6 +88,8 @@ export async function startKeeper({ connections, log, ledgerSigner, keepOutboxDa
     periodic('retention', CLEAN_EVERY_MS, () => forgetOld(pool, keepOutboxDays)),
     compactor(pool, log.child({ loop: 'compaction' })),
     scoreChunker(pool, log.child({ loop: 'score-chunks' })),
+    periodic('local-alarms', JUDGED_EVERY_MS, async () => { await tellJudgedAlarms({ pool, nowUs }) }),
+    ...(bundleSigner ? [bundleDeliverer({ pool, objects, nowUs, signer: bundleSigner }, log.child({ loop: 'bundles' }))] : []),
   ]
   const stopping = new AbortController()
   const running = runLoops(loops, log, stopping.signal)

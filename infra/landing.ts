@@ -5,6 +5,7 @@ import { topics } from '../registry/domain/contract/batch.ts'
 import { DomainError } from '../registry/domain/errors.ts'
 import type { ServiceContext } from '../registry/services/context.ts'
 import { noteRefusal } from '../registry/services/gateways/note-access.ts'
+import { createFileGiver } from '../registry/services/give-file.ts'
 import { landBatch } from '../registry/services/land-batch.ts'
 import { recordGatewayReport } from '../registry/services/record-gateway-report.ts'
 import { createBatchSubscriber, type ArrivedMessage } from './batch-subscriber.ts'
@@ -45,12 +46,13 @@ const STOP_WITHIN_MS = 1200
  * Beside it, reports of gateways are kept and answered.
  */
 export function createLanding({
-  ctx, mqtt, log, clientId = 'twinward-landing', filters = [topics.allBatches], reportFilters = [topics.allReports], concurrency = 4,
+  ctx, mqtt, log, clientId = 'twinward-landing', filters = [topics.allBatches], reportFilters = [topics.allReports, topics.allFileRequests], concurrency = 4,
 }: LandingOptions): Landing {
   const stopping = new AbortController()
   const underWay = new Set<Promise<void>>()
   let subscriber: ReturnType<typeof createBatchSubscriber> | undefined
   let reports: ReportSubscriber | undefined
+  const files = createFileGiver(ctx)
 
   async function land(message: ArrivedMessage): Promise<void> {
     const { site, gateway, bytes } = message
@@ -66,7 +68,7 @@ export function createLanding({
       } catch (error) {
         if (error instanceof DomainError && error.details['fault'] === 'revoked') {
           const nowUs = ctx.nowUs()
-          subscriber?.refuse(site, gateway, { sentUs: null, receivedUs: nowUs, gaps: [], alarms: [], mappings: [], commands: [], problem: error.message })
+          subscriber?.refuse(site, gateway, { sentUs: null, receivedUs: nowUs, gaps: [], alarms: [], judged: null, mappings: [], commands: [], problem: error.message })
           message.release()
           log.warn({ site, gateway, problem: error.message }, 'refused a batch; the gateway keeps it')
           await noteRefusal(ctx, { site, gateway }, error, null).catch((cause: unknown) => { log.warn({ err: cause }, 'the refusal could not be kept') })
@@ -98,6 +100,7 @@ export function createLanding({
       reports = createReportSubscriber({
         mqtt, clientId: `${clientId}-reports`, filters: reportFilters, log, nowUs: ctx.nowUs,
         keep: (report, receivedUs) => recordGatewayReport(ctx, ACTOR, report, receivedUs),
+        give: (site, gateway, request) => files.give(site, gateway, request),
       })
       await Promise.all([subscriber.subscribed, reports.subscribed])
     },

@@ -1,9 +1,23 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 
 /** Writes a file that only its owner may read; readers see the old or the new text, never half of it. */
 export function writePrivate(file: string, text: string): void {
   writeAtomic(file, text, 0o600)
+}
+
+/** The same, unless it is there already: of two processes that write it at once the first does. */
+export function writeOnce(file: string, text: string): void {
+  mkdirSync(path.dirname(file), { recursive: true })
+  const partial = `${file}.${process.pid}`
+  writeFileSync(partial, text, { mode: 0o600 })
+  try {
+    linkSync(partial, file)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  } finally {
+    rmSync(partial, { force: true })
+  }
 }
 
 export function writeAtomic(file: string, text: string, mode = 0o644): void {

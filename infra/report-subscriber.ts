@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { connect } from 'mqtt'
 import type { Logger } from 'pino'
 import { topics } from '../registry/domain/contract/batch.ts'
-import type { ArrivedReport, GatewayReply } from '../registry/domain/contract/gateway-report.ts'
+import { fileRequestSchema, type ArrivedReport, type FilePiece, type FileRequest, type GatewayReply } from '../registry/domain/contract/gateway-report.ts'
 import { slugSchema } from '../registry/domain/contract/primitives.ts'
 import { readReport } from '../registry/domain/contract/read-report.ts'
 import { DomainError } from '../registry/domain/errors.ts'
@@ -30,16 +30,18 @@ export interface ReportSubscriberOptions {
   readonly log: Logger
   readonly nowUs: () => number
   readonly keep: (report: ArrivedReport, receivedUs: number) => Promise<GatewayReply>
+  /** A piece of a file that an order of the gateway names. */
+  readonly give: (site: string, gateway: string, request: FileRequest) => Promise<FilePiece>
 }
 
-const REPORT_TOPIC = /^twinward\/v1\/([^/]+)\/gateways\/([^/]+)\/reports$/
+const TOPIC = /^twinward\/v1\/([^/]+)\/gateways\/([^/]+)\/(reports|file-requests)$/
 
 /**
- * Takes reports off MQTT, one at a time, and answers each. It has a connection of its own, so that reports and batches
+ * Takes reports and requests for files off MQTT, one at a time, and answers each. It has a connection of its own, so that reports and batches
  * never wait for one another; while one is in work the connection is not read, and TCP holds the broker back. No
  * persistent session: a gateway tells again what no reply has confirmed, and reports of yesterday help nobody.
  */
-export function createReportSubscriber({ mqtt, clientId, filters, log, nowUs, keep }: ReportSubscriberOptions): ReportSubscriber {
+export function createReportSubscriber({ mqtt, clientId, filters, log, nowUs, keep, give }: ReportSubscriberOptions): ReportSubscriber {
   const client = connect(mqtt.url, {
     clientId, clean: true, protocolVersion: 4, reconnectPeriod: 1000, connectTimeout: 10_000, keepalive: 30, resubscribe: false,
     ...(mqtt.username !== undefined && { username: mqtt.username }),
@@ -50,12 +52,13 @@ export function createReportSubscriber({ mqtt, clientId, filters, log, nowUs, ke
   let inWork: Promise<void> = Promise.resolve()
 
   async function handle(topic: string, bytes: Uint8Array): Promise<void> {
-    const [, site = '', gateway = ''] = REPORT_TOPIC.exec(topic) ?? []
+    const [, site = '', gateway = '', what] = TOPIC.exec(topic) ?? []
     // Names that no gateway can have: there is nobody to answer.
     if (!slugSchema.safeParse(site).success || !slugSchema.safeParse(gateway).success) {
       counts.refused++
       return
     }
+    if (what === 'file-requests') return handleRequest(site, gateway, bytes)
     const receivedUs = nowUs()
     let sentUs: number | null = null
     try {
@@ -69,11 +72,25 @@ export function createReportSubscriber({ mqtt, clientId, filters, log, nowUs, ke
       if (error instanceof DomainError && error.code !== 'unavailable') {
         counts.refused++
         log.warn({ site, gateway, bytes: bytes.length, code: error.code, problem: error.message, refused: counts.refused }, 'refused a report')
-        answer(site, gateway, { sentUs, receivedUs, gaps: [], alarms: [], mappings: [], commands: [], problem: error.message })
+        answer(site, gateway, { sentUs, receivedUs, gaps: [], alarms: [], judged: null, mappings: [], commands: [], problem: error.message })
       } else {
         counts.failed++
         log.warn({ err: error, site, gateway, failed: counts.failed }, 'a report could not be kept; the gateway tells it again')
       }
+    }
+  }
+
+  /** What cannot be read or given now is asked for again. */
+  async function handleRequest(site: string, gateway: string, bytes: Uint8Array): Promise<void> {
+    try {
+      const request = fileRequestSchema.parse(JSON.parse(Buffer.from(bytes).toString('utf8')))
+      const piece = await give(site, gateway, request)
+      if (piece.problem !== null) log.warn({ site, gateway, digest: request.digest, problem: piece.problem }, 'a file was asked for and not given')
+      client.publish(topics.filePiece(site, gateway), JSON.stringify(piece), { qos: 1 }, (error) => {
+        if (error) log.warn({ err: error }, 'a piece of a file did not go out; the gateway asks again')
+      })
+    } catch (error) {
+      log.warn({ err: error, site, gateway }, 'a request for a file could not be answered')
     }
   }
 

@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { createEd25519Signer, type Ed25519Signer } from '../registry/artifacts/ed25519.ts'
-import { writePrivate } from './private-file.ts'
+import { writeOnce } from './private-file.ts'
 
 /**
  * The PEM of a signing key in the data folder, made at the first start. One that is put in its place (Ed25519, PKCS #8,
@@ -15,8 +15,9 @@ export function signingKey<T>(dataDir: string, name: string, read: (pem: string)
     pem = readFileSync(file, 'utf8')
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-    pem = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
-    writePrivate(file, pem)
+    writeOnce(file, generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString())
+    // Of two processes that start at once one has made it; both go by that.
+    pem = readFileSync(file, 'utf8')
   }
   try {
     return read(pem)

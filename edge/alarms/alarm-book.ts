@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { refuse } from '../../registry/domain/errors.ts'
-import type { AlarmNumber, LocalAlarm } from '../../registry/domain/contract/local-alarm.ts'
+import type { AlarmJudgement, AlarmNumber, LocalAlarm } from '../../registry/domain/contract/local-alarm.ts'
 import type { DurableBuffer } from '../buffer/buffer.ts'
-import { ruleKey, type AlarmRule } from './rule.ts'
+import { ruleKey, type AlarmRule, type RuleName } from './rule.ts'
 
 /**
  * The gateway's alarms, on disk and told to each listener until it has confirmed them. A disk that takes no writes keeps
@@ -10,9 +10,10 @@ import { ruleKey, type AlarmRule } from './rule.ts'
  */
 export interface AlarmBook {
   /** The alarm of a rule that stands; undefined: none. */
-  standing(rule: Pick<AlarmRule, 'asset' | 'name'>): LocalAlarm | undefined
-  raise(rule: AlarmRule, what: { readonly sinceUs: number; readonly numbers: readonly AlarmNumber[] }): Promise<void>
-  clear(rule: Pick<AlarmRule, 'asset' | 'name'>, sinceUs: number, because: NonNullable<LocalAlarm['because']>): Promise<void>
+  standing(rule: RuleName): LocalAlarm | undefined
+  /** Undone by nothing but {@link clear}; a rule whose alarm stands is left alone. */
+  raise(rule: RaisingRule, what: { readonly sinceUs: number; readonly numbers: readonly AlarmNumber[]; readonly judgement?: AlarmJudgement }): Promise<void>
+  clear(rule: RuleName, sinceUs: number, because: NonNullable<LocalAlarm['because']>): Promise<void>
   /** Refuses (`not_found`); done before, it changes nothing. Gives the alarm as it stands. */
   acknowledge(id: string, by: string, comment: string | null): Promise<LocalAlarm>
   /** Newest first; those that stand are always among them. */
@@ -24,6 +25,9 @@ export interface AlarmBook {
   /** Writes what the disk did not take before, and removes what is over and old. */
   care(): Promise<void>
 }
+
+/** What an alarm says of the rule that raised it. */
+export type RaisingRule = Pick<AlarmRule, 'asset' | 'name' | 'severity' | 'message' | 'recommendedAction'>
 
 interface StoredAlarm extends LocalAlarm {
   /** Revision that each listener has. */
@@ -45,6 +49,7 @@ export interface AlarmBookOptions {
 
 /** More than so many are not kept, however young. */
 const MOST = 10_000
+const UNJUDGED = { judgement: null } as const
 
 export function createAlarmBook({ buffer, nowUs, keepUs, listeners, onChange, onDisk }: AlarmBookOptions): AlarmBook {
   const alarms = new Map<string, StoredAlarm>()
@@ -53,10 +58,11 @@ export function createAlarmBook({ buffer, nowUs, keepUs, listeners, onChange, on
   const stem = buffer.epoch.slice(0, 8) + randomBytes(3).toString('hex')
   let count = 0
   for (const { value } of buffer.records('alarms')) {
-    const stored = value as StoredAlarm
+    // A version before releases judged here wrote none.
+    const stored: StoredAlarm = { ...UNJUDGED, ...value as Omit<StoredAlarm, 'judgement'> }
     const told = Object.fromEntries(listeners.map((listener) => [listener, stored.told[listener] ?? (stored.state === 'active' ? 0 : stored.revision)]))
     alarms.set(stored.id, { ...stored, told })
-    if (stored.state === 'active') byRule.set(ruleKey({ asset: stored.asset, name: stored.rule }), stored.id)
+    if (stored.state === 'active') byRule.set(ruleKey(ruleOf(stored)), stored.id)
   }
 
   async function save(): Promise<void> {
@@ -85,7 +91,7 @@ export function createAlarmBook({ buffer, nowUs, keepUs, listeners, onChange, on
     onChange(bare(changed))
     return changed
   }
-  const find = (rule: Pick<AlarmRule, 'asset' | 'name'>): StoredAlarm | undefined => alarms.get(byRule.get(ruleKey(rule)) ?? '')
+  const find = (rule: RuleName): StoredAlarm | undefined => alarms.get(byRule.get(ruleKey(rule)) ?? '')
   // Few stand or are to be told; thousands may lie there.
   const which = (wanted: (alarm: StoredAlarm) => boolean): StoredAlarm[] => [...alarms.values()].filter(wanted)
   const byTime = (all: Iterable<StoredAlarm>): StoredAlarm[] => [...all].sort((a, b) => a.raisedUs - b.raisedUs || (a.id < b.id ? -1 : 1))
@@ -95,13 +101,15 @@ export function createAlarmBook({ buffer, nowUs, keepUs, listeners, onChange, on
       const alarm = find(rule)
       return alarm && bare(alarm)
     },
-    async raise(rule, { sinceUs, numbers }) {
+    async raise(rule, { sinceUs, numbers, judgement }) {
+      const key = ruleKey({ ...rule, of: judgement === undefined ? 'site-file' : 'release' })
+      if (byRule.has(key)) return
       const alarm: StoredAlarm = {
         id: `${stem}-${++count}`, revision: 1, asset: rule.asset, rule: rule.name, severity: rule.severity, message: rule.message, recommendedAction: rule.recommendedAction,
-        state: 'active', sinceUs: Math.floor(sinceUs), raisedUs: Math.floor(nowUs()), clearedUs: null, because: null, numbers: [...numbers], acknowledged: null,
+        state: 'active', sinceUs: Math.floor(sinceUs), raisedUs: Math.floor(nowUs()), clearedUs: null, because: null, numbers: [...numbers], judgement: judgement ?? null, acknowledged: null,
         told: Object.fromEntries(listeners.map((listener) => [listener, 0])),
       }
-      byRule.set(ruleKey(rule), alarm.id)
+      byRule.set(key, alarm.id)
       await put(alarm)
       onChange(bare(alarm))
     },
@@ -142,6 +150,9 @@ export function createAlarmBook({ buffer, nowUs, keepUs, listeners, onChange, on
     },
   }
 }
+
+/** Which rule raised an alarm. */
+export const ruleOf = ({ asset, rule, judgement }: Pick<LocalAlarm, 'asset' | 'rule' | 'judgement'>): RuleName => ({ asset, name: rule, of: judgement === null ? 'site-file' : 'release' })
 
 function bare({ told: _told, ...alarm }: StoredAlarm): LocalAlarm {
   return alarm

@@ -32,4 +32,7 @@ export type TagCondition = Exclude<Condition, { readonly kind: 'all' | 'any' }>
 
 export const tagConditions = (when: Condition): TagCondition[] => (when.kind === 'all' || when.kind === 'any' ? when.of.flatMap(tagConditions) : [when])
 
-export const ruleKey = ({ asset, name }: Pick<AlarmRule, 'asset' | 'name'>): string => `${asset}/${name}`
+/** Which rule: of a machine, by its name; the site file and a release may each have one of that name. */
+export interface RuleName { readonly asset: string; readonly name: string; readonly of?: 'site-file' | 'release' }
+
+export const ruleKey = ({ asset, name, of = 'site-file' }: RuleName): string => `${of} ${asset}/${name}`

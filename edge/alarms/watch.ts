@@ -4,7 +4,7 @@ import type { Mode } from '../../registry/domain/contract/batch.ts'
 import { scaleOf } from '../normalise.ts'
 import type { Block, ReadingsBlock } from '../raw-entry.ts'
 import type { TagMap } from '../tag-map.ts'
-import type { AlarmBook } from './alarm-book.ts'
+import { ruleOf, type AlarmBook } from './alarm-book.ts'
 import { OFF, ON, stepDelay, type Phase } from './delay.ts'
 import { createPattern, type Pattern } from './pattern.ts'
 import { ruleKey, tagConditions, type AlarmRule } from './rule.ts'
@@ -53,7 +53,7 @@ export function createAlarmWatch({ rules, book, nowUs, onError }: AlarmWatchOpti
 
   const known = new Set(rules.map(ruleKey))
   for (const alarm of book.standingAll()) {
-    if (!known.has(ruleKey({ asset: alarm.asset, name: alarm.rule }))) book.clear({ asset: alarm.asset, name: alarm.rule }, startedUs, 'rule-gone').catch(onError)
+    if (alarm.judgement === null && !known.has(ruleKey(ruleOf(alarm)))) book.clear(ruleOf(alarm), startedUs, 'rule-gone').catch(onError)
   }
 
   function step(watched: Watched, sourceUs: number | null): void {

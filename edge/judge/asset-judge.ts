@@ -10,7 +10,7 @@ import { decideWindow } from '../../registry/domain/windows/decide-window.ts'
 import { occupiedEnds } from '../../registry/domain/windows/due.ts'
 import { endAtOrBefore, laneStart } from '../../registry/domain/windows/timing.ts'
 import { nextReadingUs, type KnownReadings, type RoleTag } from '../../registry/domain/windows/window-readings.ts'
-import { createRecentReadings, type TagReadings, type TagWaveform } from './recent-readings.ts'
+import { createRecentReadings, type RecentReadings, type TagReadings, type TagWaveform } from './recent-readings.ts'
 
 /** A window that was judged here, by which release, and how nearly the platform will agree. */
 export interface LocalScore {
@@ -54,6 +54,16 @@ export interface AssetJudge {
   /** Closes every window that ends at or before this: all readings up to here have been taken. */
   closeThrough(completeThroughUs: number): LocalScore[]
   state(): JudgeState
+  /** What the judge of the next release goes on with. */
+  handOver(): HandOver
+}
+
+/** A former judge's machine as it left it. */
+export interface HandOver {
+  readonly state: JudgeState
+  readonly recent: ReadonlyMap<string, RecentReadings>
+  /** How far back from the windows closed `recent` reaches, microseconds; -1: none has begun. */
+  readonly reachUs: number
 }
 
 /** As many as the platform keeps with a score. */
@@ -64,11 +74,14 @@ export interface AssetJudgeOptions {
   readonly asset: string
   /** Node's version here. */
   readonly node: string
-  readonly state?: JudgeState
+  /** As a former run left it: readings of then are gone, so that it goes on with the first whole window. */
+  readonly state?: JudgeState | undefined
+  /** As the judge of the former release left it: no window is missed where this one looks at the same tags, no further back. */
+  readonly after?: HandOver | undefined
 }
 
 /** Refuses (`not_found`) a bundle that does not judge the machine. */
-export function createAssetJudge({ bundle: { digest, manifest, model }, asset, node, state }: AssetJudgeOptions): AssetJudge {
+export function createAssetJudge({ bundle: { digest, manifest, model }, asset, node, after, state = after?.state }: AssetJudgeOptions): AssetJudge {
   if (!manifest.assets.includes(asset)) refuse('not_found', `the bundle of release ${manifest.release.id} does not judge ${asset}; it judges ${manifest.assets.join(', ')}`)
   const set = manifest.featureSet.definition
   const policy = manifest.policy.definition
@@ -76,15 +89,16 @@ export function createAssetJudge({ bundle: { digest, manifest, model }, asset, n
   const calibrate = createCalibrator(manifest.calibration.state)
   const replay = replayClass(manifest, node)
   const tags = roleTags(manifest, asset)
-  const recent = new Map(tags.map(({ tagKey, tagRef }) => [tagKey, createRecentReadings(tagRef)]))
+  const goesOn = after !== undefined && set.windowUs - set.hopUs <= after.reachUs && tags.every(({ tagKey }) => after.recent.has(tagKey))
+  const recent = new Map(tags.map(({ tagKey }) => [tagKey, (goesOn ? after.recent.get(tagKey) : undefined) ?? createRecentReadings()]))
   let closedThroughUs = state?.closedThroughUs ?? null
   let rules = state?.rules ?? null
-  let begun = false
+  let begun = goesOn
 
   const of = (tag: string) => recent.get(tag) ?? refuse('invalid', `tag ${tag} is in no role of ${asset} that release ${manifest.release.id} looks at`, { tag })
   const known = (): KnownReadings => ({
-    chunks: new Map(tags.map(({ tagKey, tagRef }) => [tagRef, of(tagKey).chunks()])),
-    waveforms: new Map(tags.map(({ tagKey, tagRef }) => [tagRef, of(tagKey).waveforms()])),
+    chunks: new Map(tags.map(({ tagKey, tagRef }) => [tagRef, of(tagKey).chunks(tagRef)])),
+    waveforms: new Map(tags.map(({ tagKey, tagRef }) => [tagRef, of(tagKey).waveforms(tagRef)])),
   })
 
   function judged(window: WindowFeatures): LocalScore {
@@ -133,6 +147,7 @@ export function createAssetJudge({ bundle: { digest, manifest, model }, asset, n
       return scores
     },
     state: () => ({ closedThroughUs, rules }),
+    handOver: () => ({ state: { closedThroughUs, rules }, recent, reachUs: begun ? set.windowUs - set.hopUs : -1 }),
   }
 }
 

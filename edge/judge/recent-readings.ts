@@ -20,19 +20,20 @@ export interface RecentReadings {
   takeWaveform(waveform: Omit<TagWaveform, 'tag'>): void
   /** Lets go of what lies before an instant. */
   forget(beforeUs: number): void
-  chunks(): readonly StoredChunk[]
-  waveforms(): readonly StoredWaveform[]
+  /** As chunks of a store would be, under the number by which whoever asks knows the tag. */
+  chunks(tagRef: number): readonly StoredChunk[]
+  waveforms(tagRef: number): readonly StoredWaveform[]
 }
 
 /** A box has no commits: everything is known at once. */
-const KNOWN = { batchId: 0, commitNumber: 0, receivedUs: 0 } as const
+const KNOWN = { tagRef: 0, batchId: 0, commitNumber: 0, receivedUs: 0 } as const
 
 /**
  * Readings that come in order, the usual case, grow one run, so that a window finds them in one piece however singly
  * they came. What comes behind is settled against what is there by the platform's own rule: the same again is a repeat,
  * a differing one a revision.
  */
-export function createRecentReadings(tagRef: number): RecentReadings {
+export function createRecentReadings(): RecentReadings {
   let times = new Float64Array(256)
   let values = new Float64Array(256)
   let quality = new Uint16Array(256)
@@ -44,7 +45,7 @@ export function createRecentReadings(tagRef: number): RecentReadings {
   let waves: StoredWaveform[] = []
 
   const run = (): StoredChunk[] => (from === to ? [] : [{
-    ...KNOWN, tagRef, revision: 0, timesUs: times.subarray(from, to), values: values.subarray(from, to), raws: null,
+    ...KNOWN, revision: 0, timesUs: times.subarray(from, to), values: values.subarray(from, to), raws: null,
     quality: flagged ? quality.subarray(from, to) : null,
   }])
 
@@ -77,14 +78,14 @@ export function createRecentReadings(tagRef: number): RecentReadings {
         to += n
       } else {
         const { parts } = settleRun({ ...given, raws: null }, [...run(), ...behind])
-        for (const { revision, run: part } of parts) behind.push({ ...KNOWN, ...part, tagRef, revision })
+        for (const { revision, run: part } of parts) behind.push({ ...KNOWN, ...part, revision })
       }
       newestUs = Math.max(newestUs, given.timesUs[n - 1] as number)
     },
     takeWaveform(wave) {
       const same = waves.filter(({ startUs }) => startUs === wave.startUs)
       if (same.some((other) => isRepeat(other, wave))) return
-      waves.push({ ...KNOWN, ...wave, tagRef, revision: same.length })
+      waves.push({ ...KNOWN, ...wave, revision: same.length })
     },
     forget(beforeUs) {
       from += lowerBound(times.subarray(from, to), beforeUs)
@@ -92,8 +93,8 @@ export function createRecentReadings(tagRef: number): RecentReadings {
       if (behind.length > 0) behind = behind.filter(({ timesUs }) => (timesUs[timesUs.length - 1] as number) >= beforeUs)
       if (waves.length > 0) waves = waves.filter(({ startUs, intervalUs, samples }) => startUs + intervalUs * samples.length > beforeUs)
     },
-    chunks: () => [...run(), ...behind],
-    waveforms: () => waves,
+    chunks: (tagRef) => [...run(), ...behind].map((chunk) => ({ ...chunk, tagRef })),
+    waveforms: (tagRef) => waves.map((wave) => ({ ...wave, tagRef })),
   }
 }
 

@@ -36,6 +36,8 @@ export interface SitePlan {
     readonly to: readonly AlarmOutputOfSite[]
     readonly keepMs: number
   }
+  /** How long the box keeps what it judged. */
+  readonly judge: { readonly keepMs: number }
   readonly sources: readonly SourcePlan[]
 }
 

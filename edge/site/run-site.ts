@@ -23,11 +23,17 @@ import { createRawReader } from '../raw-reader.ts'
 import { createReporter } from '../reporter.ts'
 import { createRoomKeeper, type RoomKeeper } from '../room-keeper.ts'
 import { tagMapDigest } from '../tag-map.ts'
+import { createOrders } from '../orders.ts'
+import { createFileFetcher } from '../file-fetcher.ts'
+import { createBundleStore } from '../judge/bundle-store.ts'
+import { both } from '../link-users.ts'
 import { createUplink, type UplinkStatus, type UplinkTuning } from '../uplink.ts'
 import { createSiteAlarms, openAlarmOutputs, PLATFORM } from './alarms.ts'
 import { createSiteIdentity } from './identity.ts'
 import { createLiveValues, EVERY_MS, type LiveValue } from './live-values.ts'
+import { createSiteJudging, judgeFolder, placeOf, type MachineJudgement } from './judging.ts'
 import { createNotes, doubtTimes } from './notes.ts'
+import { orderBook } from './order-book.ts'
 import type { SitePlan, SourcePlan } from './plan.ts'
 import { statusOf, type Troubles } from './status.ts'
 
@@ -53,6 +59,8 @@ export interface RunningSite {
   values(): LiveValue[]
   /** Alarms by the gateway's own rules. */
   readonly alarms: Pick<AlarmBook, 'list' | 'acknowledge'>
+  /** Machines that a release judges here. */
+  judged(): MachineJudgement[]
   /** Resolves when the buffer has answered: it took a write, or said why it cannot. */
   pulse(): Promise<void>
   /**
@@ -125,11 +133,12 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
 
   const alarms = createSiteAlarms({ plan, buffer, outputs, troubles, nowUs, log, write: writeTo, onChange: () => { reporter.hurry() } })
 
+  const activeSources = () => [...running.values()].map(({ source, presence }) => ({ id: source.id, mode: source.mode, silent: presence.allSilent(nowUs()) }))
   const reader = createRawReader(buffer)
   const recaller = createRecaller({ buffer, reader, site, gateway, limits, nowUs, persist, keepsRaw: plan.buffer.keepRaw !== null })
   const cutter = createCutter({
     buffer, reader, site, gateway, limits, nowUs, gaps, recaller, persist, order: plan.outage,
-    sources: () => [...running.values()].map(({ source, presence }) => ({ id: source.id, mode: source.mode, silent: presence.allSilent(nowUs()) })),
+    sources: activeSources,
     onFlagged: ({ flagged, duplicates }) => {
       counts.flagged += flagged
       counts.duplicates += duplicates
@@ -142,15 +151,25 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
   const room = createRoomKeeper({ buffer, reader, policy: plan.buffer.whenFull, gaps, inHand: (id) => cutter.inHand(id) })
   const uplinkStatus = () => uplink.status()
   const status = statusOf({ buffer, clock, running: () => running.values(), troubles, uplink: uplinkStatus, counts, directory: plan.buffer.directory })
+  const bundles = createBundleStore(judgeFolder(plan.buffer.directory))
+  const judging = createSiteJudging({
+    plan: () => plan, buffer, store: bundles, reader, sources: activeSources, book: alarms.book, troubles, nowUs, node: process.version, log, onChange: () => { reporter.hurry() },
+  })
+  const files = createFileFetcher({ site, gateway })
+  const orders = createOrders({
+    carryOut: orderBook({ fetch: (file) => files.fetch(file, signal), bundles, place: () => placeOf(plan), judging, alarms: alarms.book }),
+    onEnd: () => { reporter.hurry() },
+    onTrouble: (error, { id, kind }) => { if (!signal.aborted) log.warn({ err: error, order: id, kind }, 'an order could not be carried out; it is tried again') },
+  })
   const reporter = createReporter({
-    site, gateway, version, buffer, gaps, recaller, clock, status, log,
+    site, gateway, version, buffer, gaps, recaller, orders, judging, clock, status, log,
     alarms: { untold: (limit) => alarms.book.untold(PLATFORM, limit), confirm: (kept) => alarms.book.confirm(PLATFORM, kept) },
     ...(reportEveryMs !== undefined && { everyMs: reportEveryMs }),
     onClock: (jump) => { notes.clock(jump) },
     onRefused: (problem) => { note('refused', problem === null ? null : `the platform takes nothing, or not all: ${problem}`) },
   })
   const uplink = createUplink({
-    buffer, site, gateway, log, beside: reporter, mqtt, persist,
+    buffer, site, gateway, log, beside: both(reporter, files), mqtt, persist,
     ...(tuning && { tuning }), ...(plan.bandwidth !== null && { bytesPerSec: plan.bandwidth }),
     onAcknowledged: (batch, { status: outcome, code }) => {
       lastAcknowledgedUs = nowUs()
@@ -184,10 +203,11 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
     const ending = new AbortController()
     const outlet = createOutlet({
       buffer, source, limits, nowUs, signal: ending.signal, gaps, persist, ...(source.waits !== true && { room }),
-      onDelivered(blocks, mode) {
+      onDelivered(blocks, mode, kept) {
         notes.presence(presence.seen(blocks, nowUs()), id)
         alarms.see(id, mode, blocks)
         values.see(id, blocks)
+        judging.take(kept)
       },
     })
     const doubting: Outlet = {
@@ -262,7 +282,7 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
 
   await startAll()
   const timer = setInterval(tick, TICK_MS)
-  const parts = [...(identity ? [identity.run(signal)] : []), uplink.run(signal), cutter.run(signal), reporter.run(signal), alarms.run(signal)]
+  const parts = [...(identity ? [identity.run(signal)] : []), uplink.run(signal), cutter.run(signal), reporter.run(signal), alarms.run(signal), judging.run(signal)]
   const failed = Promise.race([broken, ...parts.map((part) => part.then(() => new Promise<never>(() => {})))])
   const ended = (async () => {
     try {
@@ -284,6 +304,7 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
     figures: () => ({ nowUs: nowUs(), uplink: uplink.status(), lastAcknowledgedUs, gapsOpen: gaps.ongoing().length, alarmsStanding: alarms.book.standingAll().length, certificateSeconds: identity?.secondsLeft() ?? null, keeping: !troubles.has('disk') }),
     values: () => values.list(),
     alarms: alarms.book,
+    judged: () => judging.machines(),
     pulse: () => buffer.write([{ store: 'facts', key: 'pulse', value: nowUs() }]).catch((error: unknown) => {
       // A disk that takes nothing is told in the status; starting anew would not mend it.
       if (!(error instanceof DomainError) || error.code !== 'unavailable') throw error
@@ -297,6 +318,7 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
       await Promise.all([...changed, ...gone].map(async ({ id }) => running.get(id)?.stop()))
       plan = next
       for (const source of changed) start(source)
+      judging.look()
       reporter.hurry()
       return true
     },

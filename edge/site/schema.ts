@@ -122,6 +122,7 @@ export const siteFileSchema = z.strictObject({
   log: z.strictObject({ file: z.string().min(1), maxSize: bytesSchema.prefault('10 MB'), keep: z.int().min(1).max(100).default(5) }).optional(),
   assets: z.record(slugSchema, assetSchema).default({}),
   alarms: alarmsSchema.prefault({}),
+  judge: z.strictObject({ keep: spanSchema.prefault('30 d').describe('how long the box keeps what it judged') }).prefault({}),
   templates: z.record(slugSchema, z.array(templateTagSchema).min(1)).default({}),
   sources: z.array(z.unknown()).min(1, { error: 'must name one source at least' }),
 })

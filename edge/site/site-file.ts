@@ -128,7 +128,7 @@ function refuseTwins(sources: readonly ReadSource[], problems: Problem[]): void 
 }
 
 function planOf(head: SiteHead, { url, sources, rules }: { url: string; sources: readonly ReadSource[]; rules: readonly AlarmRule[] }, env: NonNullable<SiteFileOptions['env']>, folder: string): SitePlan {
-  const { platform, buffer, outage, uplink, health, log, alarms } = head
+  const { platform, buffer, outage, uplink, health, log, alarms, judge } = head
   const state = env['STATE_DIRECTORY']?.split(':')[0] ?? folder
   const username = platform.username ?? env['MQTT_USERNAME'] ?? null
   return {
@@ -145,6 +145,7 @@ function planOf(head: SiteHead, { url, sources, rules }: { url: string; sources:
     health: health === 'off' ? null : addressOf(health.listen),
     log: log ? { file: path.resolve(env['LOGS_DIRECTORY']?.split(':')[0] ?? state, log.file), maxBytes: log.maxSize, keep: log.keep } : null,
     alarms: { rules, to: alarms.to, keepMs: alarms.keep },
+    judge: { keepMs: judge.keep },
     sources: sources.flatMap((source) => (source.kind ? [sourceOf(source, source.kind)] : [])),
   }
 }

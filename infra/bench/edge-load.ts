@@ -29,7 +29,7 @@ export function edgePlan(directory: string, mqtt: MqttConnection, load: EdgeLoad
     ...benchSite,
     platform: { url: mqtt.url, username: mqtt.username ?? null, password: mqtt.password === undefined ? null : { env: 'MQTT_PASSWORD' } },
     buffer: { directory, capBytes: 2 * 1024 ** 3, maxAgeMs: null, whenFull: 'drop-oldest', keepRaw: null },
-    outage: { first: 'oldest', lateAfterMs: 60_000 }, bandwidth: null, health: null, alarms: { rules: [], to: [], keepMs: 86_400_000 }, log: null,
+    outage: { first: 'oldest', lateAfterMs: 60_000 }, bandwidth: null, health: null, judge: { keepMs: 86_400_000 }, alarms: { rules: [], to: [], keepMs: 86_400_000 }, log: null,
     sources: Array.from({ length: load.machines }, (_, machine) => machinePlan(machine + 1, load)),
   }
 }

@@ -5,6 +5,8 @@ import { refuse } from '../domain/errors.ts'
 import { noteAlertEvent } from '../store/alert-events.ts'
 import { lockAlert, markAcknowledged, type AlertState } from '../store/alert-rows.ts'
 import { recordAudit } from '../store/audit.ts'
+import { insertOrder } from '../store/gateway-commands.ts'
+import { unacknowledgedAtGateway } from '../store/judged-alarms.ts'
 import { inSite } from '../store/transaction.ts'
 import type { ServiceContext } from './context.ts'
 
@@ -27,6 +29,10 @@ export async function acknowledgeAlert(
       site: input.site, alertId: alert.alertId, kind: 'acknowledged', actorId: actor.id, atUs: nowUs,
       detail: { asset: alert.asset, rule: alert.ruleId, note: input.note },
     })
+    // Whoever stands at the box need not ask again.
+    for (const { gateway, id } of await unacknowledgedAtGateway(tx, alert.alertId)) {
+      await insertOrder(tx, { site: input.site, gateway, kind: 'acknowledge', body: { alarm: id, by: actor.id.slice(0, 200), comment: input.note.slice(0, 500) || null }, requestedBy: actor.id, atUs: nowUs })
+    }
     return { alert: alert.alertId, state: 'acknowledged' }
   })
 }

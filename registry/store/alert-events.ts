@@ -13,6 +13,8 @@ export interface AlertEvent {
   readonly detail: Record<string, unknown>
   /** False where the lifecycle itself did it and needs no word about it. */
   readonly wake?: boolean
+  /** False: whom it would call has been called, or has answered; it goes on the bus alone. */
+  readonly calls?: boolean
 }
 
 /**
@@ -34,7 +36,7 @@ export async function noteAlertEvent(tx: Tx, event: AlertEvent): Promise<void> {
   const callsPeople = event.kind === 'raised-again' || event.kind === 'overdue' || event.kind === 'escalated' || event.kind === 'returned-to-normal'
   await announce(tx, {
     id: `alert-event/${rows[0]?.alert_event_id}`, type: `alert.${event.kind}`, atUs: event.atUs, site: event.site,
-    data: { alert: event.alertId, actor: event.actorId, ...event.detail }, webhooks: pages && !(shelved && callsPeople),
+    data: { alert: event.alertId, actor: event.actorId, ...event.detail }, webhooks: event.calls !== false && pages && !(shelved && callsPeople),
   })
   if (event.kind === 'raised' || event.wake === false) return
   await signalWorkflow(tx, event.site, `alert/${event.alertId}`, 'alertChanged', `alert-event/${rows[0]?.alert_event_id}`)

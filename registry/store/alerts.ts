@@ -2,6 +2,8 @@ import type { Severity } from '../domain/contract/scored-event.ts'
 import { microsToIso } from '../domain/contract/time.ts'
 import type { Routing } from '../domain/policy/policy.ts'
 import { noteAlertEvent } from './alert-events.ts'
+import { markAcknowledged } from './alert-rows.ts'
+import { alarmForEpisode, gatewayPerson, linkAlarm, type JudgedAlarm } from './judged-alarms.ts'
 import { usToTimestamp } from './sql-time.ts'
 import type { Tx } from './transaction.ts'
 import { startAlertLifecycle } from './workflow-calls.ts'
@@ -41,6 +43,14 @@ const rank = (column: string): string => SEVERITY_RANK.replace('%s', column)
  */
 export async function raiseAlert(tx: Tx, raised: RaisedDecision): Promise<RaisedAlert> {
   const site = writingSite(tx, raised.site)
+  const known = await alarmForEpisode(tx, site, raised.asset, raised.ruleId, raised.raisedAtUs)
+  const alert = await raiseOrJoin(tx, site, raised, known?.told !== true && known?.acknowledged == null)
+  if (known !== null) await followGateway(tx, site, raised, alert, known)
+  return alert
+}
+
+/** @param calls false: somebody has been told of it already, by its gateway */
+async function raiseOrJoin(tx: Tx, site: string, raised: RaisedDecision, calls: boolean): Promise<RaisedAlert> {
   const { rows } = await tx.query<{ alert_id: string }>(
     `with made as (select gen_random_uuid() as id)
      insert into alert (alert_id, site_id, asset_ref, rule_id, severity, failure_mode, recommended_action, release_ref,
@@ -56,9 +66,9 @@ export async function raiseAlert(tx: Tx, raised: RaisedDecision): Promise<Raised
       raised.scoreId, raised.raisedAtUs, raised.pages, JSON.stringify(raised.routing), acknowledgeBy(raised), raised.nowUs],
   )
   const alertId = rows[0]?.alert_id
-  if (alertId === undefined) return joinOpen(tx, site, raised)
+  if (alertId === undefined) return joinOpen(tx, site, raised, calls)
   await startAlertLifecycle(tx, site, alertId)
-  await noteAlertEvent(tx, { site, alertId, kind: 'raised', actorId: 'twinward:decision', atUs: raised.nowUs, detail: factsOf(raised) })
+  await noteAlertEvent(tx, { site, alertId, kind: 'raised', actorId: 'twinward:decision', atUs: raised.nowUs, detail: factsOf(raised), calls })
   return { alertId, outcome: 'raised' }
 }
 
@@ -83,8 +93,20 @@ export async function clearAlert(
   return { alertId: row.alert_id }
 }
 
+/** The episode that a gateway's release raised before is this one; whoever acknowledged it there has done so. */
+async function followGateway(tx: Tx, site: string, raised: RaisedDecision, { alertId, outcome }: RaisedAlert, known: JudgedAlarm): Promise<void> {
+  await linkAlarm(tx, site, known, alertId)
+  if (known.acknowledged === null || outcome === 'repeated' || outcome === 'joined') return
+  const by = gatewayPerson(known.gateway, known.acknowledged.by)
+  await markAcknowledged(tx, alertId, by, raised.nowUs)
+  await noteAlertEvent(tx, {
+    site, alertId, kind: 'acknowledged', actorId: by, atUs: raised.nowUs, calls: false,
+    detail: { asset: raised.asset, rule: raised.ruleId, note: known.acknowledged.comment ?? '', gateway: known.gateway, localAlarm: known.id },
+  })
+}
+
 /** The insert met a row: an open episode of the rule, or (a retry) the very alert this score raised before. */
-async function joinOpen(tx: Tx, site: string, raised: RaisedDecision): Promise<RaisedAlert> {
+async function joinOpen(tx: Tx, site: string, raised: RaisedDecision, calls: boolean): Promise<RaisedAlert> {
   const known = await tx.query<{ alert_id: string; same: boolean; cleared: boolean; sharper: boolean }>(
     `select alert_id, raised_score_id = $3 as same, cleared_at is not null as cleared, ${rank('$4::text')} > ${rank('severity')} as sharper
      from alert where asset_ref = $1 and rule_id = $2 and (state <> 'closed' or raised_score_id = $3)
@@ -106,7 +128,7 @@ async function joinOpen(tx: Tx, site: string, raised: RaisedDecision): Promise<R
     [open.alert_id, open.sharper, raised.severity, raised.recommendedAction, acknowledgeBy(raised), raised.nowUs],
   )
   await noteAlertEvent(tx, {
-    site, alertId: open.alert_id, kind: 'raised-again', actorId: 'twinward:decision', atUs: raised.nowUs, detail: factsOf(raised),
+    site, alertId: open.alert_id, kind: 'raised-again', actorId: 'twinward:decision', atUs: raised.nowUs, detail: factsOf(raised), calls,
   })
   return { alertId: open.alert_id, outcome: 'raised-again' }
 }

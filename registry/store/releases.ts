@@ -55,6 +55,12 @@ export async function findRelease(tx: Tx, releaseId: string): Promise<StoredRele
 export interface PolicyRef { readonly policyRef: number; readonly version: number; readonly digest: string }
 
 /** A version of the family's policy, or its newest; undefined when there is none. */
+/** Id and digest of releases, by their numbers. */
+export async function releaseNames(tx: Tx, releaseRefs: readonly number[]): Promise<Map<number, { release: string; digest: string }>> {
+  const { rows } = await tx.query<{ release_ref: number; release_id: string; digest: string }>('select release_ref, release_id, digest from release where release_ref = any($1)', [releaseRefs])
+  return new Map(rows.map(({ release_ref, release_id, digest }) => [release_ref, { release: release_id, digest }]))
+}
+
 export async function findPolicy(tx: Tx, family: string, version: number | null): Promise<PolicyRef | undefined> {
   const { rows } = await tx.query<{ policy_ref: number; version: number; digest: string }>(
     `select policy_ref, version, digest from policy where site_id = $1 and family_id = $2 and ($3::int is null or version = $3)

@@ -69,7 +69,7 @@ export function sitePlan({ directory, mqtt, tags, machine, plan, buffer }: TestS
     site: 'works', gateway: 'gw-1',
     platform: { url: mqtt.url, username: mqtt.username ?? null, password: mqtt.password === undefined ? null : { env: 'MQTT_PASSWORD' } },
     buffer: { directory, capBytes: 64 << 20, maxAgeMs: null, whenFull: 'reject-newest', keepRaw: null, ...buffer },
-    outage: { first: 'oldest', lateAfterMs: 60_000 }, bandwidth: null, health: null, log: null, alarms: { rules: [], to: [], keepMs: 86_400_000 },
+    outage: { first: 'oldest', lateAfterMs: 60_000 }, bandwidth: null, health: null, log: null, alarms: { rules: [], to: [], keepMs: 86_400_000 }, judge: { keepMs: 86_400_000 },
     sources: [{
       id: 'plc', kind: playedKind(machine), config: {}, writable: [], map, digest: JSON.stringify(tags),
       tags: map.tags.map(({ address, tag, kind }) => ({ address, tag, kind, everyMs: null, deadband: null })),

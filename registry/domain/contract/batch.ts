@@ -76,5 +76,9 @@ export const topics = {
   report: (site: string, gateway: string) => `twinward/v1/${site}/gateways/${gateway}/reports`,
   allReports: 'twinward/v1/+/gateways/+/reports',
   reply: (site: string, gateway: string) => `twinward/v1/${site}/gateways/${gateway}/replies`,
+  /** Pieces of files that orders name: asked for, and given. */
+  fileRequest: (site: string, gateway: string) => `twinward/v1/${site}/gateways/${gateway}/file-requests`,
+  allFileRequests: 'twinward/v1/+/gateways/+/file-requests',
+  filePiece: (site: string, gateway: string) => `twinward/v1/${site}/gateways/${gateway}/file-pieces`,
   events: (site: string, type: string) => `twinward/v1/${site}/events/${type}`,
 } as const

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { judgedWindowExample, judgedWindowSchema } from './judged-window.ts'
 import { localAlarmExample, localAlarmSchema } from './local-alarm.ts'
 import { CONTRACT_VERSION, microsSchema, sha256Schema, slugSchema, tagKeySchema } from './primitives.ts'
 
@@ -28,17 +29,54 @@ export const gapSchema = z
   .meta({ id: 'Gap' })
 export type Gap = z.infer<typeof gapSchema>
 
+const orderId = z.string().min(1).max(80)
+
 /** An order of the platform to a gateway, given in the reply to a report until the gateway says that it is done. */
 export const gatewayCommandSchema = z
-  .object({
-    id: z.string().min(1).max(80),
-    kind: z.literal('recall').describe('Ship what the raw store still holds of these tags and this period, as backfill'),
-    tags: z.array(tagKeySchema).min(1).max(1000),
-    fromUs: microsSchema,
-    toUs: microsSchema.describe('Inclusive'),
-  })
+  .discriminatedUnion('kind', [
+    z.object({
+      id: orderId,
+      kind: z.literal('recall').describe('Ship what the raw store still holds of these tags and this period, as backfill'),
+      tags: z.array(tagKeySchema).min(1).max(1000),
+      fromUs: microsSchema,
+      toUs: microsSchema.describe('Inclusive'),
+    }),
+    z.object({
+      id: orderId,
+      kind: z.literal('install-bundle').describe('Fetch this signed bundle, check it, put it in force for its machines'),
+      digest: sha256Schema,
+      bytes: z.int().min(1),
+    }),
+    z.object({
+      id: orderId,
+      kind: z.literal('acknowledge').describe('Somebody sees to a local alarm, as was said on the platform'),
+      alarm: z.string().min(1).max(80),
+      by: z.string().min(1).max(200),
+      comment: z.string().max(500).nullable(),
+    }),
+  ])
   .meta({ id: 'GatewayCommand' })
 export type GatewayCommand = z.infer<typeof gatewayCommandSchema>
+export type RecallCommand = Extract<GatewayCommand, { kind: 'recall' }>
+
+/**
+ * What a gateway asks for to carry out an order that names a file by its digest: a piece of it from a byte on. Only what an
+ * open order of its names is given. JSON over MQTT, both ways.
+ */
+export const fileRequestSchema = z.object({ digest: sha256Schema, offset: z.int().min(0) }).meta({ id: 'FileRequest' })
+export type FileRequest = z.infer<typeof fileRequestSchema>
+export const filePieceSchema = z
+  .object({
+    digest: sha256Schema,
+    offset: z.int().min(0),
+    total: z.int().min(0).describe('Bytes of the whole file'),
+    piece: z.base64().nullable().describe('null: there is no such file for this gateway'),
+    problem: z.string().max(500).nullable(),
+  })
+  .meta({ id: 'FilePiece' })
+export type FilePiece = z.infer<typeof filePieceSchema>
+/** Bytes in a piece: well within what brokers let through. */
+export const FILE_PIECE_BYTES = 128 * 1024
 
 export const commandOutcomeSchema = z
   .object({
@@ -81,6 +119,17 @@ export const gatewayStatusSchema = z
   .meta({ id: 'GatewayStatus' })
 export type GatewayStatus = z.infer<typeof gatewayStatusSchema>
 
+/** What judges at a gateway, and by whose word. */
+export const judgingReportSchema = z
+  .object({
+    node: z.string().max(50).describe('Version of Node'),
+    keys: z.array(sha256Schema).max(20).describe('Ids of platforms\' keys that the gateway trusts; none: it takes no bundle'),
+    assets: z.array(slugSchema).max(1000).describe('Machines that it reads'),
+    bundles: z.array(z.object({ asset: slugSchema, digest: sha256Schema, issue: z.int().min(1), release: sha256Schema.describe('Digest of the release') })).max(1000).describe('In force, by machine'),
+  })
+  .meta({ id: 'JudgingReport' })
+export type JudgingReport = z.infer<typeof judgingReportSchema>
+
 /**
  * What a gateway tells beside its batches, every few seconds and after each connection: how it is, what it lost and why,
  * the tag maps it normalises by, what became of its orders. All of it may be told again: ids and revisions make that
@@ -98,6 +147,8 @@ export const gatewayReportSchema = z
     status: gatewayStatusSchema,
     gaps: z.array(gapSchema).max(500),
     alarms: z.array(localAlarmSchema).max(200).default([]).describe('Local alarms the platform has not confirmed at their revision'),
+    judging: judgingReportSchema.nullable().default(null).describe('null: a version that judges nothing'),
+    judged: z.array(judgedWindowSchema).max(500).default([]).describe('Windows it judged that the platform has not confirmed, oldest first'),
     mappings: z.array(z.object({ digest: sha256Schema, document: z.record(z.string(), z.unknown()) })).max(20).describe('Tag maps the platform has not confirmed yet'),
     commands: z.array(commandOutcomeSchema).max(100),
   })
@@ -111,12 +162,17 @@ export const arrivedReportSchema = gatewayReportSchema.extend({
 })
 export type ArrivedReport = z.infer<typeof arrivedReportSchema>
 
+/** Which of the windows of a report. */
+export const lastJudgedSchema = z.object({ asset: slugSchema, endUs: microsSchema, issue: z.int().min(1) })
+export type LastJudged = z.infer<typeof lastJudgedSchema>
+
 export const gatewayReplySchema = z
   .object({
     sentUs: microsSchema.nullable().describe('Of the report this answers; null when that could not be read'),
     receivedUs: microsSchema.describe('Platform clock'),
     gaps: z.array(z.object({ id: z.string(), revision: z.number().int() })).describe('Kept'),
     alarms: z.array(z.object({ id: z.string(), revision: z.number().int() })).default([]).describe('Kept'),
+    judged: lastJudgedSchema.nullable().default(null).describe('Judged windows through this one have been held against the platform\'s; null: none of them'),
     mappings: z.array(sha256Schema).describe('Kept'),
     commands: z.array(gatewayCommandSchema).max(100).describe('Orders that are not done yet'),
     problem: z.string().nullable().describe('Why nothing was kept, or not all'),
@@ -126,7 +182,7 @@ export type GatewayReply = z.infer<typeof gatewayReplySchema>
 
 /** As a gateway reads it: a newer platform may give orders that this version does not know. */
 export const arrivedReplySchema = gatewayReplySchema.extend({
-  commands: z.array(z.union([gatewayCommandSchema, z.object({ id: z.string().min(1).max(80), kind: z.string().max(40) })])).max(100),
+  commands: z.array(z.union([gatewayCommandSchema, z.object({ id: orderId, kind: z.string().max(40) })])).max(100),
 })
 
 export const gatewayReportExample: GatewayReport = {
@@ -141,10 +197,12 @@ export const gatewayReportExample: GatewayReport = {
     counters: { appended: 1_000_000, acknowledged: 998_800 },
   },
   gaps: [{ id: '9f2c64b01d7a33e8-1', revision: 1, cause: 'source_silent', tag: 'pump-1/motor-temp', source: 'plc-7', fromUs: 1_772_366_390_000_000, toUs: null, lost: null, detail: null }],
-  alarms: [localAlarmExample], mappings: [], commands: [],
+  alarms: [localAlarmExample],
+  judging: { node: 'v22.12.0', keys: [judgedWindowExample.release.digest], assets: ['pump-1'], bundles: [{ asset: 'pump-1', digest: judgedWindowExample.release.digest, issue: 118, release: judgedWindowExample.release.digest }] },
+  judged: [judgedWindowExample], mappings: [], commands: [],
 }
 
 export const gatewayReplyExample: GatewayReply = {
-  sentUs: 1_772_366_401_250_000, receivedUs: 1_772_366_401_260_000, gaps: [{ id: '9f2c64b01d7a33e8-1', revision: 1 }], alarms: [{ id: localAlarmExample.id, revision: 1 }], mappings: [],
+  sentUs: 1_772_366_401_250_000, receivedUs: 1_772_366_401_260_000, gaps: [{ id: '9f2c64b01d7a33e8-1', revision: 1 }], alarms: [{ id: localAlarmExample.id, revision: 1 }], judged: { asset: judgedWindowExample.asset, endUs: judgedWindowExample.endUs, issue: judgedWindowExample.issue }, mappings: [],
   commands: [{ id: 'c-1', kind: 'recall', tags: ['pump-3/vibration-de'], fromUs: 1_772_280_000_000_000, toUs: 1_772_366_399_999_999 }], problem: null,
 }

@@ -11,8 +11,8 @@ const words = ['batches', 'reports', 'acks', 'replies', 'events', '+', '#', '', 
 test('a gateway may publish its own batches and reports, and hear its own answers', () => {
   fc.assert(fc.property(name, (of) => {
     const { site, gateway } = of
-    assert.ok(mayPublish(of, topics.batch(site, gateway)) && mayPublish(of, topics.report(site, gateway)))
-    assert.ok(maySubscribe(of, topics.acknowledgement(site, gateway)) && maySubscribe(of, topics.reply(site, gateway)))
+    assert.ok(mayPublish(of, topics.batch(site, gateway)) && mayPublish(of, topics.report(site, gateway)) && mayPublish(of, topics.fileRequest(site, gateway)))
+    assert.ok(maySubscribe(of, topics.acknowledgement(site, gateway)) && maySubscribe(of, topics.reply(site, gateway)) && maySubscribe(of, topics.filePiece(site, gateway)))
   }))
 })
 
@@ -21,12 +21,12 @@ test('and nothing else: no other gateway\'s, no wildcard, no topic in between', 
   const topic = fc.oneof(fc.array(level, { maxLength: 8 }).map((levels) => levels.join('/')), fc.tuple(name, fc.constantFrom(...words)).map(([{ site, gateway }, last]) => `twinward/v1/${site}/gateways/${gateway}/${last}`))
   fc.assert(fc.property(name, topic, (of, asked) => {
     const own = (last: string) => `twinward/v1/${of.site}/gateways/${of.gateway}/${last}`
-    assert.equal(mayPublish(of, asked), asked === own('batches') || asked === own('reports'))
-    assert.equal(maySubscribe(of, asked), asked === own('acks') || asked === own('replies'))
+    assert.equal(mayPublish(of, asked), asked === own('batches') || asked === own('reports') || asked === own('file-requests'))
+    assert.equal(maySubscribe(of, asked), asked === own('acks') || asked === own('replies') || asked === own('file-pieces'))
   }), { numRuns: 2_000 })
   fc.assert(fc.property(name, name, (of, other) => {
     fc.pre(of.site !== other.site || of.gateway !== other.gateway)
-    for (const asked of [topics.batch, topics.report]) assert.equal(mayPublish(of, asked(other.site, other.gateway)), false)
-    for (const asked of [topics.acknowledgement, topics.reply]) assert.equal(maySubscribe(of, asked(other.site, other.gateway)), false)
+    for (const asked of [topics.batch, topics.report, topics.fileRequest]) assert.equal(mayPublish(of, asked(other.site, other.gateway)), false)
+    for (const asked of [topics.acknowledgement, topics.reply, topics.filePiece]) assert.equal(maySubscribe(of, asked(other.site, other.gateway)), false)
   }))
 })

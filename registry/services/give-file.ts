@@ -1,0 +1,34 @@
+import { FILE_PIECE_BYTES, type FilePiece, type FileRequest } from '../domain/contract/gateway-report.ts'
+import { fileOfOrder } from '../store/gateway-bundles.ts'
+import { inSite } from '../store/transaction.ts'
+import type { ServiceContext } from './context.ts'
+
+/** Gives pieces of the files that orders name. The last few files stay in memory, since they are asked for piece by piece. */
+export interface FileGiver {
+  give(site: string, gateway: string, request: FileRequest): Promise<FilePiece>
+}
+
+const KEPT = 4
+
+/** A gateway gets what an open order of its own names, and nothing else. */
+export function createFileGiver({ pool, objects }: Pick<ServiceContext, 'pool' | 'objects'>): FileGiver {
+  const kept = new Map<string, Uint8Array>()
+
+  async function bytesOf(file: { bucket: string; key: string }, digest: string): Promise<Uint8Array> {
+    const there = kept.get(digest)
+    if (there) return there
+    const bytes = await objects.get('models', file.key, digest)
+    kept.set(digest, bytes)
+    for (const oldest of [...kept.keys()].slice(0, -KEPT)) kept.delete(oldest)
+    return bytes
+  }
+
+  return {
+    async give(site, gateway, { digest, offset }) {
+      const file = await inSite(pool, site, (tx) => fileOfOrder(tx, site, gateway, digest))
+      if (file === undefined) return { digest, offset, total: 0, piece: null, problem: 'no open order of this gateway names it' }
+      const bytes = await bytesOf(file, digest)
+      return { digest, offset, total: bytes.length, piece: Buffer.from(bytes.subarray(offset, offset + FILE_PIECE_BYTES)).toString('base64'), problem: null }
+    },
+  }
+}
