@@ -12,8 +12,8 @@ import type { TagMapping } from './tag-map.ts'
 
 /** Blocks as they came, gathered until what would ship of them is asked for: normalised, in order, checked, chosen. */
 export interface Gathering {
-  fits(block: RawBlock): boolean
-  isFull(): boolean
+  readonly fits: (block: RawBlock) => boolean
+  readonly isFull: () => boolean
   add(block: RawBlock, mode: Mode, normaliser: Normaliser): void
   /** Shapes all of it; changes the shaping state. Once. */
   shape(): Shaped
@@ -29,7 +29,7 @@ export interface Shaped {
    * Notes what sources claim, but for the parts that do not ship yet. A claim holds once its own entry and every earlier
    * one of its source have shipped; otherwise readings would promise waveforms that still wait.
    */
-  observe(waiting: readonly ShapedPart[]): void
+  readonly observe: (waiting: readonly ShapedPart[]) => void
 }
 
 interface Rows { readonly mode: Mode; readonly mapDigests: readonly string[]; readonly count: number }

@@ -1,10 +1,12 @@
 import { z } from 'zod'
 import { commandOutcomeSchema, gapCauseSchema, gatewayStatusSchema } from '../../registry/domain/contract/gateway-report.ts'
-import { alarmNumberSchema } from '../../registry/domain/contract/local-alarm.ts'
+import { alarmJudgementSchema, alarmNumberSchema } from '../../registry/domain/contract/local-alarm.ts'
 import { slugSchema } from '../../registry/domain/contract/primitives.ts'
 import { severitySchema } from '../../registry/domain/contract/scored-event.ts'
 import { listGaps } from '../../registry/services/read/gaps.ts'
 import { getGateway, listGateways, listMappings } from '../../registry/services/read/gateways.ts'
+import { acknowledgeLocalAlarm, acknowledgeLocalAlarmInput } from '../../registry/services/acknowledge-local-alarm.ts'
+import { getGatewayJudgement } from '../../registry/services/read/gateway-judgement.ts'
 import { listLocalAlarms } from '../../registry/services/read/local-alarms.ts'
 import { pageInput } from '../../registry/services/read/page.ts'
 import { listRecalls, recallInput, recallReadings } from '../../registry/services/recall-readings.ts'
@@ -65,7 +67,7 @@ const localAlarmSchema = z
     id: z.string(),
     gateway: z.string(),
     asset: z.string(),
-    rule: z.string().describe('Of the gateway’s site file'),
+    rule: z.string().describe('Of the gateway’s site file, or of the policy of the release that judges there'),
     severity: severitySchema,
     message: z.string(),
     recommendedAction: z.string().nullable(),
@@ -76,6 +78,9 @@ const localAlarmSchema = z
     because: z.string().nullable().describe('normal: the machine is; rule-gone: nobody watches any more'),
     numbers: z.array(alarmNumberSchema).describe('What raised it'),
     acknowledged: z.object({ by: z.string(), at: z.string(), comment: z.string().nullable() }).nullable().describe('On the box'),
+    judgement: alarmJudgementSchema.nullable().describe('What the release judged that raised it; null: a rule of the site file did'),
+    platform: z.enum(['raised', 'waiting', 'not-raised']).nullable().describe('Of one by a release: the platform raised the same episode, has not come to it yet, or came past it without raising one'),
+    alert: z.uuid().nullable().describe('The platform’s episode'),
     revision: z.number().int(),
     firstReportedAt: z.string().describe('Later than it was raised where there was no connection'),
   })
@@ -97,6 +102,22 @@ const recallSchema = z
   })
   .meta({ id: 'Recall' })
 
+const judgementSchema = z
+  .object({
+    node: z.string().nullable().describe('Its version of Node; null: it has not told what judges there'),
+    trustedKeys: z.array(z.string()).describe('Whose bundles it takes'),
+    machines: z.array(z.object({ asset: z.string(), release: z.string().nullable(), issue: z.number().int() })).describe('What judges there'),
+    orders: z.array(z.object({ id: z.string(), release: z.string().nullable(), assets: z.array(z.string()), state: z.string(), detail: z.string().nullable(), requestedAt: z.string() })).describe('What it was told to install, newest first'),
+    compared: z.array(z.object({
+      asset: z.string(), release: z.string(), issue: z.number().int(), agreeing: z.number().int(), differing: z.number().int(), otherRelease: z.number().int(), absent: z.number().int(),
+      from: z.string(), to: z.string(), largestDifference: z.number().describe('Of a score, relative to it'),
+      firstDifference: z.object({ what: z.enum(['score', 'confidence', 'fired']), gateway: z.union([z.number(), z.string()]).nullable(), platform: z.union([z.number(), z.string()]).nullable(), windowEnd: z.string() }).nullable(),
+    })).describe('Windows that both judged: how many came to the same'),
+  })
+  .meta({ id: 'GatewayJudgement' })
+
+const answeredSchema = z.object({ gateway: z.string(), alarm: z.string(), state: z.enum(['ordered', 'acknowledged']) }).meta({ id: 'LocalAlarmAnswered' })
+
 const common = { method: 'get', tag: 'Data', right: 'read', scope: 'site' } as const
 const params = z.object({ gateway: slugSchema.describe('Gateway id') })
 
@@ -115,6 +136,11 @@ export const gatewayEndpoints = [
     ...common, operationId: 'listGatewayMappings', path: '/v1/gateways/{gateway}/mappings', summary: 'The tag maps it has read by, newest first',
     params, query: z.object(pageInput), answer: pageOf(mappingSchema),
     handle: ({ ctx, actor, site, params: { gateway: id }, query }) => listMappings(ctx, actor, { site, gateway: id, ...query }),
+  }),
+  endpoint({
+    ...common, operationId: 'getGatewayJudgement', path: '/v1/gateways/{gateway}/judgement', summary: 'What judges at a gateway, and how far it comes to the same as the platform',
+    params, answer: judgementSchema,
+    handle: ({ ctx, actor, site, params: { gateway: id } }) => getGatewayJudgement(ctx, actor, { site, gateway: id }),
   }),
   endpoint({
     ...common, operationId: 'listRecalls', path: '/v1/gateways/{gateway}/recalls', summary: 'What was recalled from its raw store, newest first',
@@ -139,9 +165,15 @@ export const gatewayEndpoints = [
     handle: ({ ctx, actor, site, query }) => listGaps(ctx, actor, { site, ...inMicros(query) }),
   }),
   endpoint({
-    ...common, operationId: 'listLocalAlarms', path: '/v1/local-alarms', summary: 'Alarms that gateways raised by rules of their own, newest first',
-    description: 'They are raised on the box, also without a connection, and come here when there is one. What a model raises is an alert.',
+    ...common, operationId: 'listLocalAlarms', path: '/v1/local-alarms', summary: 'Alarms that gateways raised, newest first',
+    description: 'They are raised on the box, also without a connection, and come here when there is one: by rules of the site file, or by a release that judges there. The latter is the platform’s own alert, known earlier.',
     query: z.object({ asset: assetId.optional(), gateway: slugSchema.optional(), state: z.enum(['active', 'cleared']).optional(), ...pageInput }), answer: pageOf(localAlarmSchema),
     handle: ({ ctx, actor, site, query }) => listLocalAlarms(ctx, actor, { site, ...query }),
+  }),
+  endpoint({
+    ...common, operationId: 'acknowledgeLocalAlarm', method: 'post', path: '/v1/local-alarms/{gateway}/{alarm}/acknowledge', right: 'alert.answer',
+    summary: 'See to an alarm of a gateway', description: 'The gateway is told with the reply to its next report. One whose episode the platform has raised too is acknowledged there.',
+    params: z.object({ gateway: slugSchema, alarm: z.string().min(1).max(80) }), body: acknowledgeLocalAlarmInput.pick({ comment: true }).strict(), answer: answeredSchema,
+    handle: ({ ctx, actor, site, params: { gateway: id, alarm }, body }) => acknowledgeLocalAlarm(ctx, actor, { site, gateway: id, alarm, ...body }),
   }),
 ]

@@ -25,7 +25,7 @@ export interface HealthServerOptions {
 /**
  * `GET /healthz`: 200 while readings are taken and kept (troubles and all are in the body), 503 while they are not.
  * `GET /metrics`: the same for Prometheus. `/alarms`: local alarms.
- * `/values`: the newest of each tag. `/`: all of it as a page. Rejects when the address cannot be had.
+ * `/values`: the newest of each tag. `/judged`: machines by the release that judges them here. `/`: all of it as a page. Rejects when the address cannot be had.
  */
 async function openHealthServer({ listen: { host, port }, site, plan, version, absence }: HealthServerOptions): Promise<HealthServer> {
   const metrics = createMetrics(() => {
@@ -45,8 +45,9 @@ async function openHealthServer({ listen: { host, port }, site, plan, version, a
     }
     if (pathname === '/values') return json(response, { status: 200, body: { items: site()?.values() ?? [] } })
     if (pathname === '/alarms') return json(response, listAlarms(site()))
+    if (pathname === '/judged') return json(response, { status: 200, body: { items: site()?.judged() ?? [] } })
     if (pathname === '/metrics') return send(response, 200, metrics.contentType, await metrics.text())
-    if (pathname !== '/healthz') return send(response, 404, 'text/plain', 'here are /, /healthz, /metrics, /alarms and /values\n')
+    if (pathname !== '/healthz') return send(response, 404, 'text/plain', 'here are /, /healthz, /metrics, /alarms, /judged and /values\n')
     const running = site()
     const { site: siteId, gateway } = plan()
     const figures = running?.figures()

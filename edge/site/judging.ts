@@ -92,7 +92,7 @@ export function createSiteJudging({ plan, buffer, store, reader, sources, book, 
   let lookedMs = -Infinity
   let prunedMs = -Infinity
   let offered: LoggedWindow[] = []
-  let told = logPlaceSchema.nullable().catch(null).parse(buffer.record('facts', TOLD) ?? null) as LogPlace | null
+  let told: LogPlace | null = logPlaceSchema.nullable().catch(null).parse(buffer.record('facts', TOLD) ?? null)
 
   /** As the last cut of judging left it: after a start, and after a mistake of ours. */
   function begin(): void {

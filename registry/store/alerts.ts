@@ -44,7 +44,7 @@ const rank = (column: string): string => SEVERITY_RANK.replace('%s', column)
 export async function raiseAlert(tx: Tx, raised: RaisedDecision): Promise<RaisedAlert> {
   const site = writingSite(tx, raised.site)
   const known = await alarmForEpisode(tx, site, raised.asset, raised.ruleId, raised.raisedAtUs)
-  const alert = await raiseOrJoin(tx, site, raised, known?.told !== true && known?.acknowledged == null)
+  const alert = await raiseOrJoin(tx, site, raised, known === null || (!known.told && known.acknowledged === null))
   if (known !== null) await followGateway(tx, site, raised, alert, known)
   return alert
 }

@@ -58,6 +58,13 @@ export async function insertOrder<K extends OtherCommand['kind']>(
   return (rows[0] as { command_id: string }).command_id
 }
 
+/** Whether a gateway is to do something already, by what the order says. */
+export async function openOrderOf(tx: Tx, { site, gateway, kind, of }: { site: string; gateway: string; kind: OtherCommand['kind']; of: Readonly<Record<string, unknown>> }): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    "select from gateway_command where site_id = $1 and gateway_id = $2 and kind = $3 and state in ('pending', 'accepted') and body @> $4 limit 1", [site, gateway, kind, JSON.stringify(of)])
+  return rowCount === 1
+}
+
 export interface EndedCommand { readonly id: string; readonly kind: GatewayCommand['kind']; readonly state: CommandState; readonly rows: number; readonly detail: string | null }
 
 /** Takes over what a gateway says of its orders; what is ended stays so. Returns those that ended now. */

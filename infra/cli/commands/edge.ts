@@ -92,6 +92,13 @@ export function addEdgeCommands(edge: Command, shell: EdgeShell): void {
       await installBundle(bundle, options, env, print(command))
     })
 
+  edge.command('trust <key>').description('take bundles that are signed by this platform\'s key (twinward bundle-key), also over the uplink')
+    .requiredOption('--for <site>', 'the site file of this gateway')
+    .action(async (key: string, options: { for: string }, command: Command) => {
+      const { trustKey } = await import('../edge/install.ts')
+      await trustKey(key, options.for, env, print(command))
+    })
+
   edge.command('bundles <site>').description('which release is installed for each machine of this gateway')
     .action(async (site: string, _options: unknown, command: Command) => {
       const { showBundles } = await import('../edge/install.ts')

@@ -12,7 +12,11 @@ interface Gateway {
 }
 interface GatewayDetail extends Gateway { status: { connectors: { id: string; type: string; state: string; detail: string | null }[] } | null }
 interface Gap { gateway: string; cause: string; tag: string | null; source: string | null; from: string; to: string | null; lost: number | null; detail: string | null }
-interface LocalAlarm { raisedAt: string; clearedAt: string | null; asset: string; rule: string; severity: string; state: string; gateway: string; message: string; acknowledged: { by: string } | null }
+interface LocalAlarm { id: string; platform: string | null; raisedAt: string; clearedAt: string | null; asset: string; rule: string; severity: string; state: string; gateway: string; message: string; acknowledged: { by: string } | null }
+interface Judgement {
+  trustedKeys: string[]; machines: { asset: string; release: string | null; issue: number }[]; orders: { release: string | null; assets: string[]; state: string; detail: string | null }[]
+  compared: { asset: string; release: string; issue: number; agreeing: number; differing: number; firstDifference: { what: string; gateway: number | string | null; platform: number | string | null; windowEnd: string } | null }[]
+}
 interface Recall { id: string; tags: string[]; from: string; to: string; state: string; rows: number; detail: string | null; requestedBy: string; requestedAt: string }
 
 /** What an operator asks about gateways: how they are, what is missing, and to have a period shipped again. */
@@ -47,14 +51,35 @@ export function addGatewayCommands(program: Command, open: Open): void {
       print.document(page)
     })
 
-  program.command('local-alarms').description('alarms that gateways raised by rules of their own, newest first').option('--asset <asset>', 'of one machine').option('--gateway <gateway>', 'of one gateway')
+  program.command('local-alarms').description('alarms that gateways raised, by rules of their own or by a release that judges there, newest first').option('--asset <asset>', 'of one machine').option('--gateway <gateway>', 'of one gateway')
     .option('--standing', 'only those whose condition holds').addOption(limitOption())
     .action(async ({ standing, ...options }: { asset?: string; gateway?: string; standing?: true; limit: number }, command: Command) => {
       const { api, print, site } = await open(command)
       const page = await api.get<Page<LocalAlarm>>('/v1/local-alarms', { site, ...options, ...(standing && { state: 'active' }) })
-      print.table(page.items.map((alarm) => ({ ...alarm, acknowledged: alarm.acknowledged?.by ?? null })), ['raisedAt', 'asset', 'rule', 'severity', 'state', 'clearedAt', 'acknowledged', 'gateway', 'message'])
+      print.table(page.items.map((alarm) => ({ ...alarm, acknowledged: alarm.acknowledged?.by ?? null })), ['raisedAt', 'asset', 'rule', 'severity', 'state', 'clearedAt', 'acknowledged', 'platform', 'gateway', 'id', 'message'])
       print.more(options.limit, page)
       print.document(page)
+    })
+
+  program.command('acknowledge-local <gateway> <alarm>').description('see to an alarm of a gateway; the box is told').option('--comment <text>', 'what was found')
+    .action(async (gateway: string, alarm: string, { comment }: { comment?: string }, command: Command) => {
+      const { api, print, site } = await open(command)
+      const answered = await api.post<{ state: string }>(`/v1/local-alarms/${encodeURIComponent(gateway)}/${encodeURIComponent(alarm)}/acknowledge`, { ...(comment !== undefined && { comment }) }, { site })
+      print.line(answered.state === 'ordered' ? `${gateway} is told with its next report.` : 'Somebody sees to it already.')
+      print.document(answered)
+    })
+
+  program.command('judged <gateway>').description('what judges at a gateway, and how far it comes to the same as the platform')
+    .action(async (gateway: string, _options: unknown, command: Command) => {
+      const { api, print, site } = await open(command)
+      const judgement = await api.get<Judgement>(`/v1/gateways/${encodeURIComponent(gateway)}/judgement`, { site })
+      if (judgement.machines.length === 0) print.line(judgement.trustedKeys.length === 0 ? `${gateway} trusts no platform's key: "edge trust KEY.pem" on it.` : `Nothing is judged at ${gateway}.`)
+      print.table(judgement.machines.map((machine) => ({ ...machine })), ['asset', 'release', 'issue'])
+      const refused = judgement.orders.filter(({ state }) => state !== 'done')
+      for (const { release, assets, state, detail } of refused) print.line(`${release ?? 'a release'} for ${assets.join(', ')}: ${state}${detail === null ? '' : `: ${detail}`}`)
+      print.table(judgement.compared.map((compared) => ({ ...compared })), ['asset', 'release', 'issue', 'agreeing', 'differing', 'otherRelease', 'absent', 'from', 'to'])
+      for (const { asset, firstDifference } of judgement.compared) if (firstDifference) print.line(`${asset} differs first at ${firstDifference.windowEnd}: ${firstDifference.what} ${String(firstDifference.gateway)} there, ${String(firstDifference.platform)} here`)
+      print.document(judgement)
     })
 
   program.command('recall <gateway>').description('have a gateway ship again, as backfill, what its raw store holds of some tags and a period')

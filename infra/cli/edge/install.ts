@@ -1,8 +1,7 @@
 import { readFile } from 'node:fs/promises'
-import path from 'node:path'
 import { createBundleStore, readBundleFile, type BundleStore } from '../../../edge/judge/bundle-store.ts'
+import { judgeFolder, placeOf } from '../../../edge/site/judging.ts'
 import { readSiteFile, type SiteFile } from '../../../edge/site/site-file.ts'
-import type { Place } from '../../../registry/domain/bundle/admit.ts'
 import type { Printer } from '../print.ts'
 import { readOrRefuse } from './read-or-refuse.ts'
 
@@ -19,11 +18,19 @@ export async function installBundle(file: string, options: InstallOptions, env: 
   const store = storeOf(site)
   const bytes = await readOrRefuse(file, 'bundle', (name) => readBundleFile(name))
   const trusted = options.trust === undefined ? null : store.keys.trust(await readOrRefuse(options.trust, 'key', (name) => readFile(name, 'utf8')))
-  const { bundle: { manifest, digest, keyId }, made } = store.install(bytes, placeOf(site))
+  const { bundle: { manifest, digest, keyId }, made } = store.install(bytes, placeOf(site.plan))
   const { id } = manifest.release
   if (trusted !== null) print.line(`Bundles signed by key ${trusted} are trusted here.`)
   print.line(`${id} (issue ${manifest.issue.number}) ${made ? 'is now' : 'was already'} in force for ${manifest.assets.join(', ')}.`)
   print.document({ release: id, issue: manifest.issue.number, digest, assets: manifest.assets, key: keyId, made })
+}
+
+/** `edge trust`: bundles signed by a platform's key are taken from now on, by hand or over the uplink. */
+export async function trustKey(file: string, siteFile: string, env: NodeJS.ProcessEnv, print: Printer): Promise<void> {
+  const store = storeOf(await readSiteFile(siteFile, { env }))
+  const key = store.keys.trust(await readOrRefuse(file, 'key', (name) => readFile(name, 'utf8')))
+  print.line(`Bundles signed by key ${key} are trusted here. Compare it with "twinward bundle-key" on the platform.`)
+  print.document({ key, trustedKeys: store.keys.ids() })
 }
 
 /** `edge bundles`: what judges each machine of this gateway; false when a file in its folder does not pass its check. */
@@ -31,7 +38,7 @@ export async function showBundles(siteFile: string, env: NodeJS.ProcessEnv, prin
   const site = await readSiteFile(siteFile, { env })
   const store = storeOf(site)
   const { byAsset, problems } = store.load()
-  const items = [...placeOf(site).assets].sort().map((asset) => {
+  const items = [...placeOf(site.plan).assets].sort().map((asset) => {
     const found = byAsset.get(asset)
     return {
       asset, release: found?.manifest.release.id ?? null, model: found === undefined ? null : `${found.manifest.model.name}@${found.manifest.model.version}`,
@@ -44,8 +51,4 @@ export async function showBundles(siteFile: string, env: NodeJS.ProcessEnv, prin
   return problems.length === 0
 }
 
-const storeOf = ({ plan }: SiteFile): BundleStore => createBundleStore(path.join(plan.buffer.directory, 'judge'))
-
-function placeOf({ plan, tags }: SiteFile): Place {
-  return { site: plan.site, assets: new Set(tags.map(({ asset }) => asset)), tags: new Set(tags.map(({ tag }) => tag)) }
-}
+const storeOf = ({ plan }: SiteFile): BundleStore => createBundleStore(judgeFolder(plan.buffer.directory))
