@@ -27,11 +27,11 @@ const when = (us) => new Date(us / 1000).toLocaleString()
 const bytes = (n) => n >= 1e9 ? (n / 1e9).toFixed(1) + ' GB' : n >= 1e6 ? (n / 1e6).toFixed(1) + ' MB' : Math.round(n / 1e3) + ' kB'
 const SEVERITY = { low: 'soft', medium: 'mid', high: 'bad', urgent: 'bad' }
 
-function trendOf(points) {
+function trendOf(points, of = 'last ten minutes') {
   const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg')
   const known = points.filter((x) => x !== null)
   svg.setAttribute('viewBox', '0 0 119 30'); svg.setAttribute('preserveAspectRatio', 'none')
-  svg.setAttribute('role', 'img'); svg.setAttribute('aria-label', known.length === 0 ? 'no readings in the last ten minutes' : 'last ten minutes: from ' + number(Math.min(...known)) + ' to ' + number(Math.max(...known)))
+  svg.setAttribute('role', 'img'); svg.setAttribute('aria-label', known.length === 0 ? of + ': nothing' : of + ': from ' + number(Math.min(...known)) + ' to ' + number(Math.max(...known)))
   if (known.length === 0) return svg
   const low = Math.min(...known), high = Math.max(...known), span = high - low || 1
   let d = '', pen = false
@@ -62,6 +62,15 @@ function alarmRow(alarm) {
   return li
 }
 
+function judgedCard(machine) {
+  const card = make('div', 'tag')
+  const name = make('div', 'soft', machine.asset + ', by ' + machine.release); name.title = machine.release + ', issue ' + machine.issue
+  const sure = machine.last === null ? null : machine.last.confidence
+  card.append(name, make('b', machine.last !== null && machine.last.fired !== null ? 'bad' : '', number(sure)), ' ', make('span', 'soft', machine.last === null ? 'no window yet' : 'confidence, ' + time(machine.last.endUs) + (machine.last.fired === null ? '' : ' · ' + machine.last.fired)))
+  card.append(trendOf(machine.trend, 'confidence of the last windows'))
+  return card
+}
+
 function tagCard(value) {
   const card = make('div', 'tag')
   const name = make('div', 'soft', value.tag); name.title = value.tag
@@ -72,7 +81,7 @@ function tagCard(value) {
 
 async function look() {
   try {
-    const [health, alarms, values] = await Promise.all(['/healthz', '/alarms', '/values'].map((at) => fetch(at).then((r) => r.json())))
+    const [health, alarms, judged, values] = await Promise.all(['/healthz', '/alarms', '/judged', '/values'].map((at) => fetch(at).then((r) => r.json())))
     $('name').textContent = health.gateway + ', ' + health.site
     document.title = health.gateway + ' · Twinward'
     $('state').textContent = health.state; $('state').className = 'badge ' + (health.state === 'ok' ? 'calm' : 'mid')
@@ -84,6 +93,7 @@ async function look() {
     $('none').hidden = items.length > 0
     $('who').hidden = items.every((alarm) => alarm.acknowledged !== null)
     $('sources').replaceChildren(...(health.connectors ?? []).map((c) => { const li = make('li'); li.append(make('span', 'badge ' + (c.state === 'ok' ? 'calm' : 'bad'), c.state), ' ', make('b', '', c.id), ' ', make('span', 'soft', c.type + (c.detail ? ' · ' + c.detail : ''))); return li }))
+    $('judged').replaceChildren(...judged.items.map(judgedCard)); $('by-release').hidden = judged.items.length === 0
     $('values').replaceChildren(...(values.items ?? []).map(tagCard))
     $('gone').hidden = true
   } catch { $('gone').hidden = false }
@@ -107,6 +117,7 @@ export const boxPage = `<!doctype html>
 <h2>Alarms</h2><p id="none" class="soft" hidden>No alarms.</p>
 <p id="who" hidden><label>You are <input id="by" autocomplete="name" maxlength="100"></label> <span id="said" class="bad" role="status"></span></p>
 <ul id="alarms"></ul>
+<section id="by-release" hidden><h2>Judged here</h2><div id="judged" class="tags"></div></section>
 <h2>Machines, with their last ten minutes</h2><div id="values" class="tags"></div>
 <h2>Sources</h2><ul id="sources"></ul>
 <h2>Buffer</h2><p id="buffer"></p>

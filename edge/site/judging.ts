@@ -154,10 +154,15 @@ export function createSiteJudging({ plan, buffer, store, reader, sources, book, 
       const bundle = bundles.get(score.asset)
       return bundle === undefined ? [] : alarmChanges(bundle, score)
     })
-    // Alarms first: a disk that takes nothing must keep nobody from hearing them.
-    await follow(changes)
     const noted = judged.map((score) => windowOf(score, nowUs()))
+    await keep(noted)
+    // After a power cut in between the rules say what the book lacks; the other way round it would lack what the rules do not know.
+    await follow(changes)
     for (const window of noted) note(window)
+  }
+
+  /** A disk that takes nothing keeps nobody from hearing an alarm. */
+  async function keep(noted: readonly JudgedWindow[]): Promise<void> {
     const kept: Kept = { feed: feed.state(), assets: judge.state() }
     try {
       await buffer.write([{ store: 'facts', key: STATE, value: kept }])

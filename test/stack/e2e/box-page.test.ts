@@ -5,10 +5,13 @@ import path from 'node:path'
 import { test } from 'node:test'
 import { pino } from 'pino'
 import type { AlarmRule } from '../../../edge/alarms/rule.ts'
+import { createBundleStore } from '../../../edge/judge/bundle-store.ts'
+import { judgeFolder, placeOf } from '../../../edge/site/judging.ts'
 import { createHealthKeeper } from '../../../edge/site/health-server.ts'
 import { waitFor } from '../../../infra/demo/wait.ts'
 import { freePort } from '../../../infra/dev/ports.ts'
 import { findChromium, openBrowser } from '../../helpers/browser.ts'
+import { bundleFeatureSet, makeBundle, newSigner } from '../../helpers/bundles.ts'
 import { rampMachine, sitePlan, startSite } from '../../helpers/site-gateway.ts'
 
 const chromium = findChromium()
@@ -26,6 +29,13 @@ test('the box shows its alarms, machines and buffer on a page of its own, and ta
     tags: [{ address: 't', tag: 'pump-1/motor-temperature', unit: 'Cel', canonicalUnit: 'Cel' }, { address: 's', tag: 'pump-1/a-name-that-is-long-and-does-not-end-where-one-would-like', unit: '/min', canonicalUnit: '/min' }],
     plan: { alarms: { rules: [hot('motor-hot', 80)], to: [], keepMs: 86_400_000 }, health: { host: '127.0.0.1', port: 0 } },
   }
+  const plan = sitePlan(given)
+  const bundles = createBundleStore(judgeFolder(directory))
+  const signer = newSigner()
+  bundles.keys.trust(signer.publicKey)
+  const [temp, flow] = given.tags.map(({ tag }) => tag) as [string, string]
+  const inRole = (tag: string, role: string) => ({ asset: 'pump-1', tag, role, kind: 'scalar' as const, fromUs: null, toUs: null })
+  bundles.install(makeBundle(signer, { site: plan.site, featureSet: { ...bundleFeatureSet, windowUs: 2_000_000, hopUs: 500_000 }, tags: [inRole(temp, 'temp'), inRole(flow, 'flow')] }), placeOf(plan))
   const site = await startSite(given)
   const keeper = createHealthKeeper({ site: () => site, plan: () => sitePlan(given), version: 'test', absence: () => null, tell: (problem) => { if (problem !== null) pino().warn(problem) } })
   await keeper.follow()
@@ -39,6 +49,8 @@ test('the box shows its alarms, machines and buffer on a page of its own, and ta
   await waitFor('an alarm', async () => site.alarms.list(1).length === 1, 20_000)
   await waitFor('a trend', async () => (site.values()[0]?.trend.length ?? 0) >= 3, 40_000)
 
+  await waitFor('some windows', async () => (site.judged()[0]?.trend.length ?? 0) >= 10, 40_000)
+
   const page = await browser.context.newPage()
   const wrong: string[] = []
   page.on('console', (message) => { if (message.type() === 'error') wrong.push(message.text()) })
@@ -48,6 +60,8 @@ test('the box shows its alarms, machines and buffer on a page of its own, and ta
   await page.getByText('no connection to the platform', { exact: true }).waitFor()
   await page.getByText('pump-1/motor-temperature', { exact: true }).waitFor()
   await page.getByRole('img', { name: /last ten minutes: from/ }).first().waitFor()
+  await page.getByText('pump-1, by small-r1', { exact: true }).waitFor()
+  await page.getByRole('img', { name: /confidence of the last windows: from/ }).first().waitFor()
   for (const width of [1280, 390]) {
     await page.setViewportSize({ width, height: 900 })
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
