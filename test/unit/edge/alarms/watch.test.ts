@@ -77,7 +77,7 @@ test('a reading beyond the limit raises an alarm in the canonical unit, with its
   const rounded = alarm.numbers.map((number) => ({ ...number, value: Math.round((number.value ?? NaN) * 1e9) / 1e9 }))
   assert.deepEqual({ ...alarm, id: 'x', numbers: rounded }, {
     id: 'x', revision: 1, asset: 'pump-1', rule: 'hot', severity: 'high', message: 'hot', recommendedAction: 'Stop it.', state: 'active', sinceUs: 1002 * S, raisedUs: 1002 * S + 10_000,
-    clearedUs: null, because: null, numbers: [{ tag: 'pump-1/temp', what: 'above', value: 95, limit: 90, unit: 'Cel' }], acknowledged: null,
+    clearedUs: null, because: null, numbers: [{ tag: 'pump-1/temp', what: 'above', value: 95, limit: 90, unit: 'Cel' }], judgement: null, acknowledged: null,
   })
   await on.say('1', 190, 1003)
   await on.say('1', 212, 1002.5)

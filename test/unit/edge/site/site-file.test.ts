@@ -62,7 +62,7 @@ suite('a site file becomes a plan', () => {
       site: 'hamburg', gateway: 'gw-1', platform: { url: 'mqtt://10.0.0.2:1883', username: 'gw-1', password: { file: 'mqtt-password' } },
       buffer: { directory: '/var/lib/x', capBytes: 8 * 1024 ** 3, maxAgeMs: 30 * 86_400_000, whenFull: 'thin', keepRaw: { ageMs: 86_400_000, bytes: 2 * 1024 ** 3 } },
       outage: { first: 'live', lateAfterMs: 120_000 }, bandwidth: 2_000_000, health: { host: '127.0.0.1', port: 9464 },
-      log: { file: '/etc/twinward/edge.log', maxBytes: 1_000_000, keep: 3 }, alarms: { rules: [], to: [], keepMs: 90 * 86_400_000 },
+      log: { file: '/etc/twinward/edge.log', maxBytes: 1_000_000, keep: 3 }, alarms: { rules: [], to: [], keepMs: 90 * 86_400_000 }, judge: { keepMs: 30 * 86_400_000 },
     })
     assert.deepEqual(sources.map(({ id, config }) => ({ id, config })), [{ id: 'plc-7', config: { host: '10.0.0.7' } }, { id: 'plc-8', config: { host: '10.0.0.8' } }])
     assert.deepEqual(sources[0]?.tags.at(-1), { address: 's', tag: 'pump-1/speed', kind: 'scalar', everyMs: null, deadband: 2 })
