@@ -11,7 +11,7 @@ import type { DoorConfig, MqttConnection } from '../config.ts'
 import { PortTakenError } from '../dev/ports.ts'
 import type { PlatformAuthority } from '../gateway-ca/authority.ts'
 import { createListener } from '../pg-listener.ts'
-import { createMqttDoor } from './mqtt.ts'
+import { createMqttDoor, trackConnections } from './mqtt.ts'
 import { createRequests } from './requests.ts'
 
 export interface DoorOptions {
@@ -48,6 +48,7 @@ export async function startDoor({ ctx, authority, config, mqtt, log, copyGraceMs
   const options = await tlsOptions(authority)
   const requests = createServer({ ...options, requestTimeout: 30_000, headersTimeout: 15_000 }, createRequests(deps))
   requests.maxConnections = MOST_CONNECTIONS
+  const closeRequests = trackConnections(requests)
   requests.on('tlsClientError', (error, socket) => { log.info({ problem: error.message, address: socket.remoteAddress }, 'no TLS came about at the door') })
   const messages = createMqttDoor({ deps, tlsOptions: options, mqtt, maxConnections: MOST_CONNECTIONS, ...(copyGraceMs !== undefined && { copyGraceMs }) })
   await listen(requests, config.host, config.port, 'TWINWARD_DOOR_PORT')
@@ -84,8 +85,9 @@ export async function startDoor({ ctx, authority, config, mqtt, log, copyGraceMs
       clearInterval(refreshing)
       clearInterval(looking)
       await listener.stop()
-      requests.closeAllConnections()
-      await Promise.all([messages.stop(), new Promise<void>((resolve) => { requests.close(() => { resolve() }) })])
+      const closed = new Promise<void>((resolve) => { requests.close(() => { resolve() }) })
+      closeRequests()
+      await Promise.all([messages.stop(), closed])
     },
   }
 }

@@ -54,7 +54,9 @@ export function createMqttDoor({ deps, tlsOptions, mqtt, maxConnections, copyGra
   const { log, authority } = deps
   const live = new Set<Live>()
   const takeovers = new Map<string, number[]>()
+  let stopping = false
   const server = tls.createServer(tlsOptions)
+  const closeAll = trackConnections(server)
   server.maxConnections = maxConnections
   server.on('tlsClientError', (error, socket) => { log.info({ problem: error.message, address: socket.remoteAddress }, 'no TLS came about at the door') })
   server.on('secureConnection', (socket) => { void accept(socket) })
@@ -67,7 +69,9 @@ export function createMqttDoor({ deps, tlsOptions, mqtt, maxConnections, copyGra
     socket.setNoDelay(true)
     const address = addressOf(socket)
     try {
-      begin(socket, await lookAtCertificate(deps, fingerprintOf(socket, authority.certificates())), address)
+      const certificate = await lookAtCertificate(deps, fingerprintOf(socket, authority.certificates()))
+      if (stopping) socket.destroy()
+      else begin(socket, certificate, address)
     } catch (error) {
       await refused(error, address)
       turnAway(socket)
@@ -160,26 +164,38 @@ export function createMqttDoor({ deps, tlsOptions, mqtt, maxConnections, copyGra
   return {
     server, recheck, sessions: () => live.size,
     async stop() {
+      stopping = true
       clearInterval(timer)
       const closed = new Promise<void>((resolve) => { server.close(() => { resolve() }) })
       await Promise.all([...live].map(async ({ session }) => {
         session?.end()
         await session?.ended
       }))
+      closeAll()
       await closed
     },
   }
 }
 
+/** A server waits for its connections to close, also for those whose handshake goes on; this closes them. */
+export function trackConnections(server: net.Server): () => void {
+  const open = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    open.add(socket)
+    socket.once('close', () => { open.delete(socket) })
+  })
+  return () => { for (const socket of open) socket.destroy() }
+}
+
 /** Nothing of a stranger's is read: what it sends is thrown away, and it hears that it is not let in. */
 function turnAway(socket: Socket): void {
-  const say = () => { socket.end(generate({ cmd: 'connack', returnCode: NOT_AUTHORIZED, sessionPresent: false })) }
-  const timer = setTimeout(say, SPEAK_WITHIN_MS)
-  socket.once('data', () => {
+  const say = () => {
     clearTimeout(timer)
-    say()
+    socket.end(generate({ cmd: 'connack', returnCode: NOT_AUTHORIZED, sessionPresent: false }))
     setTimeout(() => { socket.destroy() }, SPEAK_WITHIN_MS).unref()
-  })
+  }
+  const timer = setTimeout(say, SPEAK_WITHIN_MS)
+  socket.once('data', say)
   socket.on('close', () => { clearTimeout(timer) })
 }
 

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import net from 'node:net'
 import path from 'node:path'
 import { test } from 'node:test'
+import tls from 'node:tls'
 import { MqttClient } from 'mqtt'
 import { dialDoor } from '../../../edge/identity/dial.ts'
 import { enrol } from '../../../edge/identity/enrol.ts'
@@ -195,4 +198,21 @@ test('what a gateway that was shut out says past the door is not taken either: i
   await stage.enrolBox()
   await stage.until('all to be taken', () => past.status().buffer.rows < 50)
   assert.equal((await getGateway(stage.ctx, actor, { site, gateway: stage.gateway })).revoked, false)
+})
+
+test('the door stops whoever holds on to it: strangers that say nothing, and gateways that come in at that moment', async (t) => {
+  const stage = await startDoorStage(t)
+  const identity = await stage.enrolBox()
+  const port = Number(identity.mqtt.split(':')[1])
+  const silent = [
+    ...[port, Number(identity.door.split(':')[1])].map((at) => net.connect({ host: '127.0.0.1', port: at, allowHalfOpen: true })),
+    tls.connect({ host: '127.0.0.1', port, rejectUnauthorized: false }),
+  ]
+  t.after(() => { for (const socket of silent) socket.destroy() })
+  for (const socket of silent) socket.on('error', () => {})
+  await Promise.all(silent.map((socket) => once(socket, socket instanceof tls.TLSSocket ? 'secureConnect' : 'connect')))
+  const coming = Array.from({ length: 5 }, (_, at) => stage.client(identity, `twinward-${at}`).then(answerOf, () => 'closed'))
+  await stage.door.stop()
+  assert.equal(stage.door.sessions(), 0)
+  assert.equal((await Promise.all(coming)).length, 5)
 })
