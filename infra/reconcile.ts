@@ -3,6 +3,7 @@ import { WorkflowNotFoundError } from '@temporalio/client'
 import type { Logger } from 'pino'
 import { openAlerts } from '../registry/store/alert-rows.ts'
 import { openGates } from '../registry/store/gates.ts'
+import { openFleetUpdates } from '../registry/store/gateway-updates.ts'
 import { openOperations } from '../registry/store/operations.ts'
 import type { WorkflowStart } from '../registry/store/outbox.ts'
 import type { Pool } from '../registry/store/pool.ts'
@@ -27,7 +28,7 @@ export interface Reconciler {
 }
 
 /**
- * Starts the workflow of every waiting gate, running rollout, open alert and unended operation that has none: Temporal's database may
+ * Starts the workflow of every waiting gate, running rollout, running update of gateways, open alert and unended operation that has none: Temporal's database may
  * have been lost, or a workflow ended by hand. PostgreSQL says what must be waited for.
  */
 export function createReconciler({ pool, client, log }: { pool: Pool; client: Client; log: Logger }): Reconciler {
@@ -69,7 +70,10 @@ async function readWanted(pool: Pool): Promise<Wanted[]> {
     const rollouts = (await openRollouts(tx, MOST)).map(({ site, rolloutId }) => ({
       workflowId: workflowIds.rollout(rolloutId), start: { type: workflowTypes.rollOut, taskQueue: taskQueues.main, input: { site, rolloutId } },
     }))
-    return [...gates, ...rollouts, ...operations, ...alerts]
+    const updates = (await openFleetUpdates(tx, MOST)).map(({ site, updateId }) => ({
+      workflowId: workflowIds.fleetUpdate(updateId), start: { type: workflowTypes.updateGateways, taskQueue: taskQueues.main, input: { site, updateId } },
+    }))
+    return [...gates, ...rollouts, ...updates, ...operations, ...alerts]
   })
 }
 

@@ -4,6 +4,7 @@ import { createDecodedCache } from '../activities/decoded-cache.ts'
 import { createDriftActivities } from '../activities/drift.ts'
 import { createEvidenceCollector } from '../activities/evidence/collect.ts'
 import { createGateActivities } from '../activities/gates.ts'
+import { createFleetUpdateActivities } from '../activities/gateway-updates.ts'
 import { createRolloutActivities } from '../activities/rollouts.ts'
 import { createIngestActivities } from '../activities/ingest.ts'
 import { createModelCache } from '../activities/models/load-model.ts'
@@ -58,6 +59,7 @@ export async function startWorker({ connections, log, bundle }: WorkerOptions): 
         ...createGateActivities({ pool, nowUs, collect: createEvidenceCollector({ pool, models, nowUs, scorer: createReplayScorer(models) }) }),
         ...createAlertActivities({ pool, nowUs }),
         ...createRolloutActivities({ pool, nowUs }),
+        ...createFleetUpdateActivities({ pool, nowUs }),
         ...createDriftActivities({ pool, objects, nowUs }),
         ...createRescoreActivities(judging),
       },

@@ -16,4 +16,5 @@ export const workflowIds = {
   gate: (gateId: string) => `gate/${gateId}`,
   alert: (alertId: string) => `alert/${alertId}`,
   rollout: (rolloutId: string) => `rollout/${rolloutId}`,
+  fleetUpdate: (updateId: string) => `gateway-update/${updateId}`,
 } as const

@@ -32,6 +32,9 @@ export interface GateDecisionResult { state: string; approvals: number; required
 export interface RollOutInput { site: string; rolloutId: string }
 export interface RollOutResult { state: string; stage: string }
 
+export interface UpdateGatewaysInput { site: string; updateId: string }
+export interface UpdateGatewaysResult { state: string; stage: number }
+
 export interface AlertLifecycleInput { site: string; alertId: string }
 
 export const workflowTypes = {
@@ -44,6 +47,7 @@ export const workflowTypes = {
   changeGovernance: 'changeGovernance',
   alertLifecycle: 'alertLifecycle',
   rollOut: 'rollOut',
+  updateGateways: 'updateGateways',
 } as const
 
 /** Update and signal names; the definitions (`defineUpdate`, `defineSignal`) live beside the handlers. */
@@ -53,5 +57,6 @@ export const messageNames = {
   alertChanged: 'alertChanged',
   operationChanged: 'operationChanged',
   rolloutChanged: 'rolloutChanged',
+  fleetUpdateChanged: 'fleetUpdateChanged',
   status: 'status',
 } as const

@@ -1,6 +1,7 @@
 import { proxyActivities } from '@temporalio/workflow'
 import type { AlertActivities } from '../activities/alerts.ts'
 import type { GateActivities } from '../activities/gates.ts'
+import type { FleetUpdateActivities } from '../activities/gateway-updates.ts'
 import type { RolloutActivities } from '../activities/rollouts.ts'
 
 /*
@@ -39,4 +40,5 @@ const guards = {
 } as const
 
 export const { tendRollout } = proxyActivities<RolloutActivities>(guards)
+export const { tendFleetUpdate } = proxyActivities<FleetUpdateActivities>(transaction)
 export const { tendAlert } = proxyActivities<AlertActivities>(transaction)

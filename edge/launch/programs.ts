@@ -21,7 +21,7 @@ export interface Programs {
   keepState(state: LaunchState): void
   wish(): Wish | null
   /** Written when the program's files are on disk. */
-  makeWish(wish: Omit<Wish, 'id'>): void
+  makeWish(wish: Omit<Wish, 'id'> & Partial<Pick<Wish, 'id'>>): void
 }
 
 /** Where they are: in the folder that systemd keeps for the service, else beside the site file. */

@@ -4,6 +4,7 @@ import type { GatewayCommand } from '../../registry/domain/contract/gateway-repo
 import { refuse } from '../../registry/domain/errors.ts'
 import type { AlarmBook } from '../alarms/alarm-book.ts'
 import type { BundleStore } from '../judge/bundle-store.ts'
+import type { ProgramCare } from '../update/care.ts'
 import type { SiteJudging } from './judging.ts'
 
 export interface OrderBookOptions {
@@ -12,10 +13,13 @@ export interface OrderBookOptions {
   readonly place: () => Place
   readonly judging: Pick<SiteJudging, 'look'>
   readonly alarms: Pick<AlarmBook, 'acknowledge'>
+  /** Absent where no launcher started the gateway. */
+  readonly program: ProgramCare | undefined
+  readonly bufferFolder: string
 }
 
 /** What a gateway does for each kind of order. Each may be given again: doing it twice is doing it once. */
-export const orderBook = ({ fetch, bundles, place, judging, alarms }: OrderBookOptions) => async (command: GatewayCommand): Promise<string | null> => {
+export const orderBook = ({ fetch, bundles, place, judging, alarms, program, bufferFolder }: OrderBookOptions) => async (command: GatewayCommand): Promise<string | null> => {
   switch (command.kind) {
     case 'install-bundle': {
       const { digest, bytes } = command
@@ -29,6 +33,9 @@ export const orderBook = ({ fetch, bundles, place, judging, alarms }: OrderBookO
       const { acknowledged } = await alarms.acknowledge(alarm, by, comment)
       return `acknowledged by ${acknowledged?.by ?? by}`
     }
+    case 'update':
+      return program?.carryOut(command, fetch, bufferFolder)
+        ?? refuse('unprocessable', 'no launcher started this gateway, so nothing could go back by itself; start it by twinward-launch.mjs (the systemd unit does)')
     case 'recall': return refuse('invalid', 'a recall is not carried out at once')
   }
 }

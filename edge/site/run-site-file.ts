@@ -5,6 +5,7 @@ import type { Logger } from 'pino'
 import { DomainError, refuse } from '../../registry/domain/errors.ts'
 import { createBell } from '../bell.ts'
 import { launchOf, launchTrouble } from '../launch/words.ts'
+import { createProgramCare } from '../update/care.ts'
 import { createHealthKeeper } from './health-server.ts'
 import { createLastGood } from './last-good.ts'
 import type { SitePlan } from './plan.ts'
@@ -12,7 +13,7 @@ import { runSite, type RunningSite, type RunSiteOptions } from './run-site.ts'
 import { createSecrets } from './secrets.ts'
 import { parseSiteFile, type SiteFile, type SiteFileOptions } from './site-file.ts'
 
-export interface RunSiteFileOptions extends Pick<SiteFileOptions, 'kinds'>, Omit<RunSiteOptions, 'plan' | 'secret' | 'log'> {
+export interface RunSiteFileOptions extends Pick<SiteFileOptions, 'kinds'>, Omit<RunSiteOptions, 'plan' | 'secret' | 'log' | 'program'> {
   readonly file: string
   readonly env: Readonly<Record<string, string | undefined>>
   /** The log a plan asks for; closed when another takes its place. */
@@ -52,6 +53,7 @@ export async function runSiteFile({ file, env, openLog, pollMs = 2_000, kinds, .
   const secret = createSecrets(env, folder)
   const lastGood = createLastGood(env, file)
   const launch = launchOf(env)
+  const program = launch === null ? undefined : createProgramCare({ launch, env, siteFile: file, version: run.version })
   const stopping = new AbortController()
   let seen: string | undefined
   let log: OpenLog | undefined
@@ -72,7 +74,7 @@ export async function runSiteFile({ file, env, openLog, pollMs = 2_000, kinds, .
   }
 
   async function open(plan: SitePlan, to: Logger): Promise<void> {
-    const started = await runSite({ ...run, plan, secret, log: to })
+    const started = await runSite({ ...run, plan, secret, log: to, program })
     site = started
     if (launch) started.trouble('update', launchTrouble(launch))
     noDisk = null

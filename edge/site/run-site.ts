@@ -27,6 +27,7 @@ import { createOrders } from '../orders.ts'
 import { createFileFetcher } from '../file-fetcher.ts'
 import { createBundleStore } from '../judge/bundle-store.ts'
 import { both } from '../link-users.ts'
+import type { ProgramCare } from '../update/care.ts'
 import { createUplink, type UplinkStatus, type UplinkTuning } from '../uplink.ts'
 import { createSiteAlarms, openAlarmOutputs, PLATFORM } from './alarms.ts'
 import { createSiteIdentity } from './identity.ts'
@@ -49,6 +50,8 @@ export interface RunSiteOptions {
   readonly reportEveryMs?: number
   /** How often it is looked whether the certificate is to be renewed. */
   readonly identityEveryMs?: number
+  /** Absent where no launcher started the gateway. */
+  readonly program?: ProgramCare | undefined
 }
 
 /** A gateway that runs by a site file until it is stopped. */
@@ -103,7 +106,7 @@ const CARE_EVERY_TICKS = 60
 const ALIVE_EVERY_TICKS = 10
 
 /** Opens the buffer and starts everything; what a former run left in the buffer ships first. */
-export async function runSite({ plan: first, secret, version, log, clocks = machineClocks, cut, uplink: tuning, reportEveryMs, identityEveryMs }: RunSiteOptions): Promise<RunningSite> {
+export async function runSite({ plan: first, secret, version, log, clocks = machineClocks, cut, uplink: tuning, reportEveryMs, identityEveryMs, program }: RunSiteOptions): Promise<RunningSite> {
   let plan = first
   const { site, gateway } = plan
   const { url, username, password } = plan.platform
@@ -150,14 +153,14 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
   })
   const room = createRoomKeeper({ buffer, reader, policy: plan.buffer.whenFull, gaps, inHand: (id) => cutter.inHand(id) })
   const uplinkStatus = () => uplink.status()
-  const status = statusOf({ buffer, clock, running: () => running.values(), troubles, uplink: uplinkStatus, counts, directory: plan.buffer.directory })
+  const status = statusOf({ buffer, clock, running: () => running.values(), troubles, uplink: uplinkStatus, counts, directory: plan.buffer.directory, ...(program && { program: () => program.status() }) })
   const bundles = createBundleStore(judgeFolder(plan.buffer.directory))
   const judging = createSiteJudging({
     plan: () => plan, buffer, store: bundles, reader, sources: activeSources, book: alarms.book, troubles, nowUs, node: process.version, log, onChange: () => { reporter.hurry() },
   })
   const files = createFileFetcher({ site, gateway })
   const orders = createOrders({
-    carryOut: orderBook({ fetch: (file) => files.fetch(file, signal), bundles, place: () => placeOf(plan), judging, alarms: alarms.book }),
+    carryOut: orderBook({ fetch: (file) => files.fetch(file, signal), bundles, place: () => placeOf(plan), judging, alarms: alarms.book, program, bufferFolder: plan.buffer.directory }),
     onEnd: () => { reporter.hurry() },
     onTrouble: (error, { id, kind }) => { if (!signal.aborted) log.warn({ err: error, order: id, kind }, 'an order could not be carried out; it is tried again') },
   })

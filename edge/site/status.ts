@@ -1,4 +1,4 @@
-import type { ConnectorStatus, GatewayStatus } from '../../registry/domain/contract/gateway-report.ts'
+import type { ConnectorStatus, GatewayStatus, ProgramStatus } from '../../registry/domain/contract/gateway-report.ts'
 import type { DurableBuffer } from '../buffer/buffer.ts'
 import type { GatewayClock } from '../clock.ts'
 import { diskFree } from '../disk-free.ts'
@@ -18,6 +18,7 @@ export interface StatusInputs {
   readonly uplink: () => UplinkStatus
   readonly counts: { readonly flagged: number; readonly duplicates: number }
   readonly directory: string
+  readonly program?: () => ProgramStatus
 }
 
 /** Rates are means over about this long: asking often must not make them jump. */
@@ -25,7 +26,7 @@ const RATE_OVER_MS = 5_000
 const LOW_DISK_BYTES = 256 * 1024 * 1024
 const FULL_SHARE = 0.8
 
-export function statusOf({ buffer, clock, running, troubles, uplink, counts, directory }: StatusInputs): () => GatewayStatus {
+export function statusOf({ buffer, clock, running, troubles, uplink, counts, directory, program }: StatusInputs): () => GatewayStatus {
   let mark = { ms: performance.now(), in: buffer.stats().appendedRows, acknowledged: buffer.stats().acknowledgedRows }
   let rate = { inPerSec: 0, acknowledgedPerSec: 0 }
 
@@ -70,6 +71,7 @@ export function statusOf({ buffer, clock, running, troubles, uplink, counts, dir
         appended: stats.appendedRows, acknowledged: stats.acknowledgedRows, withheld: stats.withheldRows, flagged: counts.flagged, duplicates: counts.duplicates,
         batches_sent: link.sent, batches_resent: link.resent, connections: link.connections,
       },
+      ...(program && { program: program() }),
     }
   }
 }

@@ -37,7 +37,7 @@ const SPARE_BYTES = 32 * 1024 * 1024
  * launcher tries it. Whatever fails leaves everything as it was. Refuses as `openUpdate` and `admitUpdate` do, and
  * (`no_room`) where the disk has none.
  */
-export function installUpdate(bytes: Uint8Array, deps: InstallDeps, options: AdmitOptions = {}): InstalledUpdate {
+export function installUpdate(bytes: Uint8Array, deps: InstallDeps, { order, ...options }: AdmitOptions & { readonly order?: string } = {}): InstalledUpdate {
   const { programs, check, machine, installed, freeBytes = diskFree } = deps
   const update = openUpdate(bytes, check)
   const { manifest } = update
@@ -50,7 +50,7 @@ export function installUpdate(bytes: Uint8Array, deps: InstallDeps, options: Adm
   makeFolder(programs.folder)
   tidy(programs, name)
   if (!programs.isSound(name)) putFiles(programs, name, update, bytes, freeBytes)
-  programs.makeWish({ name, wayBack: canFollow(now.buffer, manifest.buffer) })
+  programs.makeWish({ name, wayBack: canFollow(now.buffer, manifest.buffer), ...(order !== undefined && { id: order }) })
   return { name, manifest, made: true }
 }
 

@@ -28,13 +28,14 @@ function createFakes() {
   const tended = new Map<string, number>()
   const rescores = new Map<string, { looks: number; paused: boolean }>()
   const stoppedRollouts = new Set<string>()
+  const stoppedUpdates = new Set<string>()
   const gateOf = (gateId: string) => {
     const known = gates.get(gateId) ?? { state: 'collecting', approvals: 0, expiresAtUs: nowUs() + (gateId.includes('expires') ? 2 : 3600) * SECOND_US }
     gates.set(gateId, known)
     return known
   }
   return {
-    gates, rescores, stoppedRollouts,
+    gates, rescores, stoppedRollouts, stoppedUpdates,
     activities: {
       async collectEvidence({ gateId }: { gateId: string }) {
         if (gateId.includes('void')) throw new DomainError('digest_mismatch', 'the model is corrupt')
@@ -64,6 +65,13 @@ function createFakes() {
         tended.set(alertId, times)
         if (times >= 4) return { closed: true, nextDueUs: null }
         return { closed: false, nextDueUs: times === 2 ? null : nowUs() + SECOND_US }
+      },
+      async tendFleetUpdate({ updateId }: { updateId: string }) {
+        const times = (tended.get(updateId) ?? 0) + 1
+        tended.set(updateId, times)
+        if (stoppedUpdates.has(updateId)) return { state: 'stopped', stage: 0, wakeAtUs: null }
+        if (times > 2 && !updateId.includes('stopped')) return { state: 'completed', stage: 1, wakeAtUs: null }
+        return { state: 'running', stage: Math.min(1, times - 1), wakeAtUs: nowUs() + (updateId.includes('stopped') ? 3600 : 1) * SECOND_US }
       },
       async tendRollout({ rolloutId }: { rolloutId: string }) {
         const times = (tended.get(rolloutId) ?? 0) + 1
@@ -161,6 +169,14 @@ function scenarios(fakes: ReturnType<typeof createFakes>): Record<string, Scenar
       await new Promise((resolve) => { setTimeout(resolve, 1500) })
       fakes.stoppedRollouts.add('stopped')
       await handle.signal(messageNames.rolloutChanged)
+      return handle
+    },
+    'update-gateways': async (client) => start(client, workflowTypes.updateGateways, 'gateway-update/through-all', { site: 'hamburg', updateId: 'through-all' }),
+    'update-gateways-stopped': async (client) => {
+      const handle = await start(client, workflowTypes.updateGateways, 'gateway-update/stopped-one', { site: 'hamburg', updateId: 'stopped-one' })
+      await new Promise((resolve) => { setTimeout(resolve, 1500) })
+      fakes.stoppedUpdates.add('stopped-one')
+      await handle.signal(messageNames.fleetUpdateChanged)
       return handle
     },
     'alert-lifecycle': async (client) => {

@@ -3,7 +3,7 @@ import type { Tx } from './transaction.ts'
 /** Things whose id alone tells where they are. */
 const tables = {
   gate: ['gate', 'gate_id'], alert: ['alert', 'alert_id'], operation: ['operation', 'operation_id'], label: ['label', 'label_id'],
-  delegation: ['delegation', 'delegation_id'], rollout: ['rollout', 'rollout_id'], incident: ['incident', 'incident_id'],
+  delegation: ['delegation', 'delegation_id'], rollout: ['rollout', 'rollout_id'], 'gateway-update': ['gateway_update', 'update_id'], incident: ['incident', 'incident_id'],
 } as const
 
 export type Located = keyof typeof tables

@@ -11,8 +11,9 @@ export const workflowCalls = {
   gate: (gateId: string) => `gate/${gateId}`,
   alert: (alertId: string) => `alert/${alertId}`,
   rollout: (rolloutId: string) => `rollout/${rolloutId}`,
-  types: { 'promote-model': 'promoteModel', 'approve-policy': 'approvePolicy', 'change-governance': 'changeGovernance', alert: 'alertLifecycle', rollout: 'rollOut' },
-  signals: { alertChanged: 'alertChanged', withdrawGate: 'withdrawGate', rolloutChanged: 'rolloutChanged', operationChanged: 'operationChanged' },
+  fleetUpdate: (updateId: string) => `gateway-update/${updateId}`,
+  types: { 'promote-model': 'promoteModel', 'approve-policy': 'approvePolicy', 'change-governance': 'changeGovernance', alert: 'alertLifecycle', rollout: 'rollOut', fleetUpdate: 'updateGateways' },
+  signals: { alertChanged: 'alertChanged', withdrawGate: 'withdrawGate', rolloutChanged: 'rolloutChanged', fleetUpdateChanged: 'fleetUpdateChanged', operationChanged: 'operationChanged' },
 } as const
 
 export async function startAlertLifecycle(tx: Tx, site: string, alertId: string): Promise<void> {
@@ -28,6 +29,14 @@ export async function startRolloutWorkflow(tx: Tx, site: string, rolloutId: stri
   await enqueue(tx, {
     channel: 'workflow', kind: 'start', site, target, dedupeKey: `start:${target}`,
     payload: { type: workflowCalls.types.rollout, taskQueue: workflowCalls.mainQueue, input: { site, rolloutId } },
+  })
+}
+
+export async function startFleetUpdateWorkflow(tx: Tx, site: string, updateId: string): Promise<void> {
+  const target = workflowCalls.fleetUpdate(updateId)
+  await enqueue(tx, {
+    channel: 'workflow', kind: 'start', site, target, dedupeKey: `start:${target}`,
+    payload: { type: workflowCalls.types.fleetUpdate, taskQueue: workflowCalls.mainQueue, input: { site, updateId } },
   })
 }
 

@@ -5,6 +5,7 @@ import { CliError } from '../errors.ts'
 import { instant, limitOption } from '../options.ts'
 import { siteColumns } from '../print.ts'
 import { addGatewayIdentityCommands } from './gateway-identity.ts'
+import { addGatewayUpdateCommands } from './gateway-updates.ts'
 
 interface Page<T> { items: T[]; nextCursor: string | null }
 interface Gateway {
@@ -39,6 +40,8 @@ export function addGatewayCommands(program: Command, open: Open): void {
     })
 
   addGatewayIdentityCommands(program, gateways, open)
+
+  addGatewayUpdateCommands(gateways, open)
 
   program.command('gaps [asset]').description('what is missing, or came late, and why: the gap ledger, newest first')
     .option('--tag <tag>', 'of one tag (asset/name)').option('--gateway <gateway>', 'of one gateway').option('--cause <cause>', `${gapCauseSchema.options.join(', ')}; a newer gateway may know more`)

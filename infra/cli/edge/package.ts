@@ -15,7 +15,7 @@ export async function packageEdge({ out, version }: { readonly out: string; read
   try {
     await bundleEdge(folder, version)
     const { draft, payload } = packUpdate(folder, version)
-    const { sealed, ...issued } = await api.post<Issued>('/v1/gateway-updates', draft, { site })
+    const { sealed, ...issued } = await api.post<Issued>('/v1/gateway-updates/issues', draft, { site })
     const bytes = Buffer.concat([Buffer.from(sealed, 'base64'), payload])
     await writeFile(out, bytes).catch((error: NodeJS.ErrnoException) => {
       throw new CliError('file', `${out} cannot be written (${error.code ?? error.message}). Name another file with --out.`)

@@ -14,7 +14,7 @@ export const eventTypes = [
   'rollout.started', 'rollout.advanced', 'rollout.ready', 'rollout.completed', 'rollout.stopped', 'rollout.rolled-back', 'rollout.superseded',
   'governance.changed', 'family.changed', 'delegation.made', 'delegation.revoked', 'assignment.switched', 'assignment.rolled-back', 'policy.proposed',
   'window.scored', 'windows.scored', 'release.refused', 'replay.failed', 'incident.opened', 'incident.acknowledged', 'incident.closed', 'drift.detected', 'retraining.ended', 'rescore.asked', 'rescore.ended', 'lineage.run', 'maintenance.recorded',
-  'local-alarm.raised', 'local-alarm.cleared', 'gateway.enrolled', 'gateway.renewed', 'gateway.revoked', 'gateway.copied',
+  'local-alarm.raised', 'local-alarm.cleared', 'gateway-update.started', 'gateway-update.advanced', 'gateway-update.completed', 'gateway-update.stopped', 'gateway-update.failed', 'gateway.enrolled', 'gateway.renewed', 'gateway.revoked', 'gateway.copied',
 ] as const
 export type EventType = (typeof eventTypes)[number]
 

@@ -54,6 +54,13 @@ export const gatewayCommandSchema = z
       by: z.string().min(1).max(200),
       comment: z.string().max(500).nullable(),
     }),
+    z.object({
+      id: orderId,
+      kind: z.literal('update').describe('Fetch this update of the program, check it, have the launcher try it'),
+      digest: sha256Schema,
+      bytes: z.int().min(1),
+      program: z.string().min(1).max(120).describe('What the gateway says that it runs when it has it'),
+    }),
   ])
   .meta({ id: 'GatewayCommand' })
 export type GatewayCommand = z.infer<typeof gatewayCommandSchema>
@@ -98,6 +105,15 @@ export const connectorStatusSchema = z.object({
 })
 export type ConnectorStatus = z.infer<typeof connectorStatusSchema>
 
+/** The program that a gateway runs, where a launcher started it. */
+export const programStatusSchema = z.object({
+  name: z.string().max(120).describe('Version and digest; `installed`: the one it was installed with'),
+  trial: z.boolean().describe('It still has to show that it is well'),
+  platform: z.string().max(30), arch: z.string().max(30), node: z.string().max(30),
+  last: z.object({ id: z.string().max(80), name: z.string().max(120), outcome: z.enum(['confirmed', 'rolled_back']), why: z.string().max(500).nullable() }).nullable().describe('What became of the last update; its id is that of the order'),
+})
+export type ProgramStatus = z.infer<typeof programStatusSchema>
+
 /** How a gateway is, as it says itself. */
 export const gatewayStatusSchema = z
   .object({
@@ -115,6 +131,7 @@ export const gatewayStatusSchema = z
     }),
     connectors: z.array(connectorStatusSchema).max(1000),
     counters: z.record(z.string(), z.number()).default({}).describe('Since the buffer was made, or since start'),
+    program: programStatusSchema.optional(),
   })
   .meta({ id: 'GatewayStatus' })
 export type GatewayStatus = z.infer<typeof gatewayStatusSchema>

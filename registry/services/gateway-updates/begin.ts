@@ -1,0 +1,71 @@
+import { z } from 'zod'
+import { demand, type Actor } from '../../domain/access/rights.ts'
+import type { BundleSigner } from '../../domain/bundle/seal.ts'
+import { sha256Hex } from '../../domain/canonical.ts'
+import { sha256Schema, slugSchema } from '../../domain/contract/primitives.ts'
+import { refuse } from '../../domain/errors.ts'
+import { stagesOf } from '../../domain/update/fleet.ts'
+import { programName, type UpdateManifest } from '../../domain/update/manifest.ts'
+import { MAX_UPDATE_BYTES, openUpdate } from '../../domain/update/open.ts'
+import { recordAudit } from '../../store/audit.ts'
+import { gatewaysToUpdate, insertFleetUpdate, readFleetUpdate, type FleetUpdateRow, type UpdatableGateway } from '../../store/gateway-updates.ts'
+import { announce } from '../../store/outbox.ts'
+import { inSite } from '../../store/transaction.ts'
+import { startFleetUpdateWorkflow } from '../../store/workflow-calls.ts'
+import type { ServiceContext } from '../context.ts'
+import { readPieces } from './put-piece.ts'
+
+export const beginUpdateInput = z.object({
+  site: slugSchema,
+  file: z.object({ digest: sha256Schema, bytes: z.int().min(1).max(MAX_UPDATE_BYTES) }),
+  stages: z.array(z.union([z.array(slugSchema).min(1).max(1000), z.number().gt(0).max(100)])).min(1).max(20)
+    .describe('Each stage by its gateways, or as a share of all (per cent, cumulative: 10, 50, 100)'),
+  settleSeconds: z.int().min(0).max(7 * 86_400).default(600).describe('So long each gateway must have been well with it before the next stage begins'),
+  withinSeconds: z.int().min(60).max(30 * 86_400).default(86_400).describe('So long one may take from its order until it is well, its waiting for a connection included'),
+  reason: z.string().trim().min(1).max(2000),
+})
+export type BeginUpdateInput = z.infer<typeof beginUpdateInput>
+
+/**
+ * Begins to bring an update to the gateways of a site, stage after stage. Refuses (`not_found`) what was not sent, (`digest_mismatch`)
+ * what is not what was named or not signed by this platform, (`conflict`) while another one runs or where a gateway that is named
+ * cannot take it.
+ */
+export async function beginFleetUpdate(ctx: ServiceContext & { readonly signer: BundleSigner }, actor: Actor, { site, file, stages, settleSeconds, withinSeconds, reason }: BeginUpdateInput): Promise<FleetUpdateRow> {
+  demand(actor, 'gateway.update', site)
+  const bytes = await readPieces(ctx.objects, file)
+  if (sha256Hex(bytes) !== file.digest) refuse('digest_mismatch', 'What was sent in pieces is not the file that is named; send it again.', { digest: file.digest })
+  const { manifest, digest } = openUpdate(bytes, (keyId, body, signature) => (keyId !== ctx.signer.keyId ? 'unknown_key' : sameBytes(ctx.signer.sign(body), signature) ? 'good' : 'bad'))
+  const key = `updates/${file.digest}.twu`
+  await ctx.objects.put('models', key, bytes, 'application/octet-stream', file.digest)
+  return inSite(ctx.pool, site, async (tx) => {
+    const targets = targetsOf(await gatewaysToUpdate(tx, site), manifest, stages)
+    const startedUs = ctx.nowUs()
+    const id = await insertFleetUpdate(tx, {
+      site, version: manifest.version, program: programName(manifest, digest), file: { ...file, key }, settleSeconds, withinSeconds, reason, startedBy: actor.id, startedUs,
+      targets: [...targets].map(([gateway, stage]) => ({ gateway, stage })),
+    })
+    const facts = { update: id, version: manifest.version, issue: manifest.issue.number, gateways: [...targets.keys()].sort(), reason }
+    await recordAudit(tx, { actor, verb: 'begin-gateway-update', subject: `gateway-update/${id}`, detail: { ...facts, stages, file: file.digest } })
+    await announce(tx, { site, id: `gateway-update/${id}/started`, type: 'gateway-update.started', atUs: startedUs, data: { ...facts, by: actor.id } })
+    await startFleetUpdateWorkflow(tx, site, id)
+    return readFleetUpdate(tx, id)
+  })
+}
+
+function targetsOf(gateways: readonly UpdatableGateway[], manifest: UpdateManifest, stages: BeginUpdateInput['stages']): Map<string, number> {
+  const fits = ({ program }: UpdatableGateway) => program !== null && program.platform === manifest.platform && program.arch === manifest.arch
+  const named = [...new Set(stages.flatMap((stage) => (typeof stage === 'number' ? [] : stage)))]
+  for (const name of named) {
+    const known = gateways.find(({ gateway }) => gateway === name)
+    if (!known) refuse('not_found', `No gateway ${name} has reported at this site; GET /v1/gateways lists those it has.`, { gateway: name })
+    if (known.program === null) refuse('conflict', `${name} runs without a launcher, so nothing could go back by itself: update it by hand, with the unit of the new version (docs/gateway-updates.md).`, { gateway: name })
+    if (!fits(known)) refuse('conflict', `${name} is ${known.program.platform}/${known.program.arch}, and this update is for ${manifest.platform}/${manifest.arch}; make one for it with "twinward edge package" on such a machine.`, { gateway: name })
+  }
+  const targets = stagesOf(gateways.filter(fits).map(({ gateway }) => gateway), stages)
+  if (targets.size === 0) refuse('conflict', `No gateway of this site can take an update for ${manifest.platform}/${manifest.arch}: none that reports runs by a launcher on such a machine.`, { platform: manifest.platform, arch: manifest.arch })
+  return targets
+}
+
+/** An Ed25519 signature is the same each time (RFC 8032, 5.1.6). */
+const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, i) => byte === b[i])
