@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Logger } from 'pino'
@@ -7,13 +6,13 @@ import { createBell } from '../bell.ts'
 import { launchOf, launchTrouble } from '../launch/words.ts'
 import { createProgramCare } from '../update/care.ts'
 import { createHealthKeeper } from './health-server.ts'
-import { createLastGood } from './last-good.ts'
+import { createLastGood, digestOf, type KeptSiteFile } from './last-good.ts'
 import type { SitePlan } from './plan.ts'
 import { runSite, type RunningSite, type RunSiteOptions } from './run-site.ts'
 import { createSecrets } from './secrets.ts'
 import { parseSiteFile, type SiteFile, type SiteFileOptions } from './site-file.ts'
 
-export interface RunSiteFileOptions extends Pick<SiteFileOptions, 'kinds'>, Omit<RunSiteOptions, 'plan' | 'secret' | 'log' | 'program'> {
+export interface RunSiteFileOptions extends Pick<SiteFileOptions, 'kinds'>, Omit<RunSiteOptions, 'plan' | 'secret' | 'log' | 'program' | 'siteFile'> {
   readonly file: string
   readonly env: Readonly<Record<string, string | undefined>>
   /** The log a plan asks for; closed when another takes its place. */
@@ -60,6 +59,10 @@ export async function runSiteFile({ file, env, openLog, pollMs = 2_000, kinds, .
   let site: RunningSite | undefined
   /** Why there is none: its disk takes no writes. */
   let noDisk: string | null = null
+  /** The site file in force. */
+  let inForce: KeptSiteFile | null = null
+  /** Whether that is another one than lies there now. */
+  let former = false
   let fail: (error: unknown) => void = () => {}
   const failed = new Promise<never>((_, reject) => { fail = reject })
   failed.catch(() => {})
@@ -74,7 +77,7 @@ export async function runSiteFile({ file, env, openLog, pollMs = 2_000, kinds, .
   }
 
   async function open(plan: SitePlan, to: Logger): Promise<void> {
-    const started = await runSite({ ...run, plan, secret, log: to, program })
+    const started = await runSite({ ...run, plan, secret, log: to, program, siteFile: () => inForce && { ...inForce, former } })
     site = started
     if (launch) started.trouble('update', launchTrouble(launch))
     noDisk = null
@@ -92,22 +95,36 @@ export async function runSiteFile({ file, env, openLog, pollMs = 2_000, kinds, .
     }
   }
 
-  async function readFirst(): Promise<{ plan: SitePlan; good?: string; problem: string | null }> {
+  async function readFirst(): Promise<{ plan: SitePlan; good: string; problem: string | null }> {
     const text = await textOf(file)
-    seen = digestOf(text)
+    seen = seenOf(text)
     try {
       if (text === undefined) return refuse('not_found', unreadable(file), { file })
       return { plan: (await parse(text)).plan, good: text, problem: null }
     } catch (error) {
       const kept = await lastGood.read()
       if (kept === undefined || !(error instanceof DomainError)) throw error
-      return { plan: (await parse(kept)).plan, problem: error.message }
+      return { plan: (await parse(kept)).plan, good: kept, problem: error.message }
     }
   }
 
-  const first = await readFirst()
+  /** One that has no mistake and cannot be started with, for a secret that is gone, gives way to the last that could. */
+  async function startFirst(): Promise<{ plan: SitePlan; good: string; problem: string | null }> {
+    const first = await readFirst()
+    try {
+      await patiently(() => start(first.plan))
+      return first
+    } catch (error) {
+      const kept = await lastGood.read()
+      if (kept === undefined || kept === first.good || !(error instanceof DomainError)) throw error
+      const { plan: before } = await parse(kept)
+      await patiently(() => start(before))
+      return { plan: before, good: kept, problem: error.message }
+    }
+  }
+
+  const first = await startFirst()
   let { plan } = first
-  await patiently(() => start(plan))
   const health = createHealthKeeper({
     site: () => site, plan: () => plan, version: run.version, absence: () => noDisk,
     tell: (problem) => {
@@ -117,14 +134,16 @@ export async function runSiteFile({ file, env, openLog, pollMs = 2_000, kinds, .
     },
   })
   await health.follow()
+  await keepGood(first.good)
   if (first.problem !== null) tell(first.problem)
-  if (first.good !== undefined) await keepGood(first.good)
 
   async function keepGood(text: string): Promise<void> {
-    await lastGood.keep(text).catch((error: unknown) => { log?.log.warn({ err: error }, 'the site file could not be kept for a start without a good one') })
+    inForce = { digest: digestOf(text), version: null }
+    await lastGood.keep(text).then((kept) => { inForce = kept }, (error: unknown) => { log?.log.warn({ err: error }, 'the site file could not be kept for a start without a good one') })
   }
 
   function tell(what: string | null): void {
+    former = what !== null
     site?.trouble('site-file', what === null ? null : `the site file cannot be used; the former one is in force: ${what.split('\n').slice(0, 3).join('; ')}`)
     if (what !== null) log?.log.error({ problems: what.split('\n') }, 'the site file cannot be used; the former one stays in force')
   }
@@ -145,7 +164,7 @@ export async function runSiteFile({ file, env, openLog, pollMs = 2_000, kinds, .
 
   async function follow(force: boolean): Promise<void> {
     const text = await textOf(file)
-    const digest = digestOf(text)
+    const digest = seenOf(text)
     if (!force && digest === seen) return
     seen = digest
     try {
@@ -217,4 +236,4 @@ export async function runSiteFile({ file, env, openLog, pollMs = 2_000, kinds, .
 
 const unreadable = (file: string) => `the site file ${file} cannot be read; check the path and who may read it`
 const textOf = (file: string) => readFile(file, 'utf8').catch(() => undefined)
-const digestOf = (text: string | undefined) => (text === undefined ? 'none' : createHash('sha256').update(text).digest('hex'))
+const seenOf = (text: string | undefined) => (text === undefined ? 'none' : digestOf(text))

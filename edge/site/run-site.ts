@@ -52,6 +52,8 @@ export interface RunSiteOptions {
   readonly identityEveryMs?: number
   /** Absent where no launcher started the gateway. */
   readonly program?: ProgramCare | undefined
+  /** The site file in force, where there is one. */
+  readonly siteFile?: () => GatewayStatus['siteFile'] | null
 }
 
 /** A gateway that runs by a site file until it is stopped. */
@@ -106,7 +108,7 @@ const CARE_EVERY_TICKS = 60
 const ALIVE_EVERY_TICKS = 10
 
 /** Opens the buffer and starts everything; what a former run left in the buffer ships first. */
-export async function runSite({ plan: first, secret, version, log, clocks = machineClocks, cut, uplink: tuning, reportEveryMs, identityEveryMs, program }: RunSiteOptions): Promise<RunningSite> {
+export async function runSite({ plan: first, secret, version, log, clocks = machineClocks, cut, uplink: tuning, reportEveryMs, identityEveryMs, program, siteFile }: RunSiteOptions): Promise<RunningSite> {
   let plan = first
   const { site, gateway } = plan
   const { url, username, password } = plan.platform
@@ -153,7 +155,7 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
   })
   const room = createRoomKeeper({ buffer, reader, policy: plan.buffer.whenFull, gaps, inHand: (id) => cutter.inHand(id) })
   const uplinkStatus = () => uplink.status()
-  const status = statusOf({ buffer, clock, running: () => running.values(), troubles, uplink: uplinkStatus, counts, directory: plan.buffer.directory, ...(program && { program: () => program.status() }) })
+  const status = statusOf({ buffer, clock, running: () => running.values(), troubles, uplink: uplinkStatus, counts, directory: plan.buffer.directory, ...(program && { program: () => program.status() }), ...(siteFile && { siteFile }) })
   const bundles = createBundleStore(judgeFolder(plan.buffer.directory))
   const judging = createSiteJudging({
     plan: () => plan, buffer, store: bundles, reader, sources: activeSources, book: alarms.book, troubles, nowUs, node: process.version, log, onChange: () => { reporter.hurry() },

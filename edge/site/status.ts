@@ -19,6 +19,7 @@ export interface StatusInputs {
   readonly counts: { readonly flagged: number; readonly duplicates: number }
   readonly directory: string
   readonly program?: () => ProgramStatus
+  readonly siteFile?: () => GatewayStatus['siteFile'] | null
 }
 
 /** Rates are means over about this long: asking often must not make them jump. */
@@ -26,7 +27,7 @@ const RATE_OVER_MS = 5_000
 const LOW_DISK_BYTES = 256 * 1024 * 1024
 const FULL_SHARE = 0.8
 
-export function statusOf({ buffer, clock, running, troubles, uplink, counts, directory, program }: StatusInputs): () => GatewayStatus {
+export function statusOf({ buffer, clock, running, troubles, uplink, counts, directory, program, siteFile }: StatusInputs): () => GatewayStatus {
   let mark = { ms: performance.now(), in: buffer.stats().appendedRows, acknowledged: buffer.stats().acknowledgedRows }
   let rate = { inPerSec: 0, acknowledgedPerSec: 0 }
 
@@ -60,6 +61,7 @@ export function statusOf({ buffer, clock, running, troubles, uplink, counts, dir
       ...(clockState === 'unsure' ? ['the system clock jumped, and nobody has told yet which time is right'] : []),
       ...connectors.filter(({ state }) => state === 'down' || state === 'degraded').map(({ id, detail }) => `${id}: ${detail ?? 'gives nothing'}`),
     ]
+    const config = siteFile?.()
     return {
       state: problems.length === 0 ? 'ok' : 'degraded', problems: problems.slice(0, 20).map((text) => text.slice(0, 500)),
       buffer: {
@@ -71,7 +73,7 @@ export function statusOf({ buffer, clock, running, troubles, uplink, counts, dir
         appended: stats.appendedRows, acknowledged: stats.acknowledgedRows, withheld: stats.withheldRows, flagged: counts.flagged, duplicates: counts.duplicates,
         batches_sent: link.sent, batches_resent: link.resent, connections: link.connections,
       },
-      ...(program && { program: program() }),
+      ...(program && { program: program() }), ...(config && { siteFile: config }),
     }
   }
 }

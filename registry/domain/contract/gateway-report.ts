@@ -132,6 +132,10 @@ export const gatewayStatusSchema = z
     connectors: z.array(connectorStatusSchema).max(1000),
     counters: z.record(z.string(), z.number()).default({}).describe('Since the buffer was made, or since start'),
     program: programStatusSchema.optional(),
+    siteFile: z.object({
+      digest: sha256Schema.describe('Over the text of the site file in force'), version: z.int().nullable().describe('Counts the states that were in force on the box; null where they are not kept'),
+      former: z.boolean().describe('Another one lies there now and cannot be used'),
+    }).optional(),
   })
   .meta({ id: 'GatewayStatus' })
 export type GatewayStatus = z.infer<typeof gatewayStatusSchema>
