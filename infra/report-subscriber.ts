@@ -84,7 +84,10 @@ export function createReportSubscriber({ mqtt, clientId, filters, log, nowUs, ke
   async function handleRequest(site: string, gateway: string, bytes: Uint8Array): Promise<void> {
     try {
       const request = fileRequestSchema.parse(JSON.parse(Buffer.from(bytes).toString('utf8')))
-      const piece = await give(site, gateway, request)
+      const piece = await give(site, gateway, request).catch((error: unknown): FilePiece => {
+        if (!(error instanceof DomainError) || error.code === 'unavailable') throw error
+        return { ...request, total: 0, piece: null, problem: error.message.slice(0, 500) }
+      })
       if (piece.problem !== null) log.warn({ site, gateway, digest: request.digest, problem: piece.problem }, 'a file was asked for and not given')
       client.publish(topics.filePiece(site, gateway), JSON.stringify(piece), { qos: 1 }, (error) => {
         if (error) log.warn({ err: error }, 'a piece of a file did not go out; the gateway asks again')

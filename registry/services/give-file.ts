@@ -2,6 +2,7 @@ import { FILE_PIECE_BYTES, type FilePiece, type FileRequest } from '../domain/co
 import { fileOfOrder } from '../store/gateway-bundles.ts'
 import { inSite } from '../store/transaction.ts'
 import type { ServiceContext } from './context.ts'
+import { demandNotShut } from './gateways/demand-not-shut.ts'
 
 /** Gives pieces of the files that orders name. The last few files stay in memory, since they are asked for piece by piece. */
 export interface FileGiver {
@@ -10,7 +11,7 @@ export interface FileGiver {
 
 const KEPT = 4
 
-/** A gateway gets what an open order of its own names, and nothing else. */
+/** A gateway gets what an open order of its own names, and nothing else. Refuses (`forbidden`) one that was shut out. */
 export function createFileGiver({ pool, objects }: Pick<ServiceContext, 'pool' | 'objects'>): FileGiver {
   const kept = new Map<string, Uint8Array>()
 
@@ -25,7 +26,10 @@ export function createFileGiver({ pool, objects }: Pick<ServiceContext, 'pool' |
 
   return {
     async give(site, gateway, { digest, offset }) {
-      const file = await inSite(pool, site, (tx) => fileOfOrder(tx, site, gateway, digest))
+      const file = await inSite(pool, site, async (tx) => {
+        await demandNotShut(tx, site, gateway)
+        return fileOfOrder(tx, site, gateway, digest)
+      })
       if (file === undefined) return { digest, offset, total: 0, piece: null, problem: 'no open order of this gateway names it' }
       const bytes = await bytesOf(file, digest)
       return { digest, offset, total: bytes.length, piece: Buffer.from(bytes.subarray(offset, offset + FILE_PIECE_BYTES)).toString('base64'), problem: null }

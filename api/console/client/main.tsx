@@ -12,6 +12,8 @@ import { DelegationsPage } from './pages/delegations.tsx'
 import { FleetPage } from './pages/fleet.tsx'
 import { GatePage } from './pages/gate.tsx'
 import { GatesPage } from './pages/gates.tsx'
+import { GatewayPage } from './pages/gateway.tsx'
+import { GatewaysPage } from './pages/gateways.tsx'
 import { IncidentPage } from './pages/incident.tsx'
 import { IncidentsPage } from './pages/incidents.tsx'
 import { LedgerPage } from './pages/ledger.tsx'
@@ -35,7 +37,7 @@ interface Around { url: URL; me: Me; alerts: Loaded<Page<AlertRow>>; gatesForMe:
 
 const routes: { pattern: RegExp; page: (params: string[], around: Around) => JSX.Element }[] = [
   { pattern: /^\/$/, page: (_params, { url, alerts, gatesForMe, incidents }) => <FleetPage url={url} alerts={alerts} gatesForMe={gatesForMe} incidents={incidents} /> },
-  { pattern: /^\/twins\/([^/]+)\/([^/]+)$/, page: ([site = '', asset = ''], { url }) => <TwinPage key={`${site}/${asset}`} site={site} asset={asset} url={url} /> },
+  { pattern: /^\/twins\/([^/]+)\/([^/]+)$/, page: ([site = '', asset = ''], { url, me }) => <TwinPage key={`${site}/${asset}`} site={site} asset={asset} url={url} me={me} /> },
   { pattern: /^\/gates$/, page: (_params, { url, me }) => <GatesPage url={url} me={me} /> },
   { pattern: /^\/gates\/([^/]+)$/, page: ([id = ''], { me }) => <GatePage key={id} id={id} me={me} /> },
   { pattern: /^\/rollouts$/, page: (_params, { me }) => <RolloutsPage me={me} /> },
@@ -48,6 +50,8 @@ const routes: { pattern: RegExp; page: (params: string[], around: Around) => JSX
   { pattern: /^\/incidents\/([^/]+)$/, page: ([id = ''], { me }) => <IncidentPage key={id} id={id} me={me} /> },
   { pattern: /^\/operations$/, page: (_params, { me }) => <OperationsPage me={me} /> },
   { pattern: /^\/operations\/([^/]+)$/, page: ([id = ''], { me }) => <OperationPage key={id} id={id} me={me} /> },
+  { pattern: /^\/gateways$/, page: (_params, { me }) => <GatewaysPage me={me} /> },
+  { pattern: /^\/gateways\/([^/]+)\/([^/]+)$/, page: ([site = '', id = ''], { me }) => <GatewayPage key={`${site}/${id}`} site={site} id={id} me={me} /> },
   { pattern: /^\/ledger$/, page: (_params, { me }) => <LedgerPage me={me} /> },
 ]
 
@@ -87,6 +91,7 @@ function Shell({ me, onLeave }: { me: Me; onLeave: () => void }) {
           {link('/alerts', 'Alerts', unanswered, 'unanswered')}
           {link('/gates', 'Gates', gates.data?.items.length, 'waiting for you')}
           {(incidents.length > 0 || url.pathname.startsWith('/incidents')) && link('/incidents', 'Incidents', incidents.length, 'that nobody has closed')}
+          {link('/gateways', 'Gateways')}
           {link('/operations', 'Operations')}
           {link('/ledger', 'Ledger')}
         </nav>

@@ -26,6 +26,7 @@ const allowed: Readonly<Record<string, readonly Role[]>> = {
   // The authority is the whole fleet's: an admin of one site has no say.
   listGatewayAuthorities: [],
   rotateGatewayAuthority: [],
+  acknowledgeLocalAlarm: answering,
   recallReadings: ['integrator', 'operator', 'ml-engineer', 'reliability-engineer', 'admin'],
   recordMaintenance: ['integrator', 'operator', 'reliability-engineer', 'admin'],
   replayScore: ['ml-engineer', 'reliability-engineer', 'integrator', 'admin'],

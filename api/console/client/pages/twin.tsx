@@ -1,22 +1,25 @@
 import { useMemo } from 'preact/hooks'
+import type { LocalAlarmView } from '../../../../registry/services/read/local-alarms.ts'
 import { get } from '../api.ts'
 import { Badge, counted, Empty, Notice, number, Panel, Tabs, Waiting, When } from '../parts/bits.tsx'
 import { GapPanel } from '../parts/gap-panel.tsx'
 import { LineageDrawing } from '../parts/lineage.tsx'
+import { LocalAlarms } from '../parts/local-alarms.tsx'
 import { ReadingPanel } from '../parts/reading-plot.tsx'
 import { ScorePlot } from '../parts/score-plot.tsx'
 import { Table } from '../parts/table.tsx'
 import { firstSpan, rangeOf, spansOf, type Extent, type Span } from '../plot/spans.ts'
 import { setParams, usePageTitle } from '../router.ts'
 import { isUnanswered, stateText } from '../text/alerts.ts'
-import type { AlertRow, GapEntry, Page, Twin } from '../types.ts'
+import type { AlertRow, GapEntry, Me, Page, Twin } from '../types.ts'
 import { useData } from '../use-data.ts'
 
 /** One machine: the four questions, its score against the threshold, its readings, its rules, its alerts and where they come from. */
-export function TwinPage({ site, asset, url }: { site: string; asset: string; url: URL }) {
+export function TwinPage({ site, asset, url, me }: { site: string; asset: string; url: URL; me: Me }) {
   const twin = useData(() => get<Twin>(`/v1/twins/${encodeURIComponent(asset)}`, { site }), `twin ${site}/${asset}`)
   const history = useData(() => get<Page<AlertRow>>('/v1/alerts', { site, asset, limit: 50 }), `alerts of ${site}/${asset}`)
   const judging = useData(() => get<Page<{ role: string; scope: string }>>(`/v1/assets/${encodeURIComponent(asset)}/in-force`, { site }), `in force for ${site}/${asset}`, 15_000)
+  const local = useData(() => get<Page<LocalAlarmView>>('/v1/local-alarms', { site, asset, limit: 20 }), `local alarms of machine ${site}/${asset}`, 15_000)
   if (!twin.data) return <Waiting error={twin.error} what="Machine" back={{ href: '/', label: 'Back to the fleet' }} />
   const t = twin.data
   const alerts = history.data?.items ?? NONE
@@ -40,6 +43,7 @@ export function TwinPage({ site, asset, url }: { site: string; asset: string; ur
         <Rules twin={t} />
         <Drivers twin={t} />
         <Alerts alerts={alerts} known={history.data !== undefined} />
+        {(local.data?.items.length ?? 0) > 0 && <Panel title="Local alarms of its gateway" wide><LocalAlarms site={site} me={me} alarms={local.data?.items} showGateway /></Panel>}
         {alerts[0] ? <Panel title="Where the newest alert comes from" wide><LineageDrawing query={{ alert: alerts[0].id, site }} /></Panel>
           : t.scoreId && <Panel title="Where the newest score comes from" wide><LineageDrawing query={{ score: t.scoreId, site }} /></Panel>}
       </div>

@@ -5,6 +5,7 @@ import { findChromium, openBrowser } from '../../../helpers/browser.ts'
 import { millFamily, millPolicy, openGate } from '../../../helpers/mill.ts'
 import { isPainted, shaded } from './pixels.ts'
 import { rollBackWithRescore } from './rescore.ts'
+import { tendGateways } from './gateways.ts'
 import { answerIncident } from './incident.ts'
 import { beginRollout, followRollout } from './rollout.ts'
 import { deadlines, setStage, site, type Stage } from './stage.ts'
@@ -320,6 +321,14 @@ describe('the console in a browser', { skip }, () => {
   it('shows an incident on every page, and closes it with what was found', async () => {
     assert.ok(stage)
     await answerIncident(stage)
+  })
+
+  it('shows the gateways: one is seen to, given a token, shut out', async () => {
+    assert.ok(stage)
+    await tendGateways(stage)
+    await signOut()
+    await signIn(stage.keys.rita)
+    await page.getByRole('heading', { level: 1, name: 'Fleet' }).waitFor()
   })
 
   it('names the site of each row of the ledger to a key that covers several', async () => {

@@ -5,6 +5,7 @@ import type { Page } from 'playwright-core'
 import { waitFor } from '../../../../infra/demo/wait.ts'
 import { topics } from '../../../../registry/domain/contract/batch.ts'
 import { gatewayReportExample, type Gap, type GatewayReport } from '../../../../registry/domain/contract/gateway-report.ts'
+import { localAlarmExample } from '../../../../registry/domain/contract/local-alarm.ts'
 import { openBrowser, type TestBrowser } from '../../../helpers/browser.ts'
 import { appoint, foundFamily, makePeople, millBatch, millFamily, millPlant, millPolicy, openGate, trainMill, type People } from '../../../helpers/mill.ts'
 import { settled, startTestPlatform, type TestPlatform } from '../../../helpers/platform.ts'
@@ -123,7 +124,7 @@ async function furnish(on: TestPlatform, executable: string): Promise<Stage> {
 async function reportGaps(on: TestPlatform, site: string, gateway: string, gaps: readonly Gap[]): Promise<void> {
   const { url, username = '', password = '' } = on.platform.connections.mqtt
   const client = await connectAsync(url, { username, password })
-  const report: GatewayReport = { ...gatewayReportExample, site, gateway, sentUs: Date.now() * 1000, gaps: [...gaps], mappings: [], commands: [] }
+  const report: GatewayReport = { ...gatewayReportExample, site, gateway, sentUs: Date.now() * 1000, gaps: [...gaps], alarms: [{ ...localAlarmExample, asset: 'mill-1' }], judged: [], mappings: [], commands: [] }
   await client.publishAsync(topics.report(site, gateway), JSON.stringify(report), { qos: 1 })
   await waitFor('the gaps', async () => (await on.sql('select 1 from gap')).length === gaps.length || undefined)
   await client.endAsync()
