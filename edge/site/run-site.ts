@@ -1,13 +1,12 @@
 import { mkdirSync } from 'node:fs'
 import path from 'node:path'
 import type { Logger } from 'pino'
-import type { GapCause, GatewayStatus } from '../../registry/domain/contract/gateway-report.ts'
+import type { GatewayStatus } from '../../registry/domain/contract/gateway-report.ts'
 import { DomainError, refuse } from '../../registry/domain/errors.ts'
 import type { AlarmBook } from '../alarms/alarm-book.ts'
 import type { DurableBuffer, QueuedBatch } from '../buffer/buffer.ts'
 import { untilAborted } from '../bell.ts'
 import { openLmdbBuffer } from '../buffer/lmdb-buffer.ts'
-import type { DamageLoss } from '../buffer/salvage.ts'
 import { createGatewayClock, type ClockSources } from '../clock.ts'
 import type { ConnectorContext, ConnectorKind, SecretReader } from '../connectors/kind.ts'
 import { defaultCutLimits, type CutLimits } from '../cut-limits.ts'
@@ -31,6 +30,7 @@ import type { ProgramCare } from '../update/care.ts'
 import { createUplink, type UplinkStatus, type UplinkTuning } from '../uplink.ts'
 import { createSiteAlarms, openAlarmOutputs, PLATFORM } from './alarms.ts'
 import { createSiteIdentity } from './identity.ts'
+import { createFormerRun } from './former-run.ts'
 import { createLiveValues, EVERY_MS, type LiveValue } from './live-values.ts'
 import { createSiteJudging, judgeFolder, placeOf, type MachineJudgement } from './judging.ts'
 import { createNotes, doubtTimes } from './notes.ts'
@@ -184,6 +184,8 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
     onDamaged: (batch) => gaps.note([{ cause: 'damaged', ...spanOf(batch, nowUs()), lost: batch.count, detail: 'a batch could not be read back from the disk; check the disk' }]),
   })
 
+  const former = createFormerRun({ buffer, gaps, troubles, nowUs, log, directory: plan.buffer.directory, persist: (write) => persist(write, signal) })
+
   function note(name: string, text: string | null): void {
     if (text === null) troubles.delete(name)
     else troubles.set(name, text)
@@ -232,40 +234,15 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
         await done
         running.delete(id)
         values.forget(id)
-        await over(['source_silent'], nowUs(), id)
+        await former.over(['source_silent'], nowUs(), id)
       },
     })
   }
 
-  /** Gaps that nobody watches any more. A disk that takes no writes must not keep anything from being stopped. */
-  async function over(causes: readonly GapCause[], toUs: number, source?: string): Promise<void> {
-    await gaps.closeAll(causes, toUs, source).catch((error: unknown) => { log.warn({ err: error }, 'the end of a gap could not be noted') })
-  }
-
-  /** What was between the former run and this one, a power cut for example, is a gap of every source that cannot tell it again. */
-  async function noteAbsence(): Promise<void> {
-    const lastUs = Math.max(buffer.stats().lastUs ?? 0, (buffer.record('facts', 'alive') as number | undefined) ?? 0)
-    if (lastUs === 0) return
-    await over(['source_silent', 'clock', 'disk'], lastUs)
-    if (lastUs < nowUs()) await buffer.write(gaps.note([{ cause: 'gateway_off', fromUs: lastUs, toUs: nowUs(), lost: null, detail: 'the gateway did not run' }])).catch((error: unknown) => { log.warn({ err: error }, 'the time without the gateway could not be noted') })
-  }
-  /** What a damaged file no longer gave when it was opened is told like every loss, and for as long as this run lasts. Nobody waits for it: a full disk takes it once what waits has shipped. */
-  async function noteDamage(): Promise<void> {
-    const damage = buffer.record('facts', 'damage') as readonly DamageLoss[] | undefined
-    if (!damage) return
-    const rows = damage.some(({ lost }) => lost === null) ? 'an unknown number of' : damage.reduce((sum, { lost }) => sum + (lost ?? 0), 0)
-    const told = `the file of the buffer was damaged and has been set aside; ${rows} readings of it are lost. Check the disk of ${plan.buffer.directory}`
-    log.error({ damage }, told)
-    troubles.set('damage', told)
-    const noted = gaps.note(damage.map((loss) => ({ cause: 'damaged', ...loss })))
-    await persist(() => buffer.write(() => [...(typeof noted === 'function' ? noted() : noted), { store: 'facts', key: 'damage', value: undefined }]), signal)
-  }
-  const alive = () => buffer.write([{ store: 'facts', key: 'alive', value: nowUs() }]).catch(() => {})
-
   async function startAll(): Promise<void> {
     try {
-      noteDamage().catch((error: unknown) => { if (!signal.aborted) fail(error) })
-      await noteAbsence()
+      former.noteDamage().catch((error: unknown) => { if (!signal.aborted) fail(error) })
+      await former.noteAbsence()
       for (const source of plan.sources) start(source)
     } catch (error) {
       await Promise.allSettled([...running.values()].map((source) => source.stop()))
@@ -281,7 +258,7 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
     for (const [id, { presence }] of running) notes.presence(presence.tick(nowUs()), id)
     if (ticks % (EVERY_MS / TICK_MS) === 0) values.tick()
     if (ticks % CARE_EVERY_TICKS === 0) void care(buffer, room, plan, nowUs(), log)
-    if (ticks % ALIVE_EVERY_TICKS === 0) void alive()
+    if (ticks % ALIVE_EVERY_TICKS === 0) void former.alive()
     ticks++
   }
 
@@ -297,7 +274,7 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
       clearInterval(timer)
       await Promise.allSettled([...running.values()].map((source) => source.stop()))
       await Promise.allSettled(parts)
-      await alive()
+      await former.alive()
       await buffer.close()
     }
   })()
