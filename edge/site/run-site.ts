@@ -142,8 +142,7 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
   const reader = createRawReader(buffer)
   const recaller = createRecaller({ buffer, reader, site, gateway, limits, nowUs, persist, keepsRaw: plan.buffer.keepRaw !== null })
   const cutter = createCutter({
-    buffer, reader, site, gateway, limits, nowUs, gaps, recaller, persist, order: plan.outage,
-    sources: activeSources,
+    buffer, reader, site, gateway, limits, nowUs, gaps, recaller, persist, order: plan.outage, sources: activeSources,
     onFlagged: ({ flagged, duplicates }) => {
       counts.flagged += flagged
       counts.duplicates += duplicates
