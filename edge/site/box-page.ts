@@ -85,7 +85,7 @@ async function look() {
     $('name').textContent = health.gateway + ', ' + health.site
     document.title = health.gateway + ' · Twinward'
     $('state').textContent = health.state; $('state').className = 'badge ' + (health.state === 'ok' ? 'calm' : 'mid')
-    $('link').textContent = health.connected ? 'connected to the platform' : 'no connection to the platform'
+    $('link').textContent = health.alone ? 'on its own, without a platform' : health.connected ? 'connected to the platform' : 'no connection to the platform'
     $('problems').replaceChildren(...health.problems.map((text) => make('li', '', text)))
     $('buffer').textContent = health.buffer ? health.buffer.rows.toLocaleString() + ' readings wait (' + bytes(health.buffer.bytes) + ' of ' + bytes(health.buffer.capBytes) + '), ' + health.buffer.lostRows.toLocaleString() + ' lost; ' + health.rate.inPerSec + ' a second come in' : ''
     const items = alarms.items ?? []

@@ -1,6 +1,8 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { acknowledgeAlarm, listAlarms, type DeskAnswer } from './alarm-desk.ts'
 import { boxPage, boxPagePolicy } from './box-page.ts'
 import { createMetrics } from './metrics.ts'
@@ -25,7 +27,8 @@ export interface HealthServerOptions {
 /**
  * `GET /healthz`: 200 while readings are taken and kept (troubles and all are in the body), 503 while they are not.
  * `GET /metrics`: the same for Prometheus. `/alarms`: local alarms.
- * `/values`: the newest of each tag. `/judged`: machines by the release that judges them here. `/`: all of it as a page. Rejects when the address cannot be had.
+ * `/values`: the newest of each tag. `/judged`: machines by the release that judges them here.
+ * `/export/…`: files of what it holds. `/`: all of it as a page. Rejects when the address cannot be had.
  */
 async function openHealthServer({ listen: { host, port }, site, plan, version, absence }: HealthServerOptions): Promise<HealthServer> {
   const metrics = createMetrics(() => {
@@ -34,7 +37,7 @@ async function openHealthServer({ listen: { host, port }, site, plan, version, a
   })
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { pathname } = new URL(request.url ?? '/', 'http://gateway')
+    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://gateway')
     const acknowledged = /^\/alarms\/([^/]+)\/acknowledge$/.exec(pathname)?.[1]
     // Ids need no encoding, so what is encoded is none.
     if (acknowledged !== undefined && request.method === 'POST') return json(response, await acknowledgeAlarm(site(), acknowledged, request))
@@ -46,13 +49,15 @@ async function openHealthServer({ listen: { host, port }, site, plan, version, a
     if (pathname === '/values') return json(response, { status: 200, body: { items: site()?.values() ?? [] } })
     if (pathname === '/alarms') return json(response, listAlarms(site()))
     if (pathname === '/judged') return json(response, { status: 200, body: { items: site()?.judged() ?? [] } })
+    const file = /^\/export\/([a-z.]+)$/.exec(pathname)?.[1]
+    if (file !== undefined) return giveFile(response, site(), file, searchParams)
     if (pathname === '/metrics') return send(response, 200, metrics.contentType, await metrics.text())
     if (pathname !== '/healthz') return send(response, 404, 'text/plain', 'here are /, /healthz, /metrics, /alarms, /judged and /values\n')
     const running = site()
     const { site: siteId, gateway } = plan()
     const figures = running?.figures()
     const body = {
-      site: siteId, gateway, version, connected: figures?.uplink.connected ?? false, lastAcknowledgedUs: figures?.lastAcknowledgedUs ?? null,
+      site: siteId, gateway, version, connected: figures?.uplink.connected ?? false, alone: plan().platform.url === null, lastAcknowledgedUs: figures?.lastAcknowledgedUs ?? null,
       gapsOpen: figures?.gapsOpen ?? null, alarmsStanding: figures?.alarmsStanding ?? null, certificateSeconds: figures?.certificateSeconds ?? null, ...(running?.status() ?? { state: 'degraded', problems: [absence() ?? 'the gateway is being started'] }),
     }
     send(response, figures?.keeping === true ? 200 : 503, 'application/json', `${JSON.stringify(body)}\n`)
@@ -74,6 +79,15 @@ async function openHealthServer({ listen: { host, port }, site, plan, version, a
 }
 
 const json = (response: ServerResponse, { status, body }: DeskAnswer): void => { send(response, status, 'application/json', `${JSON.stringify(body)}\n`) }
+
+/** As fast as it is taken, so that a long time costs no memory. */
+async function giveFile(response: ServerResponse, site: RunningSite | undefined, name: string, query: URLSearchParams): Promise<void> {
+  const found = site?.exports.open(name, query)
+  if (!found) return send(response, site ? 404 : 503, 'text/plain', 'here are /export/readings.csv, /export/windows.ndjson and /export/alarms.ndjson, with ?from= and &to= (RFC 3339)\n')
+  response.writeHead(200, { 'content-type': found.type, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'content-disposition': `attachment; filename="${name}"` })
+  // Whoever asked may have gone.
+  await pipeline(Readable.from(found.text), response).catch(() => {})
+}
 
 function send(response: ServerResponse, status: number, type: string, body: string): void {
   if (response.headersSent) return

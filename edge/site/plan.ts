@@ -10,7 +10,8 @@ export interface SitePlan {
   readonly site: string
   readonly gateway: string
   readonly platform: {
-    readonly url: string
+    /** null: there is none. */
+    readonly url: string | null
     readonly username: string | null
     readonly password: SecretReference | null
     /** By certificate, over TLS; url, user and password are then of no use. */

@@ -27,9 +27,11 @@ import { createFileFetcher } from '../file-fetcher.ts'
 import { createBundleStore } from '../judge/bundle-store.ts'
 import { both } from '../link-users.ts'
 import type { ProgramCare } from '../update/care.ts'
+import { createNoUplink } from '../no-uplink.ts'
 import { createUplink, type UplinkStatus, type UplinkTuning } from '../uplink.ts'
 import { createSiteAlarms, openAlarmOutputs, PLATFORM } from './alarms.ts'
 import { createSiteIdentity } from './identity.ts'
+import { createExportDesk, type ExportDesk } from './export-desk.ts'
 import { createFormerRun } from './former-run.ts'
 import { createLiveValues, EVERY_MS, type LiveValue } from './live-values.ts'
 import { createSiteJudging, judgeFolder, placeOf, type MachineJudgement } from './judging.ts'
@@ -60,6 +62,7 @@ export interface RunSiteOptions {
 export interface RunningSite {
   status(): GatewayStatus
   figures(): SiteFigures
+  readonly exports: ExportDesk
   /** The newest value of every scalar tag, and its last minutes. */
   values(): LiveValue[]
   /** Alarms by the gateway's own rules. */
@@ -117,7 +120,7 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
   const identity = createSiteIdentity({
     plan, secret, clock, log, onProblem: (problem) => { note('identity', problem) }, redial: () => { uplink.redial() }, ...(identityEveryMs !== undefined && { everyMs: identityEveryMs }),
   })
-  const mqtt = identity ? { url, dial: identity.dial } : { url, ...(username !== null && { username }), ...(password !== null && { password: secret(password) }) }
+  const shown = identity ? { dial: identity.dial } : { ...(username !== null && { username }), ...(password !== null && { password: secret(password) }) }
   const outputs = openAlarmOutputs(plan, secret)
   const buffer = await openLmdbBuffer({ directory: plan.buffer.directory, capBytes: plan.buffer.capBytes, archiveBytes: plan.buffer.keepRaw?.bytes ?? 0 })
   const nowUs = () => clock.nowUs()
@@ -154,7 +157,7 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
   })
   const room = createRoomKeeper({ buffer, reader, policy: plan.buffer.whenFull, gaps, inHand: (id) => cutter.inHand(id) })
   const uplinkStatus = () => uplink.status()
-  const status = statusOf({ buffer, clock, running: () => running.values(), troubles, uplink: uplinkStatus, counts, directory: plan.buffer.directory, ...(program && { program: () => program.status() }), ...(siteFile && { siteFile }) })
+  const status = statusOf({ buffer, clock, running: () => running.values(), troubles, uplink: uplinkStatus, counts, directory: plan.buffer.directory, alone: url === null, ...(program && { program: () => program.status() }), ...(siteFile && { siteFile }) })
   const bundles = createBundleStore(judgeFolder(plan.buffer.directory))
   const judging = createSiteJudging({
     plan: () => plan, buffer, store: bundles, reader, sources: activeSources, book: alarms.book, troubles, nowUs, node: process.version, log, onChange: () => { reporter.hurry() },
@@ -172,8 +175,8 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
     onClock: (jump) => { notes.clock(jump) },
     onRefused: (problem) => { note('refused', problem === null ? null : `the platform takes nothing, or not all: ${problem}`) },
   })
-  const uplink = createUplink({
-    buffer, site, gateway, log, beside: both(reporter, files), mqtt, persist,
+  const uplink = url === null ? createNoUplink({ buffer, persist }) : createUplink({
+    buffer, site, gateway, log, beside: both(reporter, files), mqtt: { url, ...shown }, persist,
     ...(tuning && { tuning }), ...(plan.bandwidth !== null && { bytesPerSec: plan.bandwidth }),
     onAcknowledged: (batch, { status: outcome, code }) => {
       lastAcknowledgedUs = nowUs()
@@ -284,6 +287,7 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
     status,
     figures: () => ({ nowUs: nowUs(), uplink: uplink.status(), lastAcknowledgedUs, gapsOpen: gaps.ongoing().length, alarmsStanding: alarms.book.standingAll().length, certificateSeconds: identity?.secondsLeft() ?? null, keeping: !troubles.has('disk') }),
     values: () => values.list(),
+    exports: createExportDesk({ buffer, reader, alarms: alarms.book, directory: plan.buffer.directory }),
     alarms: alarms.book,
     judged: () => judging.machines(),
     pulse: () => buffer.write([{ store: 'facts', key: 'pulse', value: nowUs() }]).catch((error: unknown) => {

@@ -95,7 +95,7 @@ export const siteFileSchema = z.strictObject({
     z.strictObject({ id: slugSchema, name: z.string().min(1).max(200), timeZone: z.string().min(1).default('UTC') }),
   ], { error: 'write the site\'s id: 1–63 of a–z, 0–9, ".", "_" or "-"' }),
   gateway: slugSchema.describe('this gateway\'s id, unique within the site'),
-  platform: z.strictObject({
+  platform: z.union([z.literal('none').transform(() => ({ none: true as const })), z.strictObject({
     mqtt: z.string().regex(/^(mqtts?|wss?|tcp|ssl|tls):\/\/[^\s/]+/, { error: 'write mqtt://HOST:1883 or mqtts://HOST:8883' }).optional(),
     username: z.string().min(1).optional(),
     password: secretReferenceSchema.optional(),
@@ -105,7 +105,7 @@ export const siteFileSchema = z.strictObject({
     ], { error: 'write enrolled, or { passphrase: { file: PATH } } where its key is to be kept under one' }).optional(),
   }).refine(({ mqtt, username, password, identity }) => identity === undefined || (mqtt === undefined && username === undefined && password === undefined), {
     error: 'identity stands alone: an enrolled gateway knows where the platform is and shows its certificate; leave out mqtt, username and password',
-  }).prefault({}),
+  })], { error: 'write none, or where the platform is: { mqtt: mqtt://HOST:1883 } or { identity: enrolled }' }).prefault({}),
   buffer: z.strictObject({
     directory: z.string().min(1).default('buffer'),
     cap: bytesSchema.prefault('2 GiB'),

@@ -56,9 +56,8 @@ export async function parseSiteFile(text: string, fileName: string, { env = {}, 
   refuseTwins(sources, problems)
   if (parts.alarms) problems.push(...checkWrites(parts.alarms, sources))
   const rules = parts.alarms && parts.templates ? readRules(parts.alarms, sources.flatMap(({ tags }) => tags), Object.keys(parts.templates), problems) : []
-  const enrolled = parts.platform?.identity !== undefined
-  const url = enrolled ? '' : parts.platform?.mqtt ?? env['MQTT_URL']
-  if (parts.platform && url === undefined) problems.push({ path: ['platform'], message: 'does not say where the platform\'s broker is; add mqtt: mqtt://HOST:1883, or identity: enrolled, or set MQTT_URL' })
+  const url = platformUrl(parts.platform, env)
+  if (parts.platform && url === undefined) problems.push({ path: ['platform'], message: 'does not say where the platform\'s broker is; add mqtt: mqtt://HOST:1883, or identity: enrolled, or set MQTT_URL; a box without one says platform: none' })
   if (problems.length > 0 || !head || url === undefined) {
     const lines = document.describe(problems, 'site file')
     return refuse('invalid', lines.join('\n'), { file: fileName, problems: lines })
@@ -68,6 +67,12 @@ export async function parseSiteFile(text: string, fileName: string, { env = {}, 
     tags: sources.flatMap(({ id, tags }) => tags.map((tag) => ({ ...tag, source: id }))),
     describe: (said) => document.describe(said, 'site file'),
   }
+}
+
+/** Null: there is none. Undefined: nobody says. */
+function platformUrl(platform: SiteHead['platform'] | undefined, env: Readonly<Record<string, string | undefined>>): string | null | undefined {
+  if (platform !== undefined && 'none' in platform) return null
+  return platform?.identity !== undefined ? '' : platform?.mqtt ?? env['MQTT_URL']
 }
 
 interface ReadSource {
@@ -127,15 +132,12 @@ function refuseTwins(sources: readonly ReadSource[], problems: Problem[]): void 
   }
 }
 
-function planOf(head: SiteHead, { url, sources, rules }: { url: string; sources: readonly ReadSource[]; rules: readonly AlarmRule[] }, env: NonNullable<SiteFileOptions['env']>, folder: string): SitePlan {
+function planOf(head: SiteHead, { url, sources, rules }: { url: string | null; sources: readonly ReadSource[]; rules: readonly AlarmRule[] }, env: NonNullable<SiteFileOptions['env']>, folder: string): SitePlan {
   const { platform, buffer, outage, uplink, health, log, alarms, judge } = head
   const state = env['STATE_DIRECTORY']?.split(':')[0] ?? folder
-  const username = platform.username ?? env['MQTT_USERNAME'] ?? null
   return {
     site: head.site.id, gateway: head.gateway,
-    platform: platform.identity !== undefined ? {
-      url, username: null, password: null, identity: { passphrase: platform.identity === 'enrolled' ? null : platform.identity.passphrase },
-    } : { url, username, password: platform.password ?? (env['MQTT_PASSWORD'] === undefined ? null : { env: 'MQTT_PASSWORD' }) },
+    platform: platformOf(platform, url, env),
     buffer: {
       directory: path.resolve(state, buffer.directory), capBytes: buffer.cap, maxAgeMs: buffer.maxAge ?? null, whenFull: buffer.whenFull,
       keepRaw: buffer.keepRaw ? { ageMs: buffer.keepRaw.for, bytes: buffer.keepRaw.cap } : null,
@@ -148,6 +150,12 @@ function planOf(head: SiteHead, { url, sources, rules }: { url: string; sources:
     judge: { keepMs: judge.keep },
     sources: sources.flatMap((source) => (source.kind ? [sourceOf(source, source.kind)] : [])),
   }
+}
+
+function platformOf(platform: SiteHead['platform'], url: string | null, env: Readonly<Record<string, string | undefined>>): SitePlan['platform'] {
+  if ('none' in platform) return { url: null, username: null, password: null }
+  const { identity, username = env['MQTT_USERNAME'] ?? null, password = env['MQTT_PASSWORD'] === undefined ? null : { env: 'MQTT_PASSWORD' } } = platform
+  return identity === undefined ? { url, username, password } : { url, username: null, password: null, identity: { passphrase: identity === 'enrolled' ? null : identity.passphrase } }
 }
 
 function addressOf(listen: string): { host: string; port: number } {

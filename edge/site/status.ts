@@ -18,6 +18,8 @@ export interface StatusInputs {
   readonly uplink: () => UplinkStatus
   readonly counts: { readonly flagged: number; readonly duplicates: number }
   readonly directory: string
+  /** There is no platform. */
+  readonly alone?: boolean
   readonly program?: () => ProgramStatus
   readonly siteFile?: () => GatewayStatus['siteFile'] | null
 }
@@ -27,7 +29,7 @@ const RATE_OVER_MS = 5_000
 const LOW_DISK_BYTES = 256 * 1024 * 1024
 const FULL_SHARE = 0.8
 
-export function statusOf({ buffer, clock, running, troubles, uplink, counts, directory, program, siteFile }: StatusInputs): () => GatewayStatus {
+export function statusOf({ buffer, clock, running, troubles, uplink, counts, directory, alone = false, program, siteFile }: StatusInputs): () => GatewayStatus {
   let mark = { ms: performance.now(), in: buffer.stats().appendedRows, acknowledged: buffer.stats().acknowledgedRows }
   let rate = { inPerSec: 0, acknowledgedPerSec: 0 }
 
@@ -55,7 +57,7 @@ export function statusOf({ buffer, clock, running, troubles, uplink, counts, dir
     const { state: clockState } = clock.status()
     const problems = [
       ...troubles.values(),
-      ...(link.connected ? [] : [`no connection to the platform${link.lastError === null ? '' : ` (${link.lastError})`}; readings wait in the buffer`]),
+      ...(link.connected || alone ? [] : [`no connection to the platform${link.lastError === null ? '' : ` (${link.lastError})`}; readings wait in the buffer`]),
       ...(share >= FULL_SHARE ? [`the buffer is ${Math.round(share * 100)} % full; restore the connection, or raise buffer.cap`] : []),
       ...(free !== null && free < LOW_DISK_BYTES ? [`${Math.round(free / 1e6)} MB are free on the disk of ${directory}; make room`] : []),
       ...(clockState === 'unsure' ? ['the system clock jumped, and nobody has told yet which time is right'] : []),

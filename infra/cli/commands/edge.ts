@@ -3,6 +3,7 @@ import type { GlobalOptions } from '../context.ts'
 import type { BrowseOptions } from '../edge/browse.ts'
 import type { BrowseMqttOptions } from '../edge/browse-mqtt.ts'
 import type { EnrolOptions } from '../edge/enrol.ts'
+import type { ExportOptions } from '../edge/export.ts'
 import type { InstallOptions } from '../edge/install.ts'
 import type { UpdateOptions } from '../edge/update.ts'
 import { exitCodes } from '../errors.ts'
@@ -117,6 +118,14 @@ export function addEdgeCommands(edge: Command, shell: EdgeShell): void {
     .action(async (site: string, _options: unknown, command: Command) => {
       const { showVersions } = await import('../edge/update.ts')
       if (!(await showVersions(site, env, shell.version(), print(command)))) exitCode(exitCodes.refused)
+    })
+
+  edge.command('export <what>').description(`readings (CSV), windows judged here or alarms (JSON lines) of a running gateway, into a file; --url names its health (default: ${DEFAULT_HEALTH})`)
+    .requiredOption('--out <file>', 'the file to make').option('--from <instant>', 'source time (RFC 3339)').option('--to <instant>', '… through').option('--tag <tags...>', 'readings: of these tags alone')
+    .action(async (what: string, options: ExportOptions, command: Command) => {
+      const { EXPORTS, exportFromBox } = await import('../edge/export.ts')
+      if (!Object.hasOwn(EXPORTS, what)) throw new InvalidArgumentError('Export readings, windows or alarms.')
+      await exportFromBox(command.optsWithGlobals<GlobalOptions>().url ?? DEFAULT_HEALTH, what as keyof typeof EXPORTS, options, print(command))
     })
 
   edge.command('assets <site>').description('print the site, machines and tags a site file speaks of, as a document for "twinward import assets"')

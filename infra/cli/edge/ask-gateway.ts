@@ -2,9 +2,9 @@ import { z } from 'zod'
 import { CliError } from '../errors.ts'
 
 /** Asks what a gateway tells on its own machine; with a body it is told something. */
-export async function reachGateway(url: string, place: string, body?: object): Promise<Response> {
+export async function reachGateway(url: string, place: string, body?: object, patienceMs = 10_000): Promise<Response> {
   return fetch(new URL(place, url), {
-    signal: AbortSignal.timeout(10_000), ...(body && { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+    signal: AbortSignal.timeout(patienceMs), ...(body && { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
   }).catch((error: unknown) => {
     const cause = (error as Error & { cause?: { code?: string } }).cause?.code ?? (error as Error).message
     throw new CliError('unreachable', `No gateway answers at ${url} (${cause}). Start it with "twinward edge run SITE.yaml", or name the address of its health with --url.`)

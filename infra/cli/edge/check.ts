@@ -19,14 +19,14 @@ export async function checkSite(file: string, env: NodeJS.ProcessEnv, print: Pri
   const bufferSeconds = readingsPerSec > 0 ? plan.buffer.capBytes / (readingsPerSec * BYTES_A_READING) : null
   const warnings = await warningsOf(site, env, path.dirname(path.resolve(file)))
 
-  print.line(`${file} has no mistake: gateway ${plan.gateway} of site ${plan.site}, shipping to ${plan.platform.identity ? 'the platform it is enrolled at' : plan.platform.url}.`)
+  print.line(`${file} has no mistake: gateway ${plan.gateway} of site ${plan.site}, ${plan.platform.url === null ? 'on its own, without a platform' : `shipping to ${plan.platform.identity ? 'the platform it is enrolled at' : plan.platform.url}`}.`)
   print.table(sources.map(({ id, type, tags, waveforms, readingsPerSec: read, atSourcesPace, shippedPerSec }) => ({
     source: id, type, tags, waveforms, 'readings/s': read, 'at the source\'s pace': counted(atSourcesPace, 'tag'), 'shipped/s at most': shippedPerSec,
   })), ['source', 'type', 'tags', 'waveforms', 'readings/s', 'at the source\'s pace', 'shipped/s at most'])
   print.line(`The buffer (${plan.buffer.directory}, ${describeBytes(plan.buffer.capBytes)}) ${bufferSeconds === null
     ? 'holds as long as its tags\' pace allows: none says how often it is read.' : `holds about ${describeSpan(bufferSeconds)} without a connection; then: ${plan.buffer.whenFull}.`}`)
   const { rules, to } = plan.alarms
-  if (rules.length > 0) print.line(`It raises alarms by ${counted(rules.length, 'rule')} (${counted(new Set(rules.map(({ asset }) => asset)).size, 'machine')}), and tells ${['the platform', ...to.map(({ id }) => id)].join(', ')}.`)
+  if (rules.length > 0) print.line(`It raises alarms by ${counted(rules.length, 'rule')} (${counted(new Set(rules.map(({ asset }) => asset)).size, 'machine')}), and tells ${[...(plan.platform.url === null ? [] : ['the platform']), ...to.map(({ id }) => id)].join(', ') || 'its own page'}.`)
   for (const warning of warnings) print.line(`Mind: ${warning}`)
   print.document({ ok: true, site: plan.site, gateway: plan.gateway, platform: plan.platform.url, sources, buffer: { directory: plan.buffer.directory, capBytes: plan.buffer.capBytes, seconds: bufferSeconds }, alarms: { rules: rules.length, to: to.map(({ id }) => id) }, warnings })
 }

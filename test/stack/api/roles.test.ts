@@ -22,6 +22,9 @@ const allowed: Readonly<Record<string, readonly Role[]>> = {
   putFamily: ['reliability-engineer', 'admin'],
   enrolGateway: integrating,
   issueGatewayUpdate: integrating,
+  putGatewayUpdatePiece: integrating,
+  beginGatewayUpdate: integrating,
+  stopGatewayUpdate: integrating,
   revokeGateway: ['integrator', 'operator', 'reliability-engineer', 'admin'],
   // The authority is the whole fleet's: an admin of one site has no say.
   listGatewayAuthorities: [],

@@ -5,7 +5,9 @@ import type { GatewayDetail } from '../../../../registry/services/read/gateways.
 import type { LocalAlarmView } from '../../../../registry/services/read/local-alarms.ts'
 import { get } from '../api.ts'
 import { Ago, Badge, counted, Empty, Notice, Panel, Waiting, When } from '../parts/bits.tsx'
+import { EnrolmentToken, type Enrolment } from '../parts/enrol-gateway.tsx'
 import { LocalAlarms } from '../parts/local-alarms.tsx'
+import { Recalls } from '../parts/recall.tsx'
 import { Table } from '../parts/table.tsx'
 import { usePageTitle } from '../router.ts'
 import { GATEWAY_BADGE, gatewayWord, sizeText, skewText } from '../text/gateways.ts'
@@ -56,6 +58,7 @@ export function GatewayPage({ site, id, me }: { site: string; id: string; me: Me
           ]} />}
         </Panel>
         <Judged judgement={judgement.data} />
+        <Recalls site={site} gateway={id} me={me} />
         <Panel title="Local alarms" wide aside={<span class="soft">{counted(alarms.data?.items.length ?? 0, 'episode')}</span>}>
           <LocalAlarms site={site} me={me} alarms={alarms.data?.items} showGateway={false} />
         </Panel>
@@ -89,8 +92,6 @@ function Agreement({ of }: { of: GatewayJudgement['compared'] }) {
   return <>{differing > 0 ? <Badge kind="high">{counted(differing, 'window')} differ</Badge> : <Badge kind="good">all</Badge>} <span class="soft">of {(agreeing + differing).toLocaleString('en')}</span></>
 }
 
-interface Enrolment { token: string; expiresAt: string }
-
 /** Its certificates; a token for a new box, and shutting it out. */
 function Identity({ site, id, me, certificates, known, revoked }: { site: string; id: string; me: Me; certificates: readonly CertificateView[]; known: boolean; revoked: boolean }) {
   const sending = useSend({ site })
@@ -104,7 +105,7 @@ function Identity({ site, id, me, certificates, known, revoked }: { site: string
       {certificates.slice(0, 5).map((one) => (
         <p key={one.id}><Badge kind={one.state === 'valid' ? 'good' : 'unknown'}>{one.state}</Badge> <span class="mono" title={one.fingerprint}>{one.serial.slice(0, 12)}</span> <span class="soft">until <When at={one.notAfter} />{one.lastUsedAt && <>, used <Ago at={one.lastUsedAt} />{one.lastAddress && <> from {one.lastAddress}</>}</>}{one.revokedBecause && <>: {one.revokedBecause}</>}</span></p>
       ))}
-      {token && <div class="notice"><p>For <code>edge enrol site.yaml --token-file FILE</code> on the box. It works once, until <When at={token.expiresAt} />, and is shown this once:</p><p class="mono token">{token.token}</p></div>}
+      {token && <EnrolmentToken of={token} />}
       <div class="actions">
         {me.rights.includes('gateway.enrol') && <button type="button" disabled={sending.busy} onClick={() => sending.send<Enrolment>(`${path}/enrolments`, {}, setToken)}>Make a token to enrol it</button>}
         {me.rights.includes('gateway.revoke') && !revoked && !asked && <button type="button" onClick={() => setAsked(true)}>Shut it out…</button>}

@@ -1,19 +1,25 @@
 import type { GatewayView } from '../../../../registry/services/read/gateways.ts'
-import { getPages } from '../api.ts'
+import type { FleetUpdateView } from '../../../../registry/services/read/gateway-updates.ts'
+import { get, getPages } from '../api.ts'
 import { Ago, Badge, Empty, Notice } from '../parts/bits.tsx'
+import { EnrolNew } from '../parts/enrol-gateway.tsx'
+import { GatewayUpdates } from '../parts/gateway-updates.tsx'
 import { More, usePages } from '../parts/more.tsx'
 import { Table } from '../parts/table.tsx'
 import { usePageTitle } from '../router.ts'
 import { byUrgency, CERTIFICATE_DAYS_SHORT, daysLeft, GATEWAY_BADGE, gatewayWord, sizeText, skewText } from '../text/gateways.ts'
 import { coversSeveral } from '../text/sites.ts'
-import type { Me } from '../types.ts'
+import type { Me, Page } from '../types.ts'
 import { useData } from '../use-data.ts'
+
+const NONE: FleetUpdateView[] = []
 
 /** The boxes of the fleet: which are well, how far behind, how long their certificates last. Those that want somebody come first. */
 export function GatewaysPage({ me }: { me: Me }) {
   usePageTitle('Gateways')
   const pages = usePages('gateways')
   const { data, error, at } = useData(() => getPages<GatewayView>('/v1/gateways', { limit: 200 }, pages.count), `gateways ${pages.count}`)
+  const updates = useData(() => get<Page<FleetUpdateView>>('/v1/gateway-updates', { limit: 5 }), 'gateway updates')
   return (
     <>
       <div class="head"><h1>Gateways</h1></div>
@@ -34,6 +40,7 @@ export function GatewaysPage({ me }: { me: Me }) {
         ]} />}
         <More data={data} onMore={pages.more} />
       </section>
+      <div class="grid"><GatewayUpdates updates={updates.data?.items ?? NONE} me={me} /><EnrolNew me={me} /></div>
     </>
   )
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { Stage } from './stage.ts'
+import { site, type Stage } from './stage.ts'
 
 /** The boxes of the plant: looked at, an alarm of one seen to, a token made for one, and one shut out. */
 export async function tendGateways({ on, page, visit, picture, cutOff, overflow, signIn, signOut }: Stage): Promise<void> {
@@ -24,6 +24,11 @@ export async function tendGateways({ on, page, visit, picture, cutOff, overflow,
   assert.equal(orders.length, 1, 'once, however often it was clicked')
   await page.getByRole('button', { name: 'Make a token to enrol it' }).click()
   await page.getByText('is shown this once').waitFor()
+  await page.getByLabel('Tags').fill('mill-1/vibration')
+  await page.getByLabel('From (UTC)').fill('2026-01-01T00:00')
+  await page.getByLabel('To (UTC)').fill('2026-01-02T00:00')
+  await page.getByRole('button', { name: 'Recall', exact: true }).click()
+  await page.getByRole('table', { name: 'Recalls' }).getByText('waits for its next report').waitFor()
   await page.getByRole('button', { name: 'Shut it out…' }).click()
   assert.ok(await page.getByRole('button', { name: 'Shut it out now' }).isDisabled(), 'why comes first')
   await page.getByLabel('Why').fill('the box was stolen')
@@ -33,4 +38,10 @@ export async function tendGateways({ on, page, visit, picture, cutOff, overflow,
   await visit('/twins/works/mill-1', /mill-1/i)
   await page.getByRole('table', { name: 'Local alarms' }).getByText('The motor is hot').waitFor()
   assert.deepEqual([await overflow(), await cutOff()], [0, []])
+  await visit('/gateways', 'Gateways')
+  await page.getByLabel('Site').fill(site)
+  await page.getByLabel('Name').fill('gw-new')
+  await page.getByRole('button', { name: 'Make a token' }).click()
+  await page.getByText(/^twinward-enrol:.*gw-new/).waitFor()
+  await picture('gateways-enrol')
 }
