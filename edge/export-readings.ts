@@ -21,12 +21,15 @@ export const EXPORT_HEAD = 'time,tag,value,unit,quality\n'
  */
 export async function* exportReadings(buffer: Pick<DurableBuffer, 'readArchive' | 'readRaw'>, reader: RawReader, span: ExportedSpan): AsyncGenerator<string> {
   yield EXPORT_HEAD
-  // What is cut while this goes on is in the raw store before it has left the queue, under the same id.
-  let lastId = 0
-  const stores = [(after: number) => buffer.readArchive(span.fromUs, span.toUs, after, READ_BYTES), (after: number) => buffer.readRaw(after, READ_BYTES)]
-  for (const read of stores) {
+  // What is cut while this goes on moves from the queue to the raw store, in whatever order: so that is looked at once more.
+  const seen = new Set<number>()
+  const archive = (after: number) => buffer.readArchive(span.fromUs, span.toUs, after, READ_BYTES)
+  const queue = (after: number) => buffer.readRaw(after, READ_BYTES)
+  for (const read of [archive, queue, archive]) {
+    let lastId = 0
     for (let entries = read(lastId); entries.length > 0; entries = read(lastId)) {
-      yield entries.map((entry) => linesOf(entry, reader, span)).join('')
+      yield entries.filter(({ id }) => !seen.has(id)).map((entry) => linesOf(entry, reader, span)).join('')
+      for (const { id } of entries) seen.add(id)
       lastId = (entries.at(-1) as RawEntry).id
       await new Promise((resolve) => { setImmediate(resolve) })
     }

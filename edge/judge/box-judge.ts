@@ -21,7 +21,9 @@ export interface BoxJudge {
 /** Plain JSON, by machine. */
 export type BoxJudgeState = Readonly<Record<string, JudgeState>>
 
-export function createBoxJudge(node: string, state: BoxJudgeState = {}): BoxJudge {
+export function createBoxJudge(node: string, former: BoxJudgeState = {}): BoxJudge {
+  // Each is gone on with once: a machine that was let go of and comes back begins anew.
+  const left = new Map(Object.entries(former))
   const judges = new Map<string, { readonly bundle: OpenBundle; readonly judge: AssetJudge }>()
   let tags: ReadonlySet<string> = new Set()
   let bundles: ReadonlyMap<string, OpenBundle> = new Map()
@@ -29,7 +31,7 @@ export function createBoxJudge(node: string, state: BoxJudgeState = {}): BoxJudg
   function judgeOf(asset: string, bundle: OpenBundle): AssetJudge {
     const former = judges.get(asset)
     if (former?.bundle.digest === bundle.digest) return former.judge
-    return createAssetJudge({ bundle, asset, node, ...(former ? { after: former.judge.handOver() } : { state: state[asset] }) })
+    return createAssetJudge({ bundle, asset, node, ...(former ? { after: former.judge.handOver() } : { state: left.get(asset) }) })
   }
 
   return {
@@ -38,6 +40,7 @@ export function createBoxJudge(node: string, state: BoxJudgeState = {}): BoxJudg
     load(given) {
       const next = [...given].map(([asset, bundle]) => [asset, { bundle, judge: judgeOf(asset, bundle) }] as const)
       judges.clear()
+      left.clear()
       for (const [asset, one] of next) judges.set(asset, one)
       tags = new Set([...judges.values()].flatMap(({ judge }) => [...judge.tags]))
       bundles = new Map(given)

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { admitBundle, type InForce, type Place } from '../../registry/domain/bundle/admit.ts'
 import { MAX_BUNDLE_BYTES } from '../../registry/domain/bundle/envelope.ts'
 import { openBundle, type OpenBundle } from '../../registry/domain/bundle/open.ts'
-import { DomainError, refuse } from '../../registry/domain/errors.ts'
+import { refuse } from '../../registry/domain/errors.ts'
 import { isLeftOver, makeFolder, namesIn, putDurably } from '../put-durably.ts'
 import { createTrustedKeys, type TrustedKeys } from './trusted-keys.ts'
 
@@ -43,8 +43,8 @@ export function createBundleStore(directory: string): BundleStore {
       try {
         opened.push({ name, bundle: openBundle(readBundleFile(path.join(folder, name)), keys.check) })
       } catch (error) {
-        if (!(error instanceof DomainError)) throw error
-        problems.push(`${name} in ${folder} is not used: ${error.message}`)
+        // A bad sector, or a file that another process has just taken away: the others judge on.
+        problems.push(`${name} in ${folder} is not used: ${error instanceof Error ? error.message : String(error)}`)
       }
     }
     opened.sort((a, b) => issueOf(b.bundle) - issueOf(a.bundle))

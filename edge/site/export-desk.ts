@@ -1,11 +1,11 @@
 import { createReadStream } from 'node:fs'
-import { readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { isoToMicros } from '../../registry/domain/contract/time.ts'
 import { exportReadings } from '../export-readings.ts'
 import type { DurableBuffer } from '../buffer/buffer.ts'
 import type { AlarmBook } from '../alarms/alarm-book.ts'
 import type { RawReader } from '../raw-reader.ts'
+import { logFiles } from '../judge/score-log.ts'
 import { judgeFolder } from './judging.ts'
 
 /** What a box gives to a file: its readings, the windows it judged, its alarms. */
@@ -39,10 +39,9 @@ function instantOf(text: string | null, otherwise: number): number | null {
 
 /** Whole lines of the log, by the end of their window. */
 async function* windowsOf(folder: string, fromUs: number, toUs: number): AsyncGenerator<string> {
-  const days = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.ndjson')).sort()
-  for (const day of days) {
+  for (const { name } of await logFiles(folder)) {
     let rest = ''
-    for await (const chunk of createReadStream(path.join(folder, day), { encoding: 'utf8' }) as AsyncIterable<string>) {
+    for await (const chunk of createReadStream(path.join(folder, name), { encoding: 'utf8' }) as AsyncIterable<string>) {
       const lines = (rest + chunk).split('\n')
       rest = lines.pop() ?? ''
       const wanted = lines.filter((line) => {

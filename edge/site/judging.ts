@@ -66,6 +66,8 @@ const TOGETHER_MS = 200
 const LOOK_EVERY_MS = 5_000
 const PRUNE_EVERY_MS = 3_600_000
 const TREND = 120
+const MOST_UNNOTED = 5_000
+const FEW = 20
 const STATE = 'judge'
 const TOLD = 'judge-told'
 
@@ -92,6 +94,10 @@ export function createSiteJudging({ plan, buffer, store, reader, sources, book, 
   let lookedMs = -Infinity
   let prunedMs = -Infinity
   let offered: LoggedWindow[] = []
+  /** Reports in a row after which the platform had come to none of them. */
+  let vain = 0
+  /** Judged, and not on disk yet. */
+  let unnoted: JudgedWindow[] = []
   let told: LogPlace | null = logPlaceSchema.nullable().catch(null).parse(buffer.record('facts', TOLD) ?? null)
 
   /** As the last cut of judging left it: after a start, and after a mistake of ours. */
@@ -103,21 +109,27 @@ export function createSiteJudging({ plan, buffer, store, reader, sources, book, 
     reload()
   }
 
-  /** Bundles come by the uplink or by `edge install`, another process: the folder alone says what is there. */
+  /** Bundles come by the uplink or by `edge install`, another process: the folder alone says what is there. False: what judges is what did. */
   function reload(): boolean {
     lookedMs = performance.now()
-    const there = namesIn(path.join(folder, 'bundles')).join(' ')
-    const keys = namesIn(path.join(folder, 'keys')).map((name) => `${name} ${String(statSync(path.join(folder, 'keys', name), { throwIfNoEntry: false })?.mtimeMs)}`).join(' ')
-    if (`${there}|${keys}` === installed) return false
-    installed = `${there}|${keys}`
-    const { byAsset, problems } = store.load()
-    const { assets } = placeOf(plan())
-    const ours = new Map([...byAsset].filter(([asset]) => assets.has(asset)))
-    judge.load(ours)
-    for (const [asset, { manifest }] of ours) log.info({ asset, release: manifest.release.id, issue: manifest.issue.number }, 'judges here')
-    if (problems.length > 0) troubles.set('bundles', `${problems.length === 1 ? 'a bundle is' : `${problems.length} bundles are`} not used: ${problems[0] as string}`)
-    else troubles.delete('bundles')
-    return true
+    try {
+      const { assets } = placeOf(plan())
+      const keys = path.join(folder, 'keys')
+      const there = [...namesIn(path.join(folder, 'bundles')), ...namesIn(keys).map((name) => `${name} ${String(statSync(path.join(keys, name), { throwIfNoEntry: false })?.mtimeMs)}`), ...[...assets].sort()].join('|')
+      if (there === installed) return false
+      const { byAsset, problems } = store.load()
+      const ours = new Map([...byAsset].filter(([asset]) => assets.has(asset)))
+      judge.load(ours)
+      installed = there
+      for (const [asset, { manifest }] of ours) log.info({ asset, release: manifest.release.id, issue: manifest.issue.number }, 'judges here')
+      if (problems.length > 0) troubles.set('bundles', `${problems.length === 1 ? 'a bundle is' : `${problems.length} bundles are`} not used: ${problems[0] as string}`)
+      else troubles.delete('bundles')
+      return true
+    } catch (error) {
+      // A folder that cannot be read must keep nobody from taking readings.
+      troubles.set('bundles', `the bundles in ${folder} cannot be read (${messageOf(error)}); check the disk and who may read them`)
+      return false
+    }
   }
 
   begin()
@@ -164,12 +176,14 @@ export function createSiteJudging({ plan, buffer, store, reader, sources, book, 
   /** A disk that takes nothing keeps nobody from hearing an alarm. */
   async function keep(noted: readonly JudgedWindow[]): Promise<void> {
     const kept: Kept = { feed: feed.state(), assets: judge.state() }
+    unnoted = [...unnoted, ...noted].slice(-MOST_UNNOTED)
     try {
       await buffer.write([{ store: 'facts', key: STATE, value: kept }])
-      await scores.append(noted)
+      await scores.append(unnoted)
+      unnoted = []
       troubles.delete('scores')
     } catch (error) {
-      troubles.set('scores', `what is judged here could not be noted (${error instanceof Error ? error.message : String(error)}); make room on the disk`)
+      troubles.set('scores', `what is judged here could not be noted (${messageOf(error)}); make room on the disk`)
     }
   }
 
@@ -184,13 +198,13 @@ export function createSiteJudging({ plan, buffer, store, reader, sources, book, 
       troubles.delete('judge')
     } catch (error) {
       log.error({ err: error }, 'judging here failed; it begins anew')
-      troubles.set('judge', `judging here failed and begins anew: ${error instanceof Error ? error.message : String(error)}`)
+      troubles.set('judge', `judging here failed and begins anew: ${messageOf(error)}`)
       begin()
       unsettled = true
     }
     if (performance.now() - prunedMs < PRUNE_EVERY_MS) return
     prunedMs = performance.now()
-    await scores.prune(nowUs() - plan().judge.keepMs * 1000).catch((error: unknown) => { log.warn({ err: error }, 'old scores could not be removed') })
+    await scores.prune(nowUs() - plan().judge.keepMs * 1000, plan().platform.url === null ? null : told).catch((error: unknown) => { log.warn({ err: error }, 'old scores could not be removed') })
   }
 
   return {
@@ -219,14 +233,22 @@ export function createSiteJudging({ plan, buffer, store, reader, sources, book, 
       }
     },
     async untold(limit) {
-      offered = await scores.read(told, limit)
-      return offered.map(({ window }) => window)
+      try {
+        // Where the platform has not come to the first of them, to send all again each time would only cost.
+        offered = await scores.read(told, vain < 3 ? limit : Math.min(limit, FEW))
+        vain++
+        return offered.map(({ window }) => window)
+      } catch (error) {
+        troubles.set('scores', `what was judged here cannot be read back (${messageOf(error)}); check the disk`)
+        return []
+      }
     },
     async confirm({ asset, endUs, issue }) {
       // An answer to an earlier report may come behind that to a later one.
       const at = offered.findIndex(({ window }) => window.asset === asset && window.endUs === endUs && window.issue === issue)
       const last = offered[at]
       if (last === undefined) return false
+      vain = 0
       told = last.next
       offered = offered.slice(at + 1)
       await buffer.write([{ store: 'facts', key: TOLD, value: told }])
@@ -258,4 +280,5 @@ function windowOf(score: LocalScore, judgedUs: number): JudgedWindow {
   }
 }
 
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 const finiteOrNull = (x: number): number | null => (Number.isFinite(x) ? x : null)

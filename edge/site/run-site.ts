@@ -4,7 +4,7 @@ import type { Logger } from 'pino'
 import type { GatewayStatus } from '../../registry/domain/contract/gateway-report.ts'
 import { DomainError, refuse } from '../../registry/domain/errors.ts'
 import type { AlarmBook } from '../alarms/alarm-book.ts'
-import type { DurableBuffer, QueuedBatch } from '../buffer/buffer.ts'
+import type { QueuedBatch } from '../buffer/buffer.ts'
 import { untilAborted } from '../bell.ts'
 import { openLmdbBuffer } from '../buffer/lmdb-buffer.ts'
 import { createGatewayClock, type ClockSources } from '../clock.ts'
@@ -20,7 +20,7 @@ import { createPresence, type Presence } from '../presence.ts'
 import { createRecaller } from '../recall.ts'
 import { createRawReader } from '../raw-reader.ts'
 import { createReporter } from '../reporter.ts'
-import { createRoomKeeper, type RoomKeeper } from '../room-keeper.ts'
+import { createRoomKeeper } from '../room-keeper.ts'
 import { tagMapDigest } from '../tag-map.ts'
 import { createOrders } from '../orders.ts'
 import { createFileFetcher } from '../file-fetcher.ts'
@@ -31,6 +31,7 @@ import { createNoUplink } from '../no-uplink.ts'
 import { createUplink, type UplinkStatus, type UplinkTuning } from '../uplink.ts'
 import { createSiteAlarms, openAlarmOutputs, PLATFORM } from './alarms.ts'
 import { createSiteIdentity } from './identity.ts'
+import { care } from './care.ts'
 import { createExportDesk, type ExportDesk } from './export-desk.ts'
 import { createFormerRun } from './former-run.ts'
 import { createLiveValues, EVERY_MS, type LiveValue } from './live-values.ts'
@@ -175,7 +176,7 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
     onClock: (jump) => { notes.clock(jump) },
     onRefused: (problem) => { note('refused', problem === null ? null : `the platform takes nothing, or not all: ${problem}`) },
   })
-  const uplink = url === null ? createNoUplink({ buffer, persist }) : createUplink({
+  const uplink = url === null ? createNoUplink({ buffer, gaps, persist, nowUs }) : createUplink({
     buffer, site, gateway, log, beside: both(reporter, files), mqtt: { url, ...shown }, persist,
     ...(tuning && { tuning }), ...(plan.bandwidth !== null && { bytesPerSec: plan.bandwidth }),
     onAcknowledged: (batch, { status: outcome, code }) => {
@@ -344,11 +345,3 @@ function sameGateway(a: SitePlan, b: SitePlan): boolean {
   return rest(a) === rest(b)
 }
 
-async function care(buffer: DurableBuffer, room: RoomKeeper, { buffer: { maxAgeMs, keepRaw } }: SitePlan, atUs: number, log: Logger): Promise<void> {
-  try {
-    if (maxAgeMs !== null) await room.expire(atUs - maxAgeMs * 1000)
-    if (keepRaw) while ((await buffer.pruneArchive(atUs - keepRaw.ageMs * 1000)) > 0) await new Promise((resolve) => setImmediate(resolve))
-  } catch (error) {
-    log.warn({ err: error }, 'old readings could not be cleared; the next minute tries again')
-  }
-}

@@ -3,7 +3,7 @@ import { judgingReportSchema, type JudgingReport } from '../domain/contract/gate
 import { DomainError } from '../domain/errors.ts'
 import { findAssetRefs } from '../store/assets-by-id.ts'
 import { insertOrder } from '../store/gateway-commands.ts'
-import { bundleOrders, gatewaysThatJudge } from '../store/gateway-bundles.ts'
+import { bundleOrders, gatewaysThatJudge, type BundleOrder } from '../store/gateway-bundles.ts'
 import { releasesInForce } from '../store/releases-in-force.ts'
 import { releaseNames } from '../store/releases.ts'
 import { ALL_SITES, inSite } from '../store/transaction.ts'
@@ -12,6 +12,7 @@ import { exportBundle, type ExportDeps } from './export-bundle.ts'
 const ACTOR = platformActor('bundles')
 /** A refused bundle is issued again after a day: what it was refused for may have been mended at the gateway. */
 const AGAIN_US = 86_400_000_000
+const SHOWS_US = 120_000_000
 
 export interface DeliverDeps extends ExportDeps {
   /** A gateway that cannot be served, and why; the others are. */
@@ -30,11 +31,13 @@ export async function deliverBundles(deps: DeliverDeps): Promise<Delivery[]> {
   for (const { site, gateway, judging } of gateways) {
     const { data } = judgingReportSchema.safeParse(judging)
     if (data?.keys.includes(deps.signer.keyId) !== true) continue
-    try {
-      for (const { release, digest, assets } of await missingAt(deps, site, gateway, data)) made.push(await deliver(deps, { site, gateway, release, releaseDigest: digest, assets }))
-    } catch (error) {
-      // A promotion may come between the look and the issue: the next round sees it.
-      if (!(error instanceof DomainError) || error.code !== 'conflict') deps.onTrouble({ site, gateway }, error)
+    for (const missing of await missingAt(deps, site, gateway, data)) {
+      try {
+        made.push(await deliver(deps, { site, gateway, release: missing.release, releaseDigest: missing.digest, assets: missing.assets }))
+      } catch (error) {
+        // A promotion may come between the look and the issue: the next round sees it.
+        if (!(error instanceof DomainError) || error.code !== 'conflict') deps.onTrouble({ site, gateway }, error)
+      }
     }
   }
   return made
@@ -48,20 +51,29 @@ async function missingAt({ pool, nowUs }: DeliverDeps, site: string, gateway: st
     const champions = (await releasesInForce(tx, [...refs.values()])).filter(({ role }) => role === 'champion')
     const names = await releaseNames(tx, [...new Set(champions.map(({ releaseRef }) => releaseRef))])
     const orders = await bundleOrders(tx, site, gateway)
-    const found = new Map<number, { release: string; digest: string; assets: string[] }>()
+    const found = new Map<string, { release: string; digest: string; assets: string[] }>()
     for (const [asset, assetRef] of refs) {
       const champion = champions.find((one) => one.assetRef === assetRef)
       const named = champion && names.get(champion.releaseRef)
       if (!named) continue
       if (bundles.some((bundle) => bundle.asset === asset && bundle.release === named.digest)) continue
       const ordered = orders.find((order) => order.release === named.digest && order.assets.includes(asset))
-      if (ordered !== undefined && (ordered.state === 'pending' || ordered.state === 'accepted' || (ordered.state === 'refused' && ordered.updatedUs > nowUs() - AGAIN_US))) continue
-      const one = found.get(champion.releaseRef) ?? { ...named, assets: [] }
+      // Refused together, for one of them perhaps: then each by itself.
+      const singly = ordered?.state === 'refused' && ordered.assets.length > 1
+      if (ordered !== undefined && !singly && !isOver(ordered, nowUs())) continue
+      const key = singly ? `${champion.releaseRef} ${asset}` : String(champion.releaseRef)
+      const one = found.get(key) ?? { ...named, assets: [] }
       one.assets.push(asset)
-      found.set(champion.releaseRef, one)
+      found.set(key, one)
     }
     return [...found.values()].map((one) => ({ ...one, assets: one.assets.sort() }))
   })
+}
+
+/** What was refused may be taken after a day; what was done shows in the next report but one. */
+function isOver({ state, updatedUs }: BundleOrder, nowUs: number): boolean {
+  if (state === 'refused') return updatedUs <= nowUs - AGAIN_US
+  return state === 'done' && updatedUs <= nowUs - SHOWS_US
 }
 
 async function deliver(deps: DeliverDeps, { site, gateway, release, releaseDigest, assets }: { site: string; gateway: string; release: string; releaseDigest: string; assets: readonly string[] }): Promise<Delivery> {

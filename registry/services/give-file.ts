@@ -4,12 +4,12 @@ import { inSite } from '../store/transaction.ts'
 import type { ServiceContext } from './context.ts'
 import { demandNotShut } from './gateways/demand-not-shut.ts'
 
-/** Gives pieces of the files that orders name. The last few files stay in memory, since they are asked for piece by piece. */
+/** Gives pieces of the files that orders name. The files asked for last stay in memory, as far as 64 MiB go, since they are asked for piece by piece. */
 export interface FileGiver {
   give(site: string, gateway: string, request: FileRequest): Promise<FilePiece>
 }
 
-const KEPT = 4
+const KEPT_BYTES = 64 * 1024 * 1024
 
 /** A gateway gets what an open order of its own names, and nothing else. Refuses (`forbidden`) one that was shut out. */
 export function createFileGiver({ pool, objects }: Pick<ServiceContext, 'pool' | 'objects'>): FileGiver {
@@ -17,10 +17,20 @@ export function createFileGiver({ pool, objects }: Pick<ServiceContext, 'pool' |
 
   async function bytesOf(file: { bucket: string; key: string }, digest: string): Promise<Uint8Array> {
     const there = kept.get(digest)
-    if (there) return there
+    if (there) {
+      // The one asked for last goes last.
+      kept.delete(digest)
+      kept.set(digest, there)
+      return there
+    }
     const bytes = await objects.get('models', file.key, digest)
     kept.set(digest, bytes)
-    for (const oldest of [...kept.keys()].slice(0, -KEPT)) kept.delete(oldest)
+    let total = [...kept.values()].reduce((sum, { length }) => sum + length, 0)
+    for (const [oldest, { length }] of kept) {
+      if (total <= KEPT_BYTES || oldest === digest) break
+      kept.delete(oldest)
+      total -= length
+    }
     return bytes
   }
 

@@ -15,7 +15,13 @@ export const GRACE_US = 60_000_000
  */
 export async function reconcileJudgedAlarms(tx: Tx, site: string, gateway: string, alarms: readonly LocalAlarm[], nowUs: number): Promise<void> {
   const ids = alarms.map(({ id }) => id)
-  await linkToEpisodes(tx, site, gateway, ids)
+  await linkToEpisodes(tx, site, { gateway, ids })
+  await acknowledgeAsGateway(tx, site, gateway, ids, nowUs)
+  const told = await toldAlarms(tx, site, gateway, ids)
+  for (const alarm of alarms) if (alarm.clearedUs !== null && told.has(alarm.id)) await announceLocalAlarmCleared(tx, { ...alarm, gateway }, nowUs)
+}
+
+async function acknowledgeAsGateway(tx: Tx, site: string, gateway: string, ids: readonly string[], nowUs: number): Promise<void> {
   for (const { alertId, id, acknowledged } of await acknowledgedAtGateway(tx, site, gateway, ids)) {
     if (acknowledged === null) continue
     const { asset, ruleId } = await lockAlert(tx, alertId)
@@ -23,8 +29,6 @@ export async function reconcileJudgedAlarms(tx: Tx, site: string, gateway: strin
     await markAcknowledged(tx, alertId, by, nowUs)
     await noteAlertEvent(tx, { site, alertId, kind: 'acknowledged', actorId: by, atUs: nowUs, detail: { asset, rule: ruleId, note: acknowledged.comment ?? '', gateway, localAlarm: id } })
   }
-  const told = await toldAlarms(tx, site, gateway, ids)
-  for (const alarm of alarms) if (alarm.clearedUs !== null && told.has(alarm.id)) await announceLocalAlarmCleared(tx, { ...alarm, gateway }, nowUs)
 }
 
 /**
@@ -33,10 +37,12 @@ export async function reconcileJudgedAlarms(tx: Tx, site: string, gateway: strin
  */
 export async function tellJudgedAlarms(ctx: Pick<ServiceContext, 'pool' | 'nowUs'>): Promise<number> {
   const nowUs = ctx.nowUs()
-  const sites = await inSite(ctx.pool, ALL_SITES, (tx) => sitesWithUntold(tx, nowUs - GRACE_US))
+  const sites = await inSite(ctx.pool, ALL_SITES, (tx) => sitesWithUntold(tx, nowUs))
   let count = 0
   for (const site of sites) {
     count += await inSite(ctx.pool, site, async (tx) => {
+      // A report and the closing of the same window may have passed each other, each before the other was there.
+      for (const { gateway, id } of await linkToEpisodes(tx, site, null)) await acknowledgeAsGateway(tx, site, gateway, [id], nowUs)
       const alarms = await takeUntold(tx, site, nowUs - GRACE_US, nowUs)
       for (const alarm of alarms) {
         await announceLocalAlarm(tx, alarm, nowUs)

@@ -44,7 +44,7 @@ const rank = (column: string): string => SEVERITY_RANK.replace('%s', column)
 export async function raiseAlert(tx: Tx, raised: RaisedDecision): Promise<RaisedAlert> {
   const site = writingSite(tx, raised.site)
   const known = await alarmForEpisode(tx, site, raised.asset, raised.ruleId, raised.raisedAtUs)
-  const alert = await raiseOrJoin(tx, site, raised, known === null || (!known.told && known.acknowledged === null))
+  const alert = await raiseOrJoin(tx, site, raised, known === null || !counts(known.toldUs ?? known.acknowledged?.atUs, raised))
   if (known !== null) await followGateway(tx, site, raised, alert, known)
   return alert
 }
@@ -96,7 +96,7 @@ export async function clearAlert(
 /** The episode that a gateway's release raised before is this one; whoever acknowledged it there has done so. */
 async function followGateway(tx: Tx, site: string, raised: RaisedDecision, { alertId, outcome }: RaisedAlert, known: JudgedAlarm): Promise<void> {
   await linkAlarm(tx, site, known, alertId)
-  if (known.acknowledged === null || outcome === 'repeated' || outcome === 'joined') return
+  if (known.acknowledged === null || !counts(known.acknowledged.atUs, raised) || outcome === 'repeated' || outcome === 'joined') return
   const by = gatewayPerson(known.gateway, known.acknowledged.by)
   await markAcknowledged(tx, alertId, by, raised.nowUs)
   await noteAlertEvent(tx, {
@@ -104,6 +104,10 @@ async function followGateway(tx: Tx, site: string, raised: RaisedDecision, { ale
     detail: { asset: raised.asset, rule: raised.ruleId, note: known.acknowledged.comment ?? '', gateway: known.gateway, localAlarm: known.id },
   })
 }
+
+/** A word of long ago was about something else: a gateway may have been taken away with its alarm standing. */
+const counts = (wordUs: number | undefined, { nowUs }: RaisedDecision): boolean => wordUs !== undefined && wordUs > nowUs - WORD_COUNTS_US
+const WORD_COUNTS_US = 7 * 86_400_000_000
 
 /** The insert met a row: an open episode of the rule, or (a retry) the very alert this score raised before. */
 async function joinOpen(tx: Tx, site: string, raised: RaisedDecision, calls: boolean): Promise<RaisedAlert> {

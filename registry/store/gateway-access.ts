@@ -89,3 +89,11 @@ export async function findAccess(tx: Tx, site: string, gateway: string): Promise
     copied: copiedUs === null ? null : { ...row.copied, atUs: copiedUs },
   }
 }
+
+/**
+ * One after another whoever changes what this gateway may show: to be asked for before anything is looked at, so that each
+ * sees what the one before it left. Otherwise a renewal under way would outlive a revocation.
+ */
+export async function lockGateway(tx: Tx, site: string, gateway: string): Promise<void> {
+  await tx.query("select pg_advisory_xact_lock(hashtextextended('twinward.gateway.' || $1 || '/' || $2, 0))", [site, gateway])
+}

@@ -7,8 +7,8 @@ export interface JudgedAlarm {
   readonly gateway: string
   readonly id: string
   readonly acknowledged: { readonly by: string; readonly atUs: number; readonly comment: string | null } | null
-  /** Receivers have been told of it. */
-  readonly told: boolean
+  /** When receivers were told of it; null: they have not been. */
+  readonly toldUs: number | null
 }
 
 /** Who acknowledges at a box says a name there; nobody has proved it. */
@@ -17,10 +17,10 @@ export const gatewayPerson = (gateway: string, by: string): string => `gateway/$
 /** How far apart gateway and platform may see the same rule raise: the window it judged. */
 const WINDOW = "((l.judgement->'window'->>'endUs')::bigint - (l.judgement->'window'->>'startUs')::bigint) * interval '1 microsecond'"
 
-interface Row { gateway_id: string; alarm_id: string; acknowledged_by: string | null; ack_us: string | null; comment: string | null; told: boolean }
-const COLUMNS = `l.gateway_id, l.alarm_id, l.acknowledged_by, ${timestampToUs('l.acknowledged_at')} as ack_us, l.comment, l.told_at is not null as told`
+interface Row { gateway_id: string; alarm_id: string; acknowledged_by: string | null; ack_us: string | null; comment: string | null; told_us: string | null }
+const COLUMNS = `l.gateway_id, l.alarm_id, l.acknowledged_by, ${timestampToUs('l.acknowledged_at')} as ack_us, l.comment, ${timestampToUs('l.told_at')} as told_us`
 const fromRow = (row: Row): JudgedAlarm => ({
-  gateway: row.gateway_id, id: row.alarm_id, told: row.told,
+  gateway: row.gateway_id, id: row.alarm_id, toldUs: toUsOrNull(row.told_us),
   acknowledged: row.acknowledged_by === null ? null : { by: row.acknowledged_by, atUs: toUsOrNull(row.ack_us) ?? 0, comment: row.comment },
 })
 
@@ -39,23 +39,32 @@ export async function linkAlarm(tx: Tx, site: string, { gateway, id }: Pick<Judg
   await tx.query('update local_alarm set alert_id = $4 where site_id = $1 and gateway_id = $2 and alarm_id = $3 and alert_id is null', [site, gateway, id, alertId])
 }
 
-/** Of a gateway's alarms those that an episode of the platform is there for, with it; linked now. */
-export async function linkToEpisodes(tx: Tx, site: string, gateway: string, ids: readonly string[]): Promise<void> {
-  await tx.query(
+/**
+ * Links those alarms of the site that an episode of the platform is there for: of one gateway and these ids, or all. Gives those
+ * that were linked. One that somebody closed by hand ends there.
+ */
+export async function linkToEpisodes(tx: Tx, site: string, of: { readonly gateway: string; readonly ids: readonly string[] } | null): Promise<Pick<JudgedAlarm, 'gateway' | 'id'>[]> {
+  const { rows } = await tx.query<{ gateway_id: string; alarm_id: string }>(
     `update local_alarm t set alert_id = found.alert_id
-       from (select l.alarm_id, e.alert_id from local_alarm l join asset a on a.site_id = l.site_id and a.asset_id = l.asset_id
+       from (select l.gateway_id, l.alarm_id, e.alert_id from local_alarm l join asset a on a.site_id = l.site_id and a.asset_id = l.asset_id
              cross join lateral (select alert_id from alert e where e.asset_ref = a.asset_ref and e.rule_id = l.rule and e.raised_at <= l.since_at + ${WINDOW}
-                                    and (e.cleared_at is null or e.cleared_at + ${WINDOW} >= l.since_at) order by e.raised_at desc limit 1) e
-              where l.site_id = $1 and l.gateway_id = $2 and l.alarm_id = any($3) and l.judgement is not null and l.alert_id is null) found
-      where t.site_id = $1 and t.gateway_id = $2 and t.alarm_id = found.alarm_id`,
-    [site, gateway, ids])
+                                    and (coalesce(e.cleared_at, e.closed_at) is null or coalesce(e.cleared_at, e.closed_at) + ${WINDOW} >= l.since_at) order by e.raised_at desc limit 1) e
+              where l.site_id = $1 and ($2::text is null or (l.gateway_id = $2 and l.alarm_id = any($3))) and l.judgement is not null and l.alert_id is null) found
+      where t.site_id = $1 and t.gateway_id = found.gateway_id and t.alarm_id = found.alarm_id
+     returning t.gateway_id, t.alarm_id`,
+    [site, of?.gateway ?? null, of?.ids ?? null])
+  return rows.map(({ gateway_id, alarm_id }) => ({ gateway: gateway_id, id: alarm_id }))
 }
 
-/** Episodes of the platform that nobody has acknowledged there, and somebody has at the gateway. */
+/**
+ * Episodes of the platform that nobody has acknowledged there, and somebody has at the gateway. One that was raised again
+ * since is not meant.
+ */
 export async function acknowledgedAtGateway(tx: Tx, site: string, gateway: string, ids: readonly string[]): Promise<(JudgedAlarm & { readonly alertId: string })[]> {
   const { rows } = await tx.query<Row & { alert_id: string }>(
     `select ${COLUMNS}, l.alert_id from local_alarm l join alert e using (alert_id)
       where l.site_id = $1 and l.gateway_id = $2 and l.alarm_id = any($3) and l.acknowledged_by is not null and e.state in ('unacknowledged', 'returned-unacknowledged')
+        and (l.acknowledged_at >= e.called_at or e.called_at = e.created_at)
       order by l.alert_id for update of e`,
     [site, gateway, ids])
   return rows.map((row) => ({ ...fromRow(row), alertId: row.alert_id }))

@@ -11,8 +11,9 @@ export async function platformSides(tx: Tx, site: string, judged: readonly Judge
     known: boolean; closed_us: string | null; found: boolean; release_digest: string; score: number | null; confidence: number | null; fired: string | null; decided: boolean
   }>(
     `select a.asset_ref is not null as known,
-            (select ${timestampToUs('max(l.closed_through)')} from asset_lane l join feature_set f using (feature_set_ref)
-              where l.asset_ref = a.asset_ref and l.lane = 'live' and f.name || '@' || f.version = j.feature_set) as closed_us,
+            -- Its own lane; where that goes no further, as another feature set judges now, an hour behind what does.
+            (select ${timestampToUs("greatest(max(l.closed_through) filter (where f.name || '@' || f.version = j.feature_set), max(l.closed_through) - interval '1 hour')")}
+               from asset_lane l join feature_set f using (feature_set_ref) where l.asset_ref = a.asset_ref and l.lane = 'live') as closed_us,
             s.score_id is not null as found, r.digest as release_digest, s.score, s.confidence, s.decision->>'fired' as fired,
             coalesce(s.decision is not null and not s.suppressed, false) as decided
        from unnest($2::text[], $3::bigint[], $4::text[]) with ordinality as j (asset_id, end_us, feature_set, place)

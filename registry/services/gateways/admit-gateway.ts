@@ -1,7 +1,7 @@
 import { platformActor } from '../../domain/access/rights.ts'
 import { faultOf, refuseCertificate, RENEWED, type CertificateFault } from '../../domain/identity/certificate-state.ts'
 import { recordAudit } from '../../store/audit.ts'
-import { notifyAccess } from '../../store/gateway-access.ts'
+import { lockGateway, notifyAccess } from '../../store/gateway-access.ts'
 import { findCertificate, findCertificates, revokeCertificates, touchCertificate, type StoredCertificate } from '../../store/gateway-certificates.ts'
 import { ALL_SITES, inSite, type Tx } from '../../store/transaction.ts'
 import type { ServiceContext } from '../context.ts'
@@ -10,6 +10,8 @@ const DOOR = platformActor('door')
 
 /** The certificate, locked. Refuses one that is not in the register (`unauthenticated`), is revoked (`forbidden`) or over (`expired`). */
 export async function lockLiving(tx: Tx, fingerprint: string, nowUs: number): Promise<StoredCertificate> {
+  const { site, gateway } = await findCertificate(tx, { fingerprint }) ?? refuseCertificate('unknown')
+  await lockGateway(tx, site, gateway)
   const certificate = await findCertificate(tx, { fingerprint }, true) ?? refuseCertificate('unknown')
   const fault = faultOf(certificate, nowUs)
   return fault === null ? certificate : refuseCertificate(fault, certificate)

@@ -4,7 +4,7 @@ import { slugSchema } from '../../domain/contract/primitives.ts'
 import { microsToIso } from '../../domain/contract/time.ts'
 import { refuse } from '../../domain/errors.ts'
 import { recordNumberedAudit } from '../../store/audit.ts'
-import { notifyAccess, shutOut } from '../../store/gateway-access.ts'
+import { lockGateway, notifyAccess, shutOut } from '../../store/gateway-access.ts'
 import { revokeCertificates } from '../../store/gateway-certificates.ts'
 import { withdrawEnrolments } from '../../store/gateway-enrolments.ts'
 import { appendLedger } from '../../store/ledger.ts'
@@ -33,6 +33,7 @@ export async function revokeGateway(ctx: ServiceContext, actor: Actor, { site, g
   demand(actor, 'gateway.revoke', site)
   const atUs = ctx.nowUs()
   return inSite(ctx.pool, site, async (tx) => {
+    await lockGateway(tx, site, gateway)
     const { rowCount } = await tx.query(
       `select from gateway where site_id = $1 and gateway_id = $2 union all select from gateway_certificate where site_id = $1 and gateway_id = $2
        union all select from gateway_enrolment where site_id = $1 and gateway_id = $2 limit 1`, [site, gateway])

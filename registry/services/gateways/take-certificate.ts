@@ -4,7 +4,7 @@ import { microsToIso } from '../../domain/contract/time.ts'
 import { refuse } from '../../domain/errors.ts'
 import { readToken } from '../../domain/identity/enrolment-token.ts'
 import { recordAudit } from '../../store/audit.ts'
-import { letIn, notifyAccess } from '../../store/gateway-access.ts'
+import { letIn, lockGateway, notifyAccess } from '../../store/gateway-access.ts'
 import { findCertificate, insertCertificate, revokeCertificates, type StoredCertificate } from '../../store/gateway-certificates.ts'
 import { lockEnrolment, useEnrolment, type StoredEnrolment } from '../../store/gateway-enrolments.ts'
 import { appendLedger } from '../../store/ledger.ts'
@@ -39,6 +39,7 @@ export async function takeCertificate(ctx: CertificateDeps, input: { readonly to
   const request = await ctx.authority.readRequest(input.request)
   const nowUs = ctx.nowUs()
   return inSite(ctx.pool, token.site, async (tx) => {
+    await lockGateway(tx, token.site, token.gateway)
     const enrolment = await lockEnrolment(tx, token.site, token.gateway, hashSecret(token.secret))
     if (enrolment === null) return refuse('unauthenticated', `Nobody made this token here: ${CURE}.`, { fault: 'unknown_token' })
     if (enrolment.usedUs !== null) return given(ctx, await sameAgain(tx, enrolment, request, token))

@@ -33,6 +33,16 @@ describe('the bundles of a gateway', () => {
     assert.equal(store.install(makeBundle(signer, { issue: 2 }), place).made, false)
   })
 
+  it('stay in force beside a file that cannot be read at all', (t) => {
+    const { directory, store, inForce } = makeStore(t)
+    store.install(makeBundle(signer, { issue: 1 }), place)
+    mkdirSync(path.join(directory, 'bundles', '000000000009-unreadable.twb'))
+    assert.equal(inForce(), 1)
+    assert.match(store.load().problems[0] ?? '', /000000000009-unreadable\.twb in .* is not used: EISDIR/)
+    store.install(makeBundle(signer, { issue: 2 }), place)
+    assert.equal(inForce(), 2)
+  })
+
   it('stay in force when another one is refused, whatever is wrong with it', (t) => {
     const { store, inForce, files } = makeStore(t)
     const second = makeBundle(signer, { issue: 2 })

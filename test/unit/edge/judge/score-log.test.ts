@@ -24,7 +24,7 @@ test('what was appended is read once, in order, however it was split over days, 
   const step = fc.oneof(
     fc.record({ kind: fc.constant('append' as const), count: fc.integer({ min: 0, max: 30 }) }),
     fc.record({ kind: fc.constant('read' as const), limit: fc.integer({ min: 1, max: 20 }) }),
-    fc.record({ kind: fc.constantFrom('restart' as const, 'next-day' as const, 'torn' as const) }))
+    fc.record({ kind: fc.constantFrom('restart' as const, 'next-day' as const, 'day-before' as const, 'torn' as const) }))
   await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 25 }), (steps) => inFolder(async (directory) => {
     let nowUs = 1_772_366_400_000_000
     let log = createScoreLog(directory, () => nowUs)
@@ -43,6 +43,7 @@ test('what was appended is read once, in order, however it was split over days, 
         const newest = one.kind === 'torn' && written > 0 ? readdirSync(directory).sort().at(-1) : undefined
         if (newest !== undefined) appendFileSync(path.join(directory, newest), '{"asset":"pump-1","endUs":1')
         if (one.kind === 'next-day') nowUs += DAY_US
+        else if (one.kind === 'day-before') nowUs -= DAY_US
         else log = createScoreLog(directory, () => nowUs)
       }
     }
@@ -55,11 +56,14 @@ test('days that are over are removed; nothing there is nothing read', () => inFo
   let nowUs = 1_772_366_400_000_000
   const log = createScoreLog(directory, () => nowUs)
   assert.deepEqual(await log.read(null, 10), [])
-  await log.prune(nowUs)
+  await log.prune(nowUs, null)
   await log.append([window(1)])
   nowUs += 3 * DAY_US
   await log.append([window(2)])
-  await log.prune(nowUs - DAY_US)
+  const [first] = await log.read(null, 10)
+  await log.prune(nowUs - DAY_US, { file: 1, at: 0 })
+  assert.equal((await log.read(null, 10)).length, 2, 'what the platform has not seen stays')
+  await log.prune(nowUs - DAY_US, null)
   assert.deepEqual((await log.read(null, 10)).map(({ window: { endUs } }) => endUs), [2])
-  assert.deepEqual((await log.read({ day: '2026-03-01', at: 12 }, 10)).map(({ window: { endUs } }) => endUs), [2], 'a place whose day is gone goes on with the next')
+  assert.deepEqual((await log.read(first?.next ?? null, 10)).map(({ window: { endUs } }) => endUs), [2], 'a place whose file is gone goes on with the next')
 }))
