@@ -18,6 +18,11 @@ export async function touchGateway(tx: Tx, site: string, gateway: string, receiv
   )
 }
 
+/** A gateway that was enrolled is one of the site's, also before its first report or batch. */
+export async function noteGateway(tx: Tx, site: string, gateway: string, atUs: number): Promise<void> {
+  await tx.query(`insert into gateway (site_id, gateway_id, first_seen_at, last_seen_at) values ($1, $2, ${usToTimestamp('$3')}, ${usToTimestamp('$3')}) on conflict do nothing`, [site, gateway, atUs])
+}
+
 export interface LaneProgress {
   readonly gateway: string
   readonly epoch: string

@@ -10,6 +10,7 @@ import { lockEnrolment, useEnrolment, type StoredEnrolment } from '../../store/g
 import { appendLedger } from '../../store/ledger.ts'
 import { announce } from '../../store/outbox.ts'
 import { inSite, type Tx } from '../../store/transaction.ts'
+import { noteGateway } from '../../store/gateways.ts'
 import type { ServiceContext } from '../context.ts'
 import type { CertificateRequest, GatewayAuthority } from './authority.ts'
 import { hashSecret } from './enrol-gateway.ts'
@@ -48,6 +49,7 @@ export async function takeCertificate(ctx: CertificateDeps, input: { readonly to
     await useEnrolment(tx, enrolment.id, certificate.id, nowUs)
     await revokeCertificates(tx, token.site, token.gateway, { by: enrolment.createdBy, because: ENROLLED_AGAIN, atUs: nowUs }, { except: certificate.id })
     await letIn(tx, token.site, token.gateway)
+    await noteGateway(tx, token.site, token.gateway, nowUs)
     await notifyAccess(tx, token.site, token.gateway)
     const body = { certificate: certificate.id, fingerprint: certificate.fingerprint, enrolment: enrolment.id, notAfter: microsToIso(certificate.notAfterUs) }
     const subject = `gateway/${token.gateway}`

@@ -12,6 +12,7 @@ import { readToken, writeToken } from '../../../registry/domain/identity/enrolme
 import { renewCertificate } from '../../../registry/services/gateways/renew-certificate.ts'
 import { revokeGateway } from '../../../registry/services/gateways/revoke-gateway.ts'
 import { takeCertificate } from '../../../registry/services/gateways/take-certificate.ts'
+import { listGateways } from '../../../registry/services/read/gateways.ts'
 import { listGatewayCertificates } from '../../../registry/services/read/gateway-certificates.ts'
 import { actor, readText, startTestDoor, type TestDoor } from '../../helpers/door.ts'
 
@@ -48,6 +49,8 @@ test('a box gets its certificate by a token, and is known by it; key and secret 
   const state = await askDoor(seen(identity), 'GET', '/identity', identityStateSchema)
   assert.deepEqual([state.site, state.gateway, state.renewDue], [stage.plant.site, 'gw-1', false])
   assert.equal((await certificates(stage, 'gw-1'))[0]?.state, 'valid')
+  const { items } = await listGateways(stage.ctx, actor, { site: stage.plant.site, limit: 10 })
+  assert.deepEqual(items.map(({ id, state, clockSkewUs }) => [id, state, clockSkewUs]), [['gw-1', 'unknown', null]], 'it is one of the site, although it has not reported yet')
 
   for (const name of readdirSync(box.folder)) assert.equal(statSync(path.join(box.folder, name)).mode & 0o777, 0o600, name)
   assert.equal(statSync(box.folder).mode & 0o777, 0o700)
