@@ -81,6 +81,13 @@ describe(`updates of the program (seed ${seed})`, () => {
       },
     }
   }
+  /** A launcher that has ended will never come to it. */
+  const happens = async (gateway: Launched, what: () => boolean) => {
+    while (!what()) {
+      assert.ok(gateway.child.exitCode === null && gateway.child.signalCode === null, `the launcher has ended:\n${gateway.output()}`)
+      await sleep(25)
+    }
+  }
   const installed = async (child: ChildProcess) => { assert.deepEqual(await once(child, 'exit'), [0, null]) }
 
   it('come into force beside a running gateway, which loses nothing; systemd sees one service all the while', async (t) => {
@@ -92,7 +99,7 @@ describe(`updates of the program (seed ${seed})`, () => {
     await gateway.until(({ version }) => version === '1.0.0')
     await installed(install(packed.get('1.1.0') as PackedUpdate))
     await gateway.until(({ version }) => version === '1.1.0')
-    while (programs.state().trial !== null || programs.state().last?.outcome !== 'confirmed') await sleep(25)
+    await happens(gateway, () => programs.state().trial === null && programs.state().last?.outcome === 'confirmed')
     assert.equal(versionOf(programs.state().inForce), '1.1.0')
     const { given, stored, named } = await balance(gateway)
     assert.deepEqual([stored, named], [given, 0])
@@ -113,7 +120,7 @@ describe(`updates of the program (seed ${seed})`, () => {
     await calm.next('well')
     const beganMs = performance.now()
     await installed(install(packed.get('1.1.0') as PackedUpdate))
-    while (programs.state().last?.outcome !== 'confirmed') await sleep(25)
+    await happens(calm, () => programs.state().last?.outcome === 'confirmed')
     const updateMs = performance.now() - beganMs
     assert.equal(await calm.stop(), 0)
     for (let kill = 0; kill < KILLS; kill++) {
@@ -131,7 +138,7 @@ describe(`updates of the program (seed ${seed})`, () => {
     }
     const gateway = start()
     await gateway.next('well')
-    while (programs.state().trial !== null) await sleep(25)
+    await happens(gateway, () => programs.state().trial === null)
     const { given, stored, named } = await balance(gateway)
     assert.deepEqual([stored, named], [given, 0])
     // Each of them was in force at some time: the kills did not just prevent all updates.
@@ -145,7 +152,7 @@ describe(`updates of the program (seed ${seed})`, () => {
   const bad: [string, string, Partial<LaunchTimes>, RegExp][] = [
     ['ends at once', "throw new Error('no such module: spindle')", {}, /rolled back.*3 starts ended before it was well.*no such module: spindle/],
     ['never says that it is well', 'setInterval(() => {}, 1000)', { wellWithinMs: 700 }, /rolled back.*it was not well within 1 s \(it never became ready\)/],
-    ['says that it is ready, and hangs', "process.send({ type: 'ready' }); for (;;);", { wellWithinMs: 20_000, hangsAfterMs: 700, graceMs: 100 }, /rolled back.*it hung: no sign of life/],
+    ['says that it is ready, and hangs', "process.send({ type: 'ready' }); for (;;);", { wellWithinMs: 20_000, hangsAfterMs: 5_000, graceMs: 100 }, /rolled back.*it hung: no sign of life/],
     ['is well for a moment', "process.send({ type: 'well' }); setTimeout(() => process.exit(4), 20)", { settleMs: 500 }, /rolled back.*exit code 4/],
   ]
   for (const [i, [what, source, times, told]] of bad.entries()) {
@@ -154,7 +161,7 @@ describe(`updates of the program (seed ${seed})`, () => {
       const gateway = start(times)
       await gateway.next('well')
       await installed(install(packProgram(path.join(folder, `program-${i}`), '2.0.0', source)))
-      while (programs.state().last === null) await sleep(25)
+      await happens(gateway, () => programs.state().last !== null)
       assert.equal(programs.state().last?.outcome, 'rolled_back')
       await gateway.until(({ version, problems }) => version === '1.0.0' && problems.some((problem) => told.test(problem)))
       const { given, stored, named } = await balance(gateway)
@@ -167,7 +174,7 @@ describe(`updates of the program (seed ${seed})`, () => {
     let gateway = start()
     for (const version of ['1.1.0', '1.2.0']) {
       await installed(install(packed.get(version) as PackedUpdate))
-      while (versionOf(programs.state().inForce) !== version) await sleep(25)
+      await happens(gateway, () => versionOf(programs.state().inForce) === version)
     }
     await gateway.kill()
     for (const expected of ['1.1.0', '1.0.0']) {
