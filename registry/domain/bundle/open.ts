@@ -5,6 +5,7 @@ import { decodeModelArtifact } from '../models/artifact.ts'
 import type { Model } from '../models/model.ts'
 import { plainModel } from '../models/plain-model.ts'
 import { policyDigest } from '../policy/policy.ts'
+import { readManifest } from '../signed/read-manifest.ts'
 import { readEnvelope } from './envelope.ts'
 import { bundleManifestSchema, releaseDigest, type BundleManifest } from './manifest.ts'
 import { refuseBundle } from './refusal.ts'
@@ -36,27 +37,9 @@ export function openBundle(bytes: Uint8Array, check: SignatureCheck): OpenBundle
   if (verdict === 'bad') {
     refuseBundle('changed', 'This bundle is not what was signed: it was changed or damaged on its way. Copy it to the gateway again, or export it again with "twinward bundle".', { keyId })
   }
-  const manifest = readManifest(text)
+  const manifest = readManifest(bundleManifestSchema, text, unreadable)
   checkDigests(manifest, modelBytes)
   return { digest: sha256Hex(bytes), keyId, manifest, model: readModel(manifest, modelBytes) }
-}
-
-function readManifest(bytes: Uint8Array): BundleManifest {
-  let text: string
-  let value: unknown
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-    value = JSON.parse(text)
-  } catch {
-    return unreadable('its manifest is no JSON')
-  }
-  const { data, error } = bundleManifestSchema.safeParse(value)
-  if (data === undefined) {
-    const [issue] = error.issues
-    return unreadable(`${issue?.path.join('.') ?? 'its manifest'}: ${issue?.message ?? 'does not read'}`)
-  }
-  if (canonicalJson(value) !== text) return unreadable('its manifest is not in canonical form')
-  return data
 }
 
 function checkDigests({ release, model, featureSet, calibration, policy }: BundleManifest, modelBytes: Uint8Array): void {

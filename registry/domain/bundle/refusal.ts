@@ -1,19 +1,12 @@
 import { refuse, type ErrorCode } from '../errors.ts'
+import { SIGNED_FAULTS } from '../signed/faults.ts'
 
 /** Why a bundle is not taken, each with the code of its refusal. */
 const CODES = {
-  not_a_bundle: 'invalid',
-  format: 'unprocessable',
-  too_large: 'too_large',
-  truncated: 'digest_mismatch',
-  unsigned: 'unauthenticated',
-  unknown_key: 'unauthenticated',
-  changed: 'digest_mismatch',
-  unreadable: 'unprocessable',
+  ...SIGNED_FAULTS,
   wrong_site: 'conflict',
   wrong_asset: 'conflict',
   wrong_tags: 'conflict',
-  older: 'stale_state',
 } as const satisfies Record<string, ErrorCode>
 export type BundleFault = keyof typeof CODES
 

@@ -2,6 +2,7 @@ import type { SignatureCheck } from '../bundle/open.ts'
 import type { BundleSigner } from '../bundle/seal.ts'
 import { canonicalJson, sha256Hex } from '../canonical.ts'
 import { createEnvelopeCodec, withSignature } from '../signed/envelope.ts'
+import { readManifest } from '../signed/read-manifest.ts'
 import { unpackedBytes, updateManifestSchema, type UpdateManifest } from './manifest.ts'
 import { refuseUpdate } from './refusal.ts'
 
@@ -50,31 +51,13 @@ export function openUpdate(bytes: Uint8Array, check: SignatureCheck): OpenUpdate
     refuseUpdate('unknown_key', `This update is signed by key ${keyId}, which this gateway does not trust. Fetch the platform's key with "twinward bundle-key --out KEY.pem", compare its id, and give it with --trust KEY.pem.`, { keyId })
   }
   if (verdict === 'bad') refuseUpdate('changed', `This update is not what was signed: it was changed or damaged on its way. ${AGAIN}`, { keyId })
-  const manifest = readManifest(text)
+  const manifest = readManifest(updateManifestSchema, text, unreadable)
+  if (unpackedBytes(manifest) > MAX_UNPACKED_BYTES) unreadable(`its files have more than ${MAX_UNPACKED_BYTES} bytes`)
   const payload = bytes.subarray(sealed.length)
   if (payload.length !== manifest.payload.bytes) {
     refuseUpdate('truncated', `This update should have ${sealed.length + manifest.payload.bytes} bytes and has ${bytes.length}. ${AGAIN}`, { expected: sealed.length + manifest.payload.bytes, actual: bytes.length })
   }
   return { digest: sha256Hex(sealed), keyId, manifest, payload }
-}
-
-function readManifest(bytes: Uint8Array): UpdateManifest {
-  let text: string
-  let value: unknown
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-    value = JSON.parse(text)
-  } catch {
-    return unreadable('its manifest is no JSON')
-  }
-  const { data, error } = updateManifestSchema.safeParse(value)
-  if (data === undefined) {
-    const [issue] = error.issues
-    return unreadable(`${issue?.path.join('.') ?? 'its manifest'}: ${issue?.message ?? 'does not read'}`)
-  }
-  if (canonicalJson(value) !== text) return unreadable('its manifest is not in canonical form')
-  if (unpackedBytes(data) > MAX_UNPACKED_BYTES) return unreadable(`its files have more than ${MAX_UNPACKED_BYTES} bytes`)
-  return data
 }
 
 function unreadable(why: string): never {

@@ -1,18 +1,11 @@
 import { refuse, type ErrorCode } from '../errors.ts'
+import { SIGNED_FAULTS } from '../signed/faults.ts'
 
 /** Why an update is not taken, each with the code of its refusal. */
 const CODES = {
-  not_a_bundle: 'invalid',
-  format: 'unprocessable',
-  too_large: 'too_large',
-  truncated: 'digest_mismatch',
-  unsigned: 'unauthenticated',
-  unknown_key: 'unauthenticated',
-  changed: 'digest_mismatch',
-  unreadable: 'unprocessable',
+  ...SIGNED_FAULTS,
   wrong_platform: 'conflict',
   wrong_node: 'conflict',
-  older: 'stale_state',
   no_way_back: 'conflict',
   no_room: 'unavailable',
 } as const satisfies Record<string, ErrorCode>
