@@ -9,6 +9,8 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 export interface LmdbFile {
   /** Every entry of a named database that can be read, in the order of keys. */
   entries(database: string): Generator<{ key: Buffer; value: Buffer }>
+  /** How many entries a named database has by its own record; undefined when the record cannot be read. */
+  count(database: string): number | undefined
   /**
    * Walks every tree and gives what is not as it should be. `deep` looks at the pages of large values too, which takes a
    * read for each, and has `isSound` judge what values say, but for those databases whose values have checksums.
@@ -181,16 +183,24 @@ export function openLmdbFile(file: string): LmdbFile | undefined {
     }
   }
 
+  function databaseOf(name: string): Db | undefined {
+    for (const { key, value, flags } of walk(meta?.main.root ?? NONE, new Set(), newTally())) {
+      if (flags === SUB && value?.length === DB_BYTES && nameOf(key) === name) return dbAt(value, 0)
+    }
+    return undefined
+  }
+
   return {
     transaction: meta.transaction,
     * entries(database) {
-      for (const { key, value, flags } of walk(meta.main.root, new Set(), newTally())) {
-        if (flags !== SUB || value?.length !== DB_BYTES || nameOf(key) !== database) continue
-        for (const node of walk(dbAt(value, 0).root, new Set(), newTally())) {
-          const own = valueOf(node)
-          if (own) yield { key: node.key, value: own }
-        }
+      for (const node of walk(databaseOf(database)?.root ?? NONE, new Set(), newTally())) {
+        const own = valueOf(node)
+        if (own) yield { key: node.key, value: own }
       }
+    },
+    count(database) {
+      const db = databaseOf(database)
+      return db && Number(db.entries)
     },
     check(deep, isSound = () => true, withChecksums = [], mostPages = Infinity) {
       const seen = new Set<bigint>()

@@ -50,12 +50,14 @@ export function salvage(from: string, to: string): Salvaged {
     const losses: DamageLoss[] = file ? [
       ...copyEntries(file, tables, meta, formerMeta, oldestUs, inTurns),
       ...copyBatches(file, tables, meta, formerMeta, oldestUs, inTurns),
+      ...copyRecords(file, tables, oldestUs, inTurns),
     ] : [unknownLoss(oldestUs, null, 'readings that waited')]
-    if (file) copyRecords(file, tables, inTurns)
     meta.lostRows += losses.reduce((sum, { lost }) => sum + (lost ?? 0), 0)
     inTurns(() => {
       putMeta(tables.facts, meta)
-      tables.records.putSync(['facts', 'damage'], losses)
+      // Damage of before may not be in the gap book yet: a process that dies of what is left of the file is not there to note it.
+      const before = tables.records.get(['facts', 'damage']) as readonly DamageLoss[] | undefined
+      tables.records.putSync(['facts', 'damage'], [...before ?? [], ...losses])
     })
     inTurns.end()
     return { entries: meta.rawEntries, batches: meta.batches, losses }
@@ -159,10 +161,17 @@ function copyBatches(file: LmdbFile, tables: Tables, meta: Meta, former: Meta | 
   ]
 }
 
-function copyRecords(file: LmdbFile, tables: Tables, inTurns: Turns): void {
+/** Among the records are the gaps that the platform was not told yet: when some are gone, what they named is missing without a name. */
+function copyRecords(file: LmdbFile, tables: Tables, oldestUs: number, inTurns: Turns): DamageLoss[] {
   for (const [key, value] of jsonEntries(file, 'positions')) inTurns(() => { tables.positions.putSync(String(key), value) })
   for (const [key, value] of jsonEntries(file, 'documents')) inTurns(() => { tables.documents.putSync(String(key), value) })
-  for (const [key, value] of jsonEntries(file, 'records')) if (Array.isArray(key)) inTurns(() => { tables.records.putSync(key as [RecordStore, string], value) })
+  let read = 0
+  for (const [key, value] of jsonEntries(file, 'records')) {
+    if (!Array.isArray(key)) continue
+    read++
+    inTurns(() => { tables.records.putSync(key as [RecordStore, string], value) })
+  }
+  return read === file.count('records') ? [] : [unknownLoss(oldestUs, null, 'readings whose loss had been noted')]
 }
 
 /** What the counts say was there, and of which not even the head is left. */

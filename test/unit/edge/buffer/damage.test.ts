@@ -61,6 +61,45 @@ test('a file that was cut short is set aside; what can be read goes on under a n
   assert.equal(buffer.readRaw(0, 1e9).at(-1)?.fromUs, ENTRIES + 1)
 })
 
+/** Other bytes in every page that holds these, as long as they are. */
+function strikeAll(file: string, text: string): void {
+  const bytes = readFileSync(file)
+  for (let at = bytes.indexOf(text); at >= 0; at = bytes.indexOf(text, at)) bytes.fill(0xa5, at, at + text.length)
+  writeFileSync(file, bytes)
+}
+
+test('a loss that had been noted, and whose note is lost, is told anew: it was at a time that nobody knows any more', async (t) => {
+  const { directory, file } = await killed(t)
+  const before = await openLmdbBuffer({ directory })
+  await before.write([{ store: 'gaps', key: 'gap-1', value: { id: 'gap-1', cause: 'disk', fromUs: 100, toUs: 200 } }, { store: 'alarms', key: 'other', value: {} }])
+  await before.close()
+  writeFileSync(path.join(directory, 'running'), '2')
+  strikeAll(file, '{"id":"gap-1"')
+  const buffer = await openLmdbBuffer({ directory })
+  t.after(() => buffer.close())
+  assert.equal(buffer.record('gaps', 'gap-1'), undefined)
+  assert.deepEqual(buffer.record('alarms', 'other'), {})
+  const [told, ...more] = lossOf(buffer) ?? []
+  assert.deepEqual(more, [])
+  assert.ok(told && told.lost === null && told.fromUs <= 1 && told.toUs >= ENTRIES)
+  assert.match(told.detail, /readings whose loss had been noted/)
+})
+
+test('a file that is damaged again before its damage was noted tells of both', async (t) => {
+  const { directory, file } = await killed(t)
+  for (const text of ['43 43 43', '44 44 44']) {
+    strikeAll(file, text)
+    writeFileSync(path.join(directory, 'running'), '16')
+    // Ends before it comes to noting what was lost.
+    await (await openLmdbBuffer({ directory })).close()
+  }
+  const buffer = await openLmdbBuffer({ directory })
+  t.after(() => buffer.close())
+  const { entries, batches } = readable(buffer)
+  assert.equal(ENTRIES - entries.length - batches.length, 2)
+  assert.deepEqual((lossOf(buffer) ?? []).map(({ fromUs, toUs, lost }) => [fromUs, toUs, lost]), [[43, 43, 1], [44, 44, 1]])
+})
+
 test('bytes changed anywhere: it opens, gives nothing that was not written, and every loss is within what is told', async (t) => {
   const { directory, file } = await killed(t)
   const whole = readFileSync(file)
