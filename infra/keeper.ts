@@ -8,6 +8,7 @@ import { tellJudgedAlarms } from '../registry/services/judged-alarms.ts'
 import { completeCheckpoints, sealLedger, type SealContext } from '../registry/services/seal-ledger.ts'
 import { OUTBOX_CHANNEL } from '../registry/store/outbox.ts'
 import { forgetDelivered } from '../registry/store/outbox-queue.ts'
+import { forgetOver } from '../registry/store/retention.ts'
 import { createPool, type Pool } from '../registry/store/pool.ts'
 import { ALL_SITES, inSite } from '../registry/store/transaction.ts'
 import type { Connections } from './config.ts'
@@ -129,6 +130,6 @@ function sealer(base: Omit<SealContext, 'onRefused'>, log: Logger): Loop {
 
 async function forgetOld(pool: Pool, days: number): Promise<void> {
   let removed: number
-  do removed = await inSite(pool, ALL_SITES, (tx) => forgetDelivered(tx, days))
+  do removed = await inSite(pool, ALL_SITES, async (tx) => await forgetDelivered(tx, days) + await forgetOver(tx))
   while (removed > 0)
 }

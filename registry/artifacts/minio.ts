@@ -5,7 +5,7 @@ import { finished } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client, RETENTION_MODES, RETENTION_VALIDITY_UNITS, type ObjectLockInfo } from 'minio'
 import { DomainError, refuse } from '../domain/errors.ts'
-import type { BucketKind, ObjectStore } from './object-store.ts'
+import { PASSING, type BucketKind, type ObjectStore } from './object-store.ts'
 
 export interface MinioOptions {
   /** http or https address without a path. */
@@ -30,9 +30,14 @@ const LEDGER_RETENTION = { mode: RETENTION_MODES.GOVERNANCE, unit: RETENTION_VAL
 /** A bucket that an operator made without object lock, a store that has none, a key that may not look at it or set it: that is the operator's to decide. */
 const NO_RETENTION = new Set(['ObjectLockConfigurationNotFoundError', 'NotImplemented', 'MethodNotAllowed', 'AccessDenied', 'InvalidBucketState'])
 
+/** How long pieces lie that were sent for nothing. */
+const PASSING_DAYS = 2
+/** A store that has no lifecycle, a key that may not look at it or set it. */
+const NO_LIFECYCLE = new Set(['NotImplemented', 'MethodNotAllowed', 'AccessDenied'])
+
 const MISSING = new Set(['NoSuchKey', 'NotFound', 'NoSuchBucket'])
 const OURS_ALREADY = new Set(['BucketAlreadyOwnedByYou', 'BucketAlreadyExists'])
-const PASSING = new Set([
+const PASSING_FAILURES = new Set([
   'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ERR_STREAM_PREMATURE_CLOSE',
   'InternalError', 'SlowDown', 'SlowDownRead', 'SlowDownWrite', 'ServiceUnavailable', 'RequestTimeout', 'XMinioServerNotInitialized', 'OperationAborted',
 ])
@@ -85,6 +90,18 @@ export function createMinioStore(options: MinioOptions): ObjectStore {
     }
   }
 
+  /** A lifecycle that the operator set stays; then pieces sent for nothing are the operator's to remove. */
+  async function letPass(bucket: string): Promise<void> {
+    try {
+      await client.getBucketLifecycle(bucket)
+    } catch (error) {
+      if (codeOf(error) === 'NoSuchLifecycleConfiguration') {
+        await client.setBucketLifecycle(bucket, { Rule: [{ ID: 'twinward-uploads', Status: 'Enabled', Filter: { Prefix: PASSING }, Expiration: { Days: PASSING_DAYS } }] })
+          .catch((failure: unknown) => { if (!NO_LIFECYCLE.has(codeOf(failure))) throw failure })
+      } else if (!NO_LIFECYCLE.has(codeOf(error))) throw error
+    }
+  }
+
   return {
     async ensureBuckets() {
       for (const kind of KINDS) {
@@ -95,6 +112,7 @@ export function createMinioStore(options: MinioOptions): ObjectStore {
         })
       }
       await tried(`set a retention for ${bucketOf('ledger')}`, () => retain(bucketOf('ledger')))
+      await tried(`set a lifecycle for ${bucketOf('raw')}`, () => letPass(bucketOf('raw')))
     },
     async put(kind, key, bytes, contentType = 'application/octet-stream', sha256) {
       const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -121,6 +139,9 @@ export function createMinioStore(options: MinioOptions): ObjectStore {
         refuse('digest_mismatch', `Object ${place} has digest ${digest}, not ${expectSha256}: it was changed or damaged. Restore it from a backup.`, { bucket: kind, key, digest, expected: expectSha256 })
       }
       return bytes
+    },
+    async remove(kind, key) {
+      await tried(`remove ${bucketOf(kind)}/${key}`, () => client.removeObject(bucketOf(kind), key))
     },
     async exists(kind, key) {
       return tried(`tell of ${bucketOf(kind)}/${key}`, async () => {
@@ -163,7 +184,7 @@ function codeOf(error: unknown): string {
 function isPassing(error: unknown): boolean {
   // A proxy or a starting server answers with something that is not XML.
   const status = (error as { statusCode?: unknown } | null)?.statusCode
-  return PASSING.has(codeOf(error)) || (typeof status === 'number' && status >= 500)
+  return PASSING_FAILURES.has(codeOf(error)) || (typeof status === 'number' && status >= 500)
 }
 
 async function within<T>(ms: number, work: Promise<T>): Promise<T> {

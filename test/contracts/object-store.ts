@@ -53,6 +53,13 @@ export function objectStoreContract(name: string, make: () => Promise<ObjectStor
       assert.equal(await store.exists('raw', 'missing/key'), false)
     })
 
+    it('removes what was put for a while, also when it is gone already', async () => {
+      await store.put('raw', '_uploads/piece', Uint8Array.of(1))
+      await store.remove('raw', '_uploads/piece')
+      await store.remove('raw', '_uploads/piece')
+      assert.equal(await store.exists('raw', '_uploads/piece'), false)
+    })
+
     it('refuses bytes that differ from the digest asked for', async () => {
       await store.put('models', 'digest', Uint8Array.of(1, 2))
       await assert.rejects(store.get('models', 'digest', sha256(Uint8Array.of(1, 3))), refused('digest_mismatch'))

@@ -16,6 +16,7 @@ export function createMemoryObjectStore(): ObjectStore & { readonly objects: Map
       }
       return bytes.slice()
     },
+    async remove(bucket, key) { objects.delete(`${bucket}/${key}`) },
     async exists(bucket, key) { return objects.has(`${bucket}/${key}`) },
     async health() {},
   }

@@ -13,7 +13,7 @@ import { announce } from '../../store/outbox.ts'
 import { inSite } from '../../store/transaction.ts'
 import { startFleetUpdateWorkflow } from '../../store/workflow-calls.ts'
 import type { ServiceContext } from '../context.ts'
-import { readPieces } from './put-piece.ts'
+import { readPieces, removePieces } from './put-piece.ts'
 
 export const beginUpdateInput = z.object({
   site: slugSchema,
@@ -38,7 +38,7 @@ export async function beginFleetUpdate(ctx: ServiceContext & { readonly signer: 
   const { manifest, digest } = openUpdate(bytes, (keyId, body, signature) => (keyId !== ctx.signer.keyId ? 'unknown_key' : sameBytes(ctx.signer.sign(body), signature) ? 'good' : 'bad'))
   const key = `updates/${file.digest}.twu`
   await ctx.objects.put('models', key, bytes, 'application/octet-stream', file.digest)
-  return inSite(ctx.pool, site, async (tx) => {
+  const begun = await inSite(ctx.pool, site, async (tx) => {
     const targets = targetsOf(await gatewaysToUpdate(tx, site), manifest, stages)
     const startedUs = ctx.nowUs()
     const id = await insertFleetUpdate(tx, {
@@ -51,6 +51,9 @@ export async function beginFleetUpdate(ctx: ServiceContext & { readonly signer: 
     await startFleetUpdateWorkflow(tx, site, id)
     return readFleetUpdate(tx, id)
   })
+  // It has begun whether that works or not; the store removes them after some days.
+  await removePieces(ctx.objects, file).catch(() => {})
+  return begun
 }
 
 function targetsOf(gateways: readonly UpdatableGateway[], manifest: UpdateManifest, stages: BeginUpdateInput['stages']): Map<string, number> {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { demand, type Actor } from '../../domain/access/rights.ts'
+import { PASSING } from '../../artifacts/object-store.ts'
 import { sha256Schema, slugSchema } from '../../domain/contract/primitives.ts'
 import { refuse } from '../../domain/errors.ts'
 import { MAX_UPDATE_BYTES } from '../../domain/update/open.ts'
@@ -20,7 +21,7 @@ export async function putUpdatePiece(ctx: Pick<ServiceContext, 'objects'>, actor
   demand(actor, 'gateway.update', site)
   const bytes = Buffer.from(piece, 'base64')
   if (bytes.length === 0) refuse('invalid', 'The piece is empty; send the bytes of the file from that offset on.', { offset })
-  await ctx.objects.put('models', pieceKey(digest, offset), bytes)
+  await ctx.objects.put('raw', pieceKey(digest, offset), bytes)
   return { digest, offset, bytes: bytes.length }
 }
 
@@ -28,11 +29,16 @@ export async function putUpdatePiece(ctx: Pick<ServiceContext, 'objects'>, actor
 export async function readPieces(objects: ServiceContext['objects'], { digest, bytes }: { readonly digest: string; readonly bytes: number }): Promise<Uint8Array> {
   const file = new Uint8Array(bytes)
   for (let at = 0; at < bytes; at += UPDATE_PIECE_BYTES) {
-    const piece = await objects.get('models', pieceKey(digest, at))
+    const piece = await objects.get('raw', pieceKey(digest, at))
     if (piece.length !== Math.min(UPDATE_PIECE_BYTES, bytes - at)) refuse('digest_mismatch', `The piece at ${at} has ${piece.length} bytes, which fits no file of ${bytes}; send it again.`, { offset: at })
     file.set(piece, at)
   }
   return file
 }
 
-const pieceKey = (digest: string, offset: number): string => `updates/${digest}/${String(offset).padStart(9, '0')}`
+/** The file lies elsewhere as a whole. Who sends it again later sends all of it. */
+export async function removePieces(objects: ServiceContext['objects'], { digest, bytes }: { readonly digest: string; readonly bytes: number }): Promise<void> {
+  for (let at = 0; at < bytes; at += UPDATE_PIECE_BYTES) await objects.remove('raw', pieceKey(digest, at))
+}
+
+const pieceKey = (digest: string, offset: number) => `${PASSING}${digest}/${String(offset).padStart(9, '0')}` as const

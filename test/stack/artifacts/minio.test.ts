@@ -49,6 +49,22 @@ describe('MinIO', () => {
     assert.deepEqual(await retentionOf(), ['GOVERNANCE', 'Days', 400])
   })
 
+  it('has the store remove pieces of an upload that went no further, unless the operator set a lifecycle', async () => {
+    const { s3 } = (await useStack()).connections
+    const bucketPrefix = freshPrefix()
+    const store = createMinioStore({ ...s3, bucketPrefix })
+    await store.ensureBuckets()
+    const url = new URL(s3.endpoint)
+    const client = new Client({ endPoint: url.hostname, port: Number(url.port), useSSL: false, accessKey: s3.accessKey, secretKey: s3.secretKey })
+    // One rule comes as itself, several as a list.
+    const rule = async () => [(await client.getBucketLifecycle(`${bucketPrefix}-raw`))?.Rule].flat()[0]
+    const ours = await rule()
+    assert.deepEqual([ours?.Status, (ours?.Filter as { Prefix: string }).Prefix, Number(ours?.Expiration?.Days)], ['Enabled', '_uploads/', 2])
+    await client.setBucketLifecycle(`${bucketPrefix}-raw`, { Rule: [{ ID: 'own', Status: 'Enabled', Filter: { Prefix: 'x/' }, Expiration: { Days: 400 } }] })
+    await store.ensureBuckets()
+    assert.equal((await rule())?.ID, 'own')
+  })
+
   it('leaves a ledger bucket that was made without object lock as it is', async () => {
     const { s3 } = (await useStack()).connections
     const bucketPrefix = freshPrefix()
