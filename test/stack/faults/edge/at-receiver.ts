@@ -11,7 +11,7 @@ export interface StandIn {
   readonly desk: ReportDesk
   ledger(): LedgerEntry[]
   /** Waits until the accounts balance, then asserts it. */
-  settled(sources: readonly SourceAccount[], options?: { limitMs?: number; givenAgain?: boolean }): Promise<Balance>
+  settled(sources: readonly SourceAccount[], options?: { limitMs?: number }): Promise<Balance>
   /** Waits until the ledger names this cause, with an end to each of its gaps. */
   named(cause: LedgerEntry['cause']): Promise<void>
   close(): Promise<void>
@@ -23,8 +23,8 @@ export async function standIn(mqtt: MqttConnection, site: string, { gateway = 'g
   const ledger = () => [...desk.gaps.values()].map(({ cause, tag, fromUs, toUs, lost }) => ({ cause, tag, fromUs, toUs, lost }))
   return {
     receiver, desk, ledger,
-    async settled(sources, { limitMs = 30_000, givenAgain = false } = {}) {
-      const accounts = () => ({ sources, stored: storedAt(receiver, repeats), ledger: ledger(), givenAgain })
+    async settled(sources, { limitMs = 30_000 } = {}) {
+      const accounts = () => ({ sources, ledger: ledger(), ...storedAt(receiver, repeats) })
       for (const endMs = performance.now() + limitMs; performance.now() < endMs; await sleep(200)) {
         if (balance(accounts()).problems.length === 0) break
       }
@@ -41,14 +41,22 @@ export async function standIn(mqtt: MqttConnection, site: string, { gateway = 'g
   }
 }
 
-/** As the platform takes batches in: epoch after epoch, in the order of their numbers. */
-function storedAt({ batches }: Receiver, repeats: boolean): StoredRun[] {
+/**
+ * As the platform takes batches in: epoch after epoch, in the order of their numbers. A reading that comes in a second batch
+ * shows a source that lost its place and gives again.
+ */
+function storedAt({ batches }: Receiver, repeats: boolean): { stored: StoredRun[]; givenAgain: boolean } {
   const epochs = [...new Set([...batches.values()].map(({ batch }) => batch.header.epoch))]
   const order = [...batches.values()].map(({ batch }) => batch).sort((a, b) => epochs.indexOf(a.header.epoch) - epochs.indexOf(b.header.epoch) || a.header.sequence - b.header.sequence)
   const numbers = new Map<string, number[]>()
   const known = new Set<string>()
+  let givenAgain = false
   const add = (tag: string, lane: string, raw: number) => {
-    if (Number.isNaN(raw) || (repeats && known.has(`${tag} ${raw}`))) return
+    if (Number.isNaN(raw)) return
+    if (repeats && known.has(`${tag} ${raw}`)) {
+      givenAgain = true
+      return
+    }
     if (repeats) known.add(`${tag} ${raw}`)
     const key = `${lane} ${tag}`
     const there = numbers.get(key)
@@ -60,8 +68,9 @@ function storedAt({ batches }: Receiver, repeats: boolean): StoredRun[] {
     if (batch.kind === 'waveforms') for (const { tag, samples } of batch.rows) add(tag, lane, samples[0] ?? NaN)
     else for (let i = 0; i < batch.columns.tag.length; i++) add(batch.columns.tags[batch.columns.tag[i] ?? -1] ?? '', lane, batch.columns.raw[i] ?? NaN)
   }
-  return [...numbers].flatMap(([key, raws]) => {
+  const stored = [...numbers].flatMap(([key, raws]) => {
     const [lane = '', tag = ''] = key.split(' ')
     return runsOf(raws).map((run) => ({ ...run, tag, lane }))
   })
+  return { stored, givenAgain }
 }
