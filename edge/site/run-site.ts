@@ -1,44 +1,32 @@
-import { mkdirSync } from 'node:fs'
-import path from 'node:path'
 import type { Logger } from 'pino'
 import type { GatewayStatus } from '../../registry/domain/contract/gateway-report.ts'
-import { DomainError, refuse } from '../../registry/domain/errors.ts'
+import { DomainError } from '../../registry/domain/errors.ts'
 import type { AlarmBook } from '../alarms/alarm-book.ts'
-import type { QueuedBatch } from '../buffer/buffer.ts'
 import { untilAborted } from '../bell.ts'
 import { openLmdbBuffer } from '../buffer/lmdb-buffer.ts'
 import { createGatewayClock, type ClockSources } from '../clock.ts'
-import type { ConnectorContext, ConnectorKind, SecretReader } from '../connectors/kind.ts'
+import type { SecretReader } from '../connectors/kind.ts'
 import { defaultCutLimits, type CutLimits } from '../cut-limits.ts'
 import { createCutter } from '../cutter.ts'
 import { createDiskWatch } from '../disk-watch.ts'
 import { createGapBook } from '../gap-book.ts'
-import { createLiveSource, type LiveSource } from '../live-source.ts'
-import { createOutlet } from '../outlet.ts'
-import type { Outlet, Source } from '../source.ts'
-import { createPresence, type Presence } from '../presence.ts'
 import { createRecaller } from '../recall.ts'
 import { createRawReader } from '../raw-reader.ts'
-import { createReporter } from '../reporter.ts'
 import { createRoomKeeper } from '../room-keeper.ts'
-import { tagMapDigest } from '../tag-map.ts'
-import { createOrders } from '../orders.ts'
-import { createFileFetcher } from '../file-fetcher.ts'
 import { createBundleStore } from '../judge/bundle-store.ts'
-import { both } from '../link-users.ts'
 import type { ProgramCare } from '../update/care.ts'
-import { createNoUplink } from '../no-uplink.ts'
-import { createUplink, type UplinkStatus, type UplinkTuning } from '../uplink.ts'
-import { createSiteAlarms, openAlarmOutputs, PLATFORM } from './alarms.ts'
+import type { UplinkStatus, UplinkTuning } from '../uplink.ts'
+import { createSiteAlarms, openAlarmOutputs } from './alarms.ts'
 import { createSiteIdentity } from './identity.ts'
 import { care } from './care.ts'
 import { createExportDesk, type ExportDesk } from './export-desk.ts'
 import { createFormerRun } from './former-run.ts'
 import { createLiveValues, EVERY_MS, type LiveValue } from './live-values.ts'
-import { createSiteJudging, judgeFolder, placeOf, type MachineJudgement } from './judging.ts'
-import { createNotes, doubtTimes } from './notes.ts'
-import { orderBook } from './order-book.ts'
-import type { SitePlan, SourcePlan } from './plan.ts'
+import { createSiteJudging, judgeFolder, type MachineJudgement } from './judging.ts'
+import { createNotes } from './notes.ts'
+import { createPlatformSide } from './platform-side.ts'
+import type { SitePlan } from './plan.ts'
+import { createSiteSources } from './sources.ts'
 import { statusOf, type Troubles } from './status.ts'
 
 export interface RunSiteOptions {
@@ -98,15 +86,6 @@ export interface SiteFigures {
   readonly keeping: boolean
 }
 
-/** One source at work. */
-interface Running {
-  readonly plan: SourcePlan
-  readonly source: Source
-  readonly live: LiveSource
-  readonly presence: Presence
-  stop(): Promise<void>
-}
-
 const TICK_MS = 1_000
 const CARE_EVERY_TICKS = 60
 const ALIVE_EVERY_TICKS = 10
@@ -114,12 +93,11 @@ const ALIVE_EVERY_TICKS = 10
 /** Opens the buffer and starts everything; what a former run left in the buffer ships first. */
 export async function runSite({ plan: first, secret, version, log, clocks = machineClocks, cut, uplink: tuning, reportEveryMs, identityEveryMs, program, siteFile }: RunSiteOptions): Promise<RunningSite> {
   let plan = first
-  const { site, gateway } = plan
-  const { url, username, password } = plan.platform
+  const { site, gateway, platform: { url, username, password } } = plan
   const clock = createGatewayClock(clocks)
   // Before anything is opened: a secret that is missing ends the start.
   const identity = createSiteIdentity({
-    plan, secret, clock, log, onProblem: (problem) => { note('identity', problem) }, redial: () => { uplink.redial() }, ...(identityEveryMs !== undefined && { everyMs: identityEveryMs }),
+    plan, secret, clock, log, onProblem: (problem) => { note('identity', problem) }, redial: () => { platform.uplink.redial() }, ...(identityEveryMs !== undefined && { everyMs: identityEveryMs }),
   })
   const shown = identity ? { dial: identity.dial } : { ...(username !== null && { username }), ...(password !== null && { password: secret(password) }) }
   const outputs = openAlarmOutputs(plan, secret)
@@ -127,7 +105,6 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
   const nowUs = () => clock.nowUs()
   const gaps = createGapBook(buffer)
   const limits = { ...defaultCutLimits, ...cut }
-  const running = new Map<string, Running>()
   let fail: (error: unknown) => void = () => {}
   const broken = new Promise<never>((_, reject) => { fail = reject })
   broken.catch(() => {})
@@ -135,14 +112,13 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
   const notes = createNotes({ gaps, troubles, nowUs, log })
   const counts = { flagged: 0, duplicates: 0 }
   const values = createLiveValues()
-  let lastAcknowledgedUs: number | null = null
   const all = new AbortController()
   const { signal } = all
   const persist = createDiskWatch({ onChange: (problem) => { notes.disk(problem) } })
 
-  const alarms = createSiteAlarms({ plan, buffer, outputs, troubles, nowUs, log, write: writeTo, onChange: () => { reporter.hurry() } })
+  const alarms = createSiteAlarms({ plan, buffer, outputs, troubles, nowUs, log, write: (id, address, value) => sources.write(id, address, value), onChange: () => { platform.hurry() } })
 
-  const activeSources = () => [...running.values()].map(({ source, presence }) => ({ id: source.id, mode: source.mode, silent: presence.allSilent(nowUs()) }))
+  const activeSources = () => sources.active()
   const reader = createRawReader(buffer)
   const recaller = createRecaller({ buffer, reader, site, gateway, limits, nowUs, persist, keepsRaw: plan.buffer.keepRaw !== null })
   const cutter = createCutter({
@@ -157,98 +133,35 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
     },
   })
   const room = createRoomKeeper({ buffer, reader, policy: plan.buffer.whenFull, gaps, inHand: (id) => cutter.inHand(id) })
-  const uplinkStatus = () => uplink.status()
-  const status = statusOf({ buffer, clock, running: () => running.values(), troubles, uplink: uplinkStatus, counts, directory: plan.buffer.directory, alone: url === null, ...(program && { program: () => program.status() }), ...(siteFile && { siteFile }) })
+  const status = statusOf({ buffer, clock, running: () => sources.list(), troubles, uplink: () => platform.uplink.status(), counts, directory: plan.buffer.directory, alone: url === null, ...(program && { program: () => program.status() }), ...(siteFile && { siteFile }) })
   const bundles = createBundleStore(judgeFolder(plan.buffer.directory))
   const judging = createSiteJudging({
-    plan: () => plan, buffer, store: bundles, reader, sources: activeSources, book: alarms.book, troubles, nowUs, node: process.version, log, onChange: () => { reporter.hurry() },
+    plan: () => plan, buffer, store: bundles, reader, sources: activeSources, book: alarms.book, troubles, nowUs, node: process.version, log, onChange: () => { platform.hurry() },
   })
-  const files = createFileFetcher({ site, gateway })
-  const orders = createOrders({
-    carryOut: orderBook({ fetch: (file) => files.fetch(file, signal), bundles, place: () => placeOf(plan), judging, alarms: alarms.book, program, bufferFolder: plan.buffer.directory }),
-    onEnd: () => { reporter.hurry() },
-    onTrouble: (error, { id, kind }) => { if (!signal.aborted) log.warn({ err: error, order: id, kind }, 'an order could not be carried out; it is tried again') },
-  })
-  const reporter = createReporter({
-    site, gateway, version, buffer, gaps, recaller, orders, judging, clock, status, log,
-    alarms: { untold: (limit) => alarms.book.untold(PLATFORM, limit), confirm: (kept) => alarms.book.confirm(PLATFORM, kept) },
-    ...(reportEveryMs !== undefined && { everyMs: reportEveryMs }),
-    onClock: (jump) => { notes.clock(jump) },
+  const platform = createPlatformSide({
+    plan: () => plan, version, buffer, clock, nowUs, gaps, persist, recaller, bundles, judging, alarms, notes, status, program, shown, log, signal,
+    ...(tuning && { tuning }), ...(reportEveryMs !== undefined && { reportEveryMs }),
     onRefused: (problem) => { note('refused', problem === null ? null : `the platform takes nothing, or not all: ${problem}`) },
-  })
-  const uplink = url === null ? createNoUplink({ buffer, gaps, persist, nowUs }) : createUplink({
-    buffer, site, gateway, log, beside: both(reporter, files), mqtt: { url, ...shown }, persist,
-    ...(tuning && { tuning }), ...(plan.bandwidth !== null && { bytesPerSec: plan.bandwidth }),
-    onAcknowledged: (batch, { status: outcome, code }) => {
-      lastAcknowledgedUs = nowUs()
-      if (outcome !== 'quarantined') return
-      return gaps.note([{ cause: 'quarantined', ...spanOf(batch, nowUs()), lost: batch.count, detail: `the platform set batch ${batch.epoch}/${batch.sequence} aside: ${code ?? 'no reason given'}` }])
-    },
-    onDamaged: (batch) => gaps.note([{ cause: 'damaged', ...spanOf(batch, nowUs()), lost: batch.count, detail: 'a batch could not be read back from the disk; check the disk' }]),
   })
 
   const former = createFormerRun({ buffer, gaps, troubles, nowUs, log, directory: plan.buffer.directory, persist: (write) => persist(write, signal) })
+
+  const sources = createSiteSources({
+    plan, buffer, clock, gaps, limits, persist, room, notes, former, values, alarms, judging, secret, log, nowUs, fail: (error) => { fail(error) },
+  })
 
   function note(name: string, text: string | null): void {
     if (text === null) troubles.delete(name)
     else troubles.set(name, text)
   }
 
-  async function writeTo(id: string, address: string, value: number): Promise<void> {
-    // Asked each time: the file that is in force may have taken the permission back.
-    const allowed = plan.sources.find((source) => source.id === id)?.writable.includes(address) === true
-    const { source } = running.get(id) ?? {}
-    if (!allowed || !source?.write) return refuse('unavailable', `${id} lets ${address} not be written now`)
-    await source.write(address, value)
-  }
-
-  function start(sourcePlan: SourcePlan): void {
-    const { id, kind, config, map, tags } = sourcePlan
-    const directory = path.join(plan.buffer.directory, 'connectors', id)
-    makeFolder(directory, log)
-    const source = createSource(kind, config, { id, map, tags, directory, secret, log: log.child({ source: id }), nowUs })
-    const presence = createPresence(map, nowUs())
-    alarms.follow(id, map)
-    values.follow(id, map)
-    const ending = new AbortController()
-    const outlet = createOutlet({
-      buffer, source, limits, nowUs, signal: ending.signal, gaps, persist, ...(source.waits !== true && { room }),
-      onDelivered(blocks, mode, kept) {
-        notes.presence(presence.seen(blocks, nowUs()), id)
-        alarms.see(id, mode, blocks)
-        values.see(id, blocks)
-        judging.take(kept)
-      },
-    })
-    const doubting: Outlet = {
-      ...outlet,
-      deliver: (delivery) => outlet.deliver(clock.status().state === 'ok' ? delivery : { ...delivery, blocks: doubtTimes(delivery.blocks, source.time === 'device' ? delivery.gatewayTimed ?? [] : delivery.blocks) }),
-    }
-    const live = createLiveSource({ source, outlet: doubting, log, nowUs })
-    const done = (async () => {
-      // What it reads is normalised by its map, also after a restart: the map is there before the first reading.
-      await persist(() => buffer.keepDocument(tagMapDigest(map), map), ending.signal)
-      await live.run(ending.signal)
-    })().catch((error: unknown) => { if (!ending.signal.aborted) fail(error) })
-    running.set(id, {
-      plan: sourcePlan, source, live, presence,
-      async stop() {
-        ending.abort()
-        await done
-        running.delete(id)
-        values.forget(id)
-        await former.over(['source_silent'], nowUs(), id)
-      },
-    })
-  }
-
   async function startAll(): Promise<void> {
     try {
       former.noteDamage().catch((error: unknown) => { if (!signal.aborted) fail(error) })
       await former.noteAbsence()
-      for (const source of plan.sources) start(source)
+      sources.start()
     } catch (error) {
-      await Promise.allSettled([...running.values()].map((source) => source.stop()))
+      await sources.stop()
       await buffer.close()
       throw error
     }
@@ -258,7 +171,7 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
   const tick = () => {
     const jump = clock.tick()
     if (jump) notes.clock(jump)
-    for (const [id, { presence }] of running) notes.presence(presence.tick(nowUs()), id)
+    sources.tick()
     if (ticks % (EVERY_MS / TICK_MS) === 0) values.tick()
     if (ticks % CARE_EVERY_TICKS === 0) void care(buffer, room, plan, nowUs(), log)
     if (ticks % ALIVE_EVERY_TICKS === 0) void former.alive()
@@ -267,7 +180,7 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
 
   await startAll()
   const timer = setInterval(tick, TICK_MS)
-  const parts = [...(identity ? [identity.run(signal)] : []), uplink.run(signal), cutter.run(signal), reporter.run(signal), alarms.run(signal), judging.run(signal)]
+  const parts = [...(identity ? [identity.run(signal)] : []), platform.run(signal), cutter.run(signal), alarms.run(signal), judging.run(signal)]
   const failed = Promise.race([broken, ...parts.map((part) => part.then(() => new Promise<never>(() => {})))])
   const ended = (async () => {
     try {
@@ -275,7 +188,7 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
     } finally {
       all.abort()
       clearInterval(timer)
-      await Promise.allSettled([...running.values()].map((source) => source.stop()))
+      await sources.stop()
       await Promise.allSettled(parts)
       await former.alive()
       await buffer.close()
@@ -286,7 +199,7 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
 
   return {
     status,
-    figures: () => ({ nowUs: nowUs(), uplink: uplink.status(), lastAcknowledgedUs, gapsOpen: gaps.ongoing().length, alarmsStanding: alarms.book.standingAll().length, certificateSeconds: identity?.secondsLeft() ?? null, keeping: !troubles.has('disk') }),
+    figures: () => ({ nowUs: nowUs(), uplink: platform.uplink.status(), lastAcknowledgedUs: platform.lastAcknowledgedUs(), gapsOpen: gaps.ongoing().length, alarmsStanding: alarms.book.standingAll().length, certificateSeconds: identity?.secondsLeft() ?? null, keeping: !troubles.has('disk') }),
     values: () => values.list(),
     exports: createExportDesk({ buffer, reader, alarms: alarms.book, directory: plan.buffer.directory }),
     alarms: alarms.book,
@@ -298,14 +211,10 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
     trouble: note,
     async apply(next) {
       if (!sameGateway(plan, next)) return false
-      const former = new Map(plan.sources.map((source) => [source.id, source]))
-      const changed = next.sources.filter(({ id, digest }) => former.get(id)?.digest !== digest)
-      const gone = plan.sources.filter(({ id }) => !next.sources.some((source) => source.id === id))
-      await Promise.all([...changed, ...gone].map(async ({ id }) => running.get(id)?.stop()))
+      await sources.exchange(next)
       plan = next
-      for (const source of changed) start(source)
       judging.look()
-      reporter.hurry()
+      platform.hurry()
       return true
     },
     ended,
@@ -317,27 +226,6 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
 }
 
 const machineClocks: ClockSources = { systemUs: () => Date.now() * 1000, evenUs: () => performance.now() * 1000 }
-
-/** Source times of a batch, as far as they are known. */
-const spanOf = ({ fromUs, toUs }: QueuedBatch, atUs: number) => ({ fromUs: fromUs ?? atUs, toUs: toUs ?? atUs })
-
-/** Whoever needs it says so when it is not there; most do not. */
-function makeFolder(directory: string, log: Logger): void {
-  try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 })
-  } catch (error) {
-    log.warn({ err: error }, 'the folder of a connector could not be made')
-  }
-}
-
-/** A connector that cannot even be made (a secret is missing) is one that is down: it is tried again as others are. */
-function createSource(kind: ConnectorKind, config: unknown, context: ConnectorContext): Source {
-  try {
-    return kind.create(config, context)
-  } catch {
-    return { id: context.id, mode: 'live', map: context.map, run: async (outlet, signal) => kind.create(config, context).run(outlet, signal) }
-  }
-}
 
 /** Everything but the sources. */
 function sameGateway(a: SitePlan, b: SitePlan): boolean {
