@@ -132,7 +132,7 @@ function accessProblems(row: Row): string[] {
   const refused = row.refused_us !== null && Number(row.refused_us) > Number(row.reported_us ?? 0)
   return [
     ...(row.copied_us === null ? [] : [`it is there twice, seen ${iso(row.copied_us)}: its disk was copied or its key stolen. Revoke it (twinward gateways revoke ${row.gateway_id}), then enrol the rightful one again`]),
-    ...(row.shut_us === null ? [] : [`shut out by ${row.shut_by ?? 'nobody'} at ${iso(row.shut_us)} (${row.shut_because ?? ''}); to let the rightful one in: twinward gateways enrol ${row.gateway_id}`]),
+    ...(row.shut_us === null ? [] : [`shut out by ${row.shut_by ?? 'nobody'} at ${iso(row.shut_us).slice(0, 16).replace('T', ' ')} UTC (${row.shut_because ?? ''}); to let the rightful one in: twinward gateways enrol ${row.gateway_id}`]),
     ...(refused && row.shut_us === null ? [`turned away at ${iso(row.refused_us ?? '0')}${row.refused_address === null ? '' : ` (${row.refused_address})`}: ${row.refused_because ?? ''}`] : []),
   ]
 }

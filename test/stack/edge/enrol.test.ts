@@ -3,6 +3,7 @@ import { X509Certificate } from 'node:crypto'
 import { readdirSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { askDoor } from '../../../edge/identity/ask-door.ts'
 import { certificateOf, enrol } from '../../../edge/identity/enrol.ts'
 import { makeKey, makeRequest } from '../../../edge/identity/request.ts'
@@ -80,6 +81,35 @@ test('a token works once: with the same key it gives the same certificate again,
   assert.equal(access?.refused_code, 'used_token')
   assert.ok(stage.lines.some(({ fault, gateway }) => fault === 'used_token' && gateway === 'gw-1'))
   assert.equal((await askDoor(seen(rightful), 'GET', '/identity', identityStateSchema)).gateway, 'gw-2')
+})
+
+test('a certificate that is being made while the gateway is shut out lets nobody in', async (t) => {
+  const stage = await startTestDoor(t)
+  const identity = await enrolAs(stage, 'a', 'gw-1')
+  const { fingerprint } = (await certificates(stage, 'gw-1'))[0]!
+  let signs = () => {}
+  let goOn = () => {}
+  const signing = new Promise<void>((resolve) => { signs = resolve })
+  const held = new Promise<void>((resolve) => { goOn = resolve })
+  const slow: typeof stage.authority = {
+    ...stage.authority,
+    trusted: () => stage.authority.trusted(),
+    async issue(...args) {
+      signs()
+      await held
+      return stage.authority.issue(...args)
+    },
+  }
+  const renewed = renewCertificate({ ...stage.ctx, authority: slow }, { fingerprint, request: await makeRequest(makeKey()), address: 'test' })
+  await signing
+  let over = false
+  const revoked = revokeGateway(stage.ctx, actor, { site: stage.plant.site, gateway: 'gw-1', reason: 'stolen' }).finally(() => { over = true })
+  while (!over && !await somebodyWaits(stage)) await sleep(20)
+  goOn()
+  await renewed
+  assert.equal((await revoked).certificates.length, 2)
+  assert.deepEqual((await certificates(stage, 'gw-1')).map(({ state }) => state), ['revoked', 'revoked'])
+  await assert.rejects(askDoor(seen(identity), 'GET', '/identity', identityStateSchema))
 })
 
 test('of two boxes that show one token at once, one becomes the gateway', async (t) => {
@@ -186,4 +216,9 @@ test('keys under a passphrase are no use to whoever has the disk; without it, or
 
 async function enrolAs(stage: TestDoor, name: string, gateway: string) {
   return enrol(stage.box(name), { token: await stage.token(gateway), site: stage.plant.site, gateway })
+}
+
+/** For a lock that a verb under way holds. */
+async function somebodyWaits({ plant }: TestDoor): Promise<boolean> {
+  return (await plant.rows("select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'")).length > 0
 }

@@ -9,6 +9,7 @@ import { EnrolmentToken, type Enrolment } from '../parts/enrol-gateway.tsx'
 import { LocalAlarms } from '../parts/local-alarms.tsx'
 import { Recalls } from '../parts/recall.tsx'
 import { Table } from '../parts/table.tsx'
+import { WithWhy } from '../parts/with-why.tsx'
 import { usePageTitle } from '../router.ts'
 import { GATEWAY_BADGE, gatewayWord, sizeText, skewText } from '../text/gateways.ts'
 import type { Me, Page } from '../types.ts'
@@ -96,8 +97,6 @@ function Agreement({ of }: { of: GatewayJudgement['compared'] }) {
 function Identity({ site, id, me, certificates, known, revoked }: { site: string; id: string; me: Me; certificates: readonly CertificateView[]; known: boolean; revoked: boolean }) {
   const sending = useSend({ site })
   const [token, setToken] = useState<Enrolment | null>(null)
-  const [reason, setReason] = useState('')
-  const [asked, setAsked] = useState(false)
   const path = `/v1/gateways/${encodeURIComponent(id)}`
   return (
     <>
@@ -108,15 +107,8 @@ function Identity({ site, id, me, certificates, known, revoked }: { site: string
       {token && <EnrolmentToken of={token} />}
       <div class="actions">
         {me.rights.includes('gateway.enrol') && <button type="button" disabled={sending.busy} onClick={() => sending.send<Enrolment>(`${path}/enrolments`, {}, setToken)}>Make a token to enrol it</button>}
-        {me.rights.includes('gateway.revoke') && !revoked && !asked && <button type="button" onClick={() => setAsked(true)}>Shut it out…</button>}
+        {me.rights.includes('gateway.revoke') && !revoked && <WithWhy ask="Shut it out…" act="Shut it out now" example="the box was stolen" sending={sending} onSend={(reason, done) => sending.send(`${path}/revoke`, { reason }, done)} />}
       </div>
-      {asked && (
-        <form class="actions" onSubmit={(event) => { event.preventDefault(); sending.send(`${path}/revoke`, { reason }, () => setAsked(false)) }}>
-          <label>Why <input required maxLength={500} value={reason} onInput={(event) => setReason(event.currentTarget.value)} placeholder="e.g. the box was stolen" /></label>
-          <button type="submit" class="danger" disabled={sending.busy || reason.trim() === ''}>Shut it out now</button>
-          <button type="button" class="quiet" onClick={() => setAsked(false)}>Leave it</button>
-        </form>
-      )}
       <Failure of={sending} />
     </>
   )

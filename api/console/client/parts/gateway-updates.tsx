@@ -3,6 +3,7 @@ import type { Me } from '../types.ts'
 import { Failure, useSend } from '../use-send.tsx'
 import { Badge, Panel, When } from './bits.tsx'
 import { Table } from './table.tsx'
+import { WithWhy } from './with-why.tsx'
 
 const BADGE: Readonly<Record<FleetUpdateView['state'] | FleetUpdateView['gateways'][number]['state'], string>> = {
   running: 'medium', completed: 'good', stopped: 'high', failed: 'high', waiting: 'unknown', ordered: 'medium', well: 'good', done: 'good',
@@ -27,7 +28,7 @@ function Update({ update, me }: { update: FleetUpdateView; me: Me }) {
         { head: 'Told', cell: (one) => <When at={one.orderedAt} ago /> },
         { head: 'Well since', cell: (one) => <When at={one.wellSince} ago /> },
       ]} />}
-      {running && me.rights.includes('gateway.update') && <div class="actions"><button type="button" class="danger" disabled={sending.busy} onClick={() => sending.send(`/v1/gateway-updates/${update.id}/stop`, { reason: 'stopped in the console' }, () => {})}>Stop this update</button></div>}
+      {running && me.rights.includes('gateway.update') && <div class="actions"><WithWhy ask="Stop this update…" act="Stop it now" example="a connector fails with it" sending={sending} onSend={(reason, done) => sending.send(`/v1/gateway-updates/${update.id}/stop`, { reason }, done)} /></div>}
       <Failure of={sending} />
     </>
   )
