@@ -2,8 +2,9 @@ import { z } from 'zod'
 import { slugSchema } from '../../registry/domain/contract/primitives.ts'
 import { microsToIso } from '../../registry/domain/contract/time.ts'
 import { issueUpdate, issueUpdateInput } from '../../registry/services/issue-update.ts'
-import { fleetUpdateStates, targetStates } from '../../registry/domain/update/fleet.ts'
+import { fleetUpdateKinds, fleetUpdateStates, targetStates } from '../../registry/domain/update/fleet.ts'
 import { beginFleetUpdate, beginUpdateInput } from '../../registry/services/gateway-updates/begin.ts'
+import { configureFleet, configureInput } from '../../registry/services/gateway-updates/configure.ts'
 import { putPieceInput, putUpdatePiece } from '../../registry/services/gateway-updates/put-piece.ts'
 import { stopUpdate, stopUpdateInput } from '../../registry/services/gateway-updates/tend.ts'
 import { getUpdate, listUpdates, viewOfUpdate } from '../../registry/services/read/gateway-updates.ts'
@@ -28,8 +29,9 @@ const updateSchema = z
   .object({
     id: z.string(),
     site: z.string(),
-    version: z.string(),
-    program: z.string().describe('What a gateway says that it runs when it has it'),
+    kind: z.enum(fleetUpdateKinds).describe('program: one for all · site-file: each gateway gets its own'),
+    version: z.string().describe('Of the program; of site files the number of their issue'),
+    program: z.string().nullable().describe('What a gateway says that it runs when it has it; null for site files'),
     state: z.enum(fleetUpdateStates).describe('failed: it ended by itself, since a gateway went back, refused, fell silent or took too long'),
     stage: z.number().int().describe('Where it is, or was when it ended; from 0'),
     stages: z.number().int(),
@@ -43,14 +45,14 @@ const updateSchema = z
     endedAt: z.string().nullable(),
     endedBecause: z.string().nullable(),
     gateways: z.array(z.object({
-      gateway: slugSchema, stage: z.number().int(), state: z.enum(targetStates), orderedAt: z.string().nullable(), wellSince: z.string().nullable(), detail: z.string().nullable(),
+      gateway: slugSchema, stage: z.number().int(), wants: z.string().describe('Name of the program, or digest of the site file'), state: z.enum(targetStates), orderedAt: z.string().nullable(), wellSince: z.string().nullable(), detail: z.string().nullable(),
     })),
   })
   .meta({ id: 'GatewayUpdate' })
 
 const one = { params: z.object({ update: uuidOf('update') }), locate: { kind: 'gateway-update', param: 'update' } } as const
 
-/** Programs on their way to gateways. */
+/** Programs and site files on their way to gateways. */
 export const gatewayUpdateEndpoints = ({ bundleSigner }: Pick<ApiDeps, 'bundleSigner'>) => [
   endpoint({
     operationId: 'issueGatewayUpdate', method: 'post', path: '/v1/gateway-updates/issues', tag: 'Data', right: 'gateway.update', scope: 'site', status: 201,
@@ -73,6 +75,13 @@ export const gatewayUpdateEndpoints = ({ bundleSigner }: Pick<ApiDeps, 'bundleSi
     summary: 'Bring an update to the gateways of a site, stage after stage', description: 'Each stage waits until all gateways of the one before have been well with it for a time. One that goes back by itself, refuses, falls silent or takes too long ends it.',
     body: beginUpdateInput.omit({ site: true }).strict(), answer: updateSchema,
     handle: async ({ ctx, actor, site, body }) => viewOfUpdate(await beginFleetUpdate({ ...ctx, signer: bundleSigner }, actor, { site, ...body })),
+  }),
+  endpoint({
+    operationId: 'configureGateways', method: 'post', path: '/v1/gateway-updates/site-files', tag: 'Data', right: 'gateway.update', scope: 'site', status: 201,
+    summary: 'Bring site files to the gateways of a site, each its own, stage after stage',
+    description: 'Each is signed for its gateway and for the site file that it takes the place of. A gateway checks it as "edge check" does, tries it, and goes back by itself where it is not well with it; that, and whatever ends an update of the program, ends this.',
+    body: configureInput.omit({ site: true }).strict(), answer: updateSchema,
+    handle: async ({ ctx, actor, site, body }) => viewOfUpdate(await configureFleet({ ...ctx, signer: bundleSigner }, actor, { site, ...body })),
   }),
   endpoint({
     operationId: 'listGatewayUpdates', method: 'get', path: '/v1/gateway-updates', tag: 'Data', right: 'read', scope: 'sites', summary: 'Updates of the gateways’ program, newest first',

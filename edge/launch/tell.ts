@@ -1,8 +1,7 @@
 import type { SiteFileRunner } from '../site/run-site-file.ts'
+import { whyNotWell } from '../site/well.ts'
 import { launchOf, type GatewayWord } from './words.ts'
 
-/** A source that is still starting after so long says nothing of the program: a device may take as long as it likes. */
-const SOURCES_WITHIN_MS = 30_000
 const LOOK_EVERY_MS = 250
 const BEAT_EVERY_MS = 5_000
 
@@ -22,7 +21,7 @@ export function tellLauncher(runner: SiteFileRunner, { env, send, onAlone }: Tel
   const beganMs = performance.now()
   let over = false
   const look = setInterval(() => {
-    if (!isWell(runner, performance.now() - beganMs)) return
+    if (whyNotWell(runner.site(), performance.now() - beganMs) !== null) return
     clearInterval(look)
     send({ type: 'well' })
   }, LOOK_EVERY_MS)
@@ -37,13 +36,4 @@ export function tellLauncher(runner: SiteFileRunner, { env, send, onAlone }: Tel
     over = true
     clearInterval(look)
   })
-}
-
-/** Readings reach the disk, sources have started, and there is a connection or a reason why there is none. */
-function isWell(runner: SiteFileRunner, forMs: number): boolean {
-  const site = runner.site()
-  if (!site) return false
-  const { keeping, uplink } = site.figures()
-  const started = forMs > SOURCES_WITHIN_MS || site.status().connectors.every(({ state }) => state !== 'starting')
-  return keeping && started && (uplink.connected || uplink.lastError !== null)
 }

@@ -3,6 +3,7 @@ import { MAX_BUNDLE_BYTES } from '../../registry/domain/bundle/envelope.ts'
 import type { GatewayCommand } from '../../registry/domain/contract/gateway-report.ts'
 import { refuse } from '../../registry/domain/errors.ts'
 import type { AlarmBook } from '../alarms/alarm-book.ts'
+import type { ConfigureCare } from '../configure/care.ts'
 import type { BundleStore } from '../judge/bundle-store.ts'
 import type { ProgramCare } from '../update/care.ts'
 import type { SiteJudging } from './judging.ts'
@@ -15,11 +16,13 @@ export interface OrderBookOptions {
   readonly alarms: Pick<AlarmBook, 'acknowledge'>
   /** Absent where no launcher started the gateway. */
   readonly program: ProgramCare | undefined
+  /** Absent where no site file is followed. */
+  readonly configure: ConfigureCare | undefined
   readonly bufferFolder: string
 }
 
 /** What a gateway does for each kind of order. Each may be given again: doing it twice is doing it once. */
-export const orderBook = ({ fetch, bundles, place, judging, alarms, program, bufferFolder }: OrderBookOptions) => async (command: GatewayCommand): Promise<string | null> => {
+export const orderBook = ({ fetch, bundles, place, judging, alarms, program, configure, bufferFolder }: OrderBookOptions) => async (command: GatewayCommand): Promise<string | null> => {
   switch (command.kind) {
     case 'install-bundle': {
       const { digest, bytes } = command
@@ -36,6 +39,7 @@ export const orderBook = ({ fetch, bundles, place, judging, alarms, program, buf
     case 'update':
       return program?.carryOut(command, fetch, bufferFolder)
         ?? refuse('unprocessable', 'no launcher started this gateway, so nothing could go back by itself; start it by twinward-launch.mjs (the systemd unit does)')
+    case 'configure': return configure?.carryOut(command, fetch) ?? refuse('unprocessable', 'this gateway follows no site file; run it by "twinward-edge run"')
     case 'recall': return refuse('invalid', 'a recall is not carried out at once')
   }
 }

@@ -3,6 +3,7 @@ import type { GatewayStatus } from '../../registry/domain/contract/gateway-repor
 import type { DurableBuffer, QueuedBatch } from '../buffer/buffer.ts'
 import type { GatewayClock } from '../clock.ts'
 import type { Persist } from '../disk-watch.ts'
+import type { ConfigureCare } from '../configure/care.ts'
 import { createFileFetcher } from '../file-fetcher.ts'
 import type { GapBook } from '../gap-book.ts'
 import type { BundleStore } from '../judge/bundle-store.ts'
@@ -36,6 +37,7 @@ export interface PlatformSideOptions {
   /** What the platform says against what it gets; null when it takes it again. */
   readonly onRefused: (problem: string | null) => void
   readonly program: ProgramCare | undefined
+  readonly configure: ConfigureCare | undefined
   /** How the gateway shows who it is. */
   readonly shown: Omit<UplinkOptions['mqtt'], 'url'>
   readonly tuning?: Partial<UplinkTuning>
@@ -54,12 +56,12 @@ export interface PlatformSide {
   run(signal: AbortSignal): Promise<void>
 }
 
-export function createPlatformSide({ plan, version, buffer, clock, nowUs, gaps, persist, recaller, bundles, judging, alarms, notes, status, onRefused, program, shown, tuning, reportEveryMs, log, signal }: PlatformSideOptions): PlatformSide {
+export function createPlatformSide({ plan, version, buffer, clock, nowUs, gaps, persist, recaller, bundles, judging, alarms, notes, status, onRefused, program, configure, shown, tuning, reportEveryMs, log, signal }: PlatformSideOptions): PlatformSide {
   const { site, gateway, platform: { url }, bandwidth, buffer: { directory } } = plan()
   let lastAcknowledgedUs: number | null = null
   const files = createFileFetcher({ site, gateway })
   const orders = createOrders({
-    carryOut: orderBook({ fetch: (file) => files.fetch(file, signal), bundles, place: () => placeOf(plan()), judging, alarms: alarms.book, program, bufferFolder: directory }),
+    carryOut: orderBook({ fetch: (file) => files.fetch(file, signal), bundles, place: () => placeOf(plan()), judging, alarms: alarms.book, program, configure, bufferFolder: directory }),
     onEnd: () => { reporter.hurry() },
     onTrouble: (error, { id, kind }) => { if (!signal.aborted) log.warn({ err: error, order: id, kind }, 'an order could not be carried out; it is tried again') },
   })

@@ -1,24 +1,33 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Logger } from 'pino'
+import type { GatewayStatus } from '../../registry/domain/contract/gateway-report.ts'
 import { DomainError, refuse } from '../../registry/domain/errors.ts'
 import { createBell } from '../bell.ts'
+import { createConfigureCare } from '../configure/care.ts'
+import { openOrderedFiles } from '../configure/ordered-files.ts'
+import { defaultTryTimes, watchTrial, type Trial, type TryTimes } from '../configure/trial.ts'
 import { launchOf, launchTrouble } from '../launch/words.ts'
 import { createProgramCare } from '../update/care.ts'
+import { checkMachine } from './check-machine.ts'
 import { createHealthKeeper } from './health-server.ts'
 import { createLastGood, digestOf, type KeptSiteFile } from './last-good.ts'
 import type { SitePlan } from './plan.ts'
 import { runSite, type RunningSite, type RunSiteOptions } from './run-site.ts'
 import { createSecrets } from './secrets.ts'
+import { createSiteFileChoice, type ChosenSiteFile } from './site-file-choice.ts'
 import { parseSiteFile, type SiteFile, type SiteFileOptions } from './site-file.ts'
+import { whyNotWell } from './well.ts'
 
-export interface RunSiteFileOptions extends Pick<SiteFileOptions, 'kinds'>, Omit<RunSiteOptions, 'plan' | 'secret' | 'log' | 'program' | 'siteFile'> {
+export interface RunSiteFileOptions extends Pick<SiteFileOptions, 'kinds'>, Omit<RunSiteOptions, 'plan' | 'secret' | 'log' | 'program' | 'configure' | 'siteFile'> {
   readonly file: string
   readonly env: Readonly<Record<string, string | undefined>>
   /** The log a plan asks for; closed when another takes its place. */
   readonly openLog: (settings: SitePlan['log']) => OpenLog
   /** How often the file is looked at, 2 s unless told. */
   readonly pollMs?: number
+  /** How long an ordered one is tried. */
+  readonly tryTimes?: Partial<TryTimes>
 }
 
 export interface OpenLog {
@@ -47,39 +56,76 @@ export interface SiteFileRunner {
  * but status and log. Sources are exchanged while the others run; what else changes takes a start in this process.
  * Rejects (`invalid`, `not_found`) when the first state cannot be used, unless a former start under systemd kept a good one.
  */
-export async function runSiteFile({ file, env, openLog, pollMs = 2_000, kinds, ...run }: RunSiteFileOptions): Promise<SiteFileRunner> {
+export async function runSiteFile({ file, env, openLog, pollMs = 2_000, tryTimes, kinds, ...run }: RunSiteFileOptions): Promise<SiteFileRunner> {
   const folder = path.dirname(path.resolve(file))
   const secret = createSecrets(env, folder)
   const lastGood = createLastGood(env, file)
+  const ordered = openOrderedFiles(env, file)
+  const choice = createSiteFileChoice({ file, ordered, lastGood, onUnkept: (error) => { log?.log.warn({ err: error }, 'what became of an ordered site file could not be noted') } })
   const launch = launchOf(env)
   const program = launch === null ? undefined : createProgramCare({ launch, env, siteFile: file, version: run.version })
   const stopping = new AbortController()
+  /** Key of what was chosen last, whether it could be used or not. */
   let seen: string | undefined
   let log: OpenLog | undefined
+  /** Known when the first start is over. */
+  let plan!: SitePlan
   let site: RunningSite | undefined
   /** Why there is none: its disk takes no writes. */
   let noDisk: string | null = null
   /** The site file in force. */
-  let inForce: KeptSiteFile | null = null
-  /** Whether that is another one than lies there now. */
+  let inForce: KeptSiteFile & { readonly text: string; readonly from: ChosenSiteFile['from']; readonly trial: boolean } | null = null
+  /** Whether that is another one than was chosen. */
   let former = false
+  /** What this machine lacked for the chosen one when it could not be started with. */
+  let lacked: string | null = null
+  let trial: Trial | null = null
+  /** A site that is started anew does not know what was said to the one before. */
+  const standing = new Map<string, string | null>()
   let fail: (error: unknown) => void = () => {}
   const failed = new Promise<never>((_, reject) => { fail = reject })
   failed.catch(() => {})
 
   const parse = (text: string): Promise<SiteFile> => parseSiteFile(text, path.basename(file), { env, folder, ...(kinds && { kinds }) })
+  const lacksOf = async (text: string): Promise<string[]> => (await checkMachine(await parse(text), secret)).map(({ message }) => message)
+  const configure = createConfigureCare({
+    ordered,
+    now: () => ({ site: plan.site, gateway: plan.gateway, bufferFolder: plan.buffer.directory, siteFile: told(), connected: site?.figures().uplink.connected ?? false }),
+    atPath: async () => {
+      const text = await textOf(file)
+      return text === undefined ? null : digestOf(text)
+    },
+    async check(text) {
+      const { plan: next } = await parse(text)
+      return { site: next.site, gateway: next.gateway, bufferFolder: next.buffer.directory, lacks: await lacksOf(text) }
+    },
+    lacksNow: async () => (inForce === null ? [] : lacksOf(inForce.text)),
+    onTaken: () => { void inTurn(false).catch(() => {}) },
+  })
 
-  async function start(plan: SitePlan): Promise<void> {
-    await log?.close()
-    log = openLog(plan.log)
-    log.log.info({ site: plan.site, gateway: plan.gateway, version: run.version, sources: plan.sources.map(({ id }) => id) }, 'the gateway starts')
-    await open(plan, log.log)
+  function told(): GatewayStatus['siteFile'] {
+    if (inForce === null) return undefined
+    const { digest, version, from, trial: tried } = inForce
+    const last = choice.last()
+    return { digest, version, former, from, trial: tried, ...(last !== undefined && { last }) }
   }
 
-  async function open(plan: SitePlan, to: Logger): Promise<void> {
-    const started = await runSite({ ...run, plan, secret, log: to, program, siteFile: () => inForce && { ...inForce, former } })
+  function trouble(name: string, text: string | null): void {
+    standing.set(name, text)
+    site?.trouble(name, text)
+  }
+
+  async function start(next: SitePlan): Promise<void> {
+    await log?.close()
+    log = openLog(next.log)
+    log.log.info({ site: next.site, gateway: next.gateway, version: run.version, sources: next.sources.map(({ id }) => id) }, 'the gateway starts')
+    await open(next, log.log)
+  }
+
+  async function open(next: SitePlan, to: Logger): Promise<void> {
+    const started = await runSite({ ...run, plan: next, secret, log: to, program, configure, siteFile: () => told() ?? null })
     site = started
-    if (launch) started.trouble('update', launchTrouble(launch))
+    for (const [name, text] of standing) started.trouble(name, text)
     noDisk = null
     started.ended.catch((error: unknown) => { if (site === started) fail(error) })
   }
@@ -95,57 +141,82 @@ export async function runSiteFile({ file, env, openLog, pollMs = 2_000, kinds, .
     }
   }
 
-  async function readFirst(): Promise<{ plan: SitePlan; good: string; problem: string | null }> {
-    const text = await textOf(file)
-    seen = seenOf(text)
+  async function startBy({ text, from, trial: tried }: Omit<ChosenSiteFile, 'key'>): Promise<void> {
+    if (text === undefined) return refuse('not_found', unreadable(file), { file })
+    plan = (await parse(text)).plan
+    // Before it runs, since it reports at once.
+    inForce = { digest: digestOf(text), version: null, text, from, trial: tried }
+    await patiently(() => start(plan))
+  }
+
+  /** One that cannot be started with, for a secret that is gone, gives way to the last that could; an ordered one to the file at its path, too. */
+  async function startFirst(): Promise<{ readonly chosen: ChosenSiteFile; readonly instead: string | null; readonly problem: string }> {
+    const chosen = await choice.choose(undefined)
+    seen = chosen.key
     try {
-      if (text === undefined) return refuse('not_found', unreadable(file), { file })
-      return { plan: (await parse(text)).plan, good: text, problem: null }
+      await startBy(chosen)
+      return { chosen, instead: null, problem: '' }
     } catch (error) {
-      const kept = await lastGood.read()
-      if (kept === undefined || !(error instanceof DomainError)) throw error
-      return { plan: (await parse(kept)).plan, good: kept, problem: error.message }
+      if (chosen.trial) {
+        choice.rollBack(wordsOf(error))
+        return startFirst()
+      }
+      const others = [await lastGood.read(), ...(chosen.from === 'order' ? [await textOf(file)] : [])]
+      const other = others.find((text) => text !== undefined && text !== chosen.text)
+      if (other === undefined || !(error instanceof DomainError)) throw error
+      await startBy({ text: other, from: 'file', trial: false })
+      return { chosen, instead: other, problem: error.message }
     }
   }
 
-  /** One that has no mistake and cannot be started with, for a secret that is gone, gives way to the last that could. */
-  async function startFirst(): Promise<{ plan: SitePlan; good: string; problem: string | null }> {
-    const first = await readFirst()
-    try {
-      await patiently(() => start(first.plan))
-      return first
-    } catch (error) {
-      const kept = await lastGood.read()
-      if (kept === undefined || kept === first.good || !(error instanceof DomainError)) throw error
-      const { plan: before } = await parse(kept)
-      await patiently(() => start(before))
-      return { plan: before, good: kept, problem: error.message }
-    }
-  }
-
+  if (launch) trouble('update', launchTrouble(launch))
   const first = await startFirst()
-  let { plan } = first
   const health = createHealthKeeper({
     site: () => site, plan: () => plan, version: run.version, absence: () => noDisk,
     tell: (problem) => {
-      site?.trouble('health', problem)
+      trouble('health', problem)
       if (problem === null) log?.log.info({ url: health.url() }, 'health and metrics are told')
       else log?.log.warn({ problem }, 'health is not told')
     },
   })
   await health.follow()
-  await keepGood(first.good)
-  if (first.problem !== null) tell(first.problem)
-
-  async function keepGood(text: string): Promise<void> {
-    inForce = { digest: digestOf(text), version: null }
-    await lastGood.keep(text).then((kept) => { inForce = kept }, (error: unknown) => { log?.log.warn({ err: error }, 'the site file could not be kept for a start without a good one') })
+  if (first.instead === null) await settleOn(first.chosen)
+  else {
+    await keepGood(first.instead, 'file')
+    await giveWay(first.problem, first.chosen.text)
   }
 
-  function tell(what: string | null): void {
-    former = what !== null
-    site?.trouble('site-file', what === null ? null : `the site file cannot be used; the former one is in force: ${what.split('\n').slice(0, 3).join('; ')}`)
-    if (what !== null) log?.log.error({ problems: what.split('\n') }, 'the site file cannot be used; the former one stays in force')
+  /** What was chosen runs: it is in force, or has to show that it is well. */
+  async function settleOn({ text, from, trial: tried }: Pick<ChosenSiteFile, 'text' | 'from' | 'trial'>): Promise<void> {
+    if (text === undefined) return
+    former = false
+    lacked = null
+    trouble('site-file', null)
+    trial = tried ? watchTrial((forMs) => whyNotWell(site, forMs, choice.mustConnect()), { ...defaultTryTimes, ...tryTimes }) : null
+    if (tried) inForce = { digest: digestOf(text), version: null, text, from, trial: true }
+    else await keepGood(text, from)
+    trouble('ordered', choice.trouble())
+  }
+
+  async function keepGood(text: string, from: ChosenSiteFile['from']): Promise<void> {
+    inForce = { digest: digestOf(text), version: null, text, from, trial: false }
+    await lastGood.keep(text).then((kept) => { inForce = { ...kept, text, from, trial: false } }, (error: unknown) => { log?.log.warn({ err: error }, 'the site file could not be kept for a start without a good one') })
+  }
+
+  /** What was chosen cannot be used: what ran before goes on. */
+  async function giveWay(what: string, text: string | undefined): Promise<void> {
+    former = true
+    trial = null
+    lacked = text === undefined ? null : await lacksOf(text).then((lacks) => lacks.join('\n'), () => null)
+    trouble('site-file', `the site file cannot be used; the former one is in force: ${what.split('\n').slice(0, 3).join('; ')}`)
+    trouble('ordered', choice.trouble())
+    log?.log.error({ problems: what.split('\n') }, 'the site file cannot be used; the former one stays in force')
+  }
+
+  /** A file without a mistake that could not be started with is tried again when this machine lacks something else than it did. */
+  async function lacksOther(text: string | undefined): Promise<boolean> {
+    if (lacked === null || text === undefined) return false
+    return (await lacksOf(text)).join('\n') !== lacked
   }
 
   /** A start that fails goes back to what ran before: it took readings, and goes on doing so. */
@@ -163,27 +234,48 @@ export async function runSiteFile({ file, env, openLog, pollMs = 2_000, kinds, .
   }
 
   async function follow(force: boolean): Promise<void> {
-    const text = await textOf(file)
-    const digest = seenOf(text)
-    if (!force && digest === seen) return
-    seen = digest
+    const chosen = await choice.choose(seen)
+    const { text, trial: tried, key } = chosen
+    if (!force && key === seen && !await lacksOther(text)) return decideTrial()
+    seen = key
+    const before = inForce
     try {
-      if (text === undefined) refuse('not_found', unreadable(file), { file })
+      if (text === undefined) return refuse('not_found', unreadable(file), { file })
       const { plan: next } = await parse(text)
+      if (tried) inForce = { digest: digestOf(text), version: null, text, from: 'order', trial: true }
       const applied = await site?.apply(next)
       if (!applied) await startAnew(next)
       plan = next
-      log?.log.info({ sources: next.sources.map(({ id }) => id) }, applied ? 'the site file was read again' : 'the gateway was started anew with the new site file')
-      tell(null)
-      await keepGood(text)
+      log?.log.info({ sources: next.sources.map(({ id }) => id), from: chosen.from, tried }, applied ? 'the site file was read again' : 'the gateway was started anew with the new site file')
+      await settleOn(chosen)
     } catch (error) {
       if (!site && noDisk === null) throw error
-      tell(error instanceof Error ? error.message : String(error))
+      inForce = before
+      if (!tried) return giveWay(wordsOf(error), text)
+      return goBack(wordsOf(error))
     }
   }
 
+  async function decideTrial(): Promise<void> {
+    const decided = trial?.look() ?? null
+    if (decided === null || inForce === null) return
+    if (!decided.well) return goBack(decided.why)
+    choice.confirm()
+    seen = `order ${inForce.digest}`
+    log?.log.info({ digest: inForce.digest }, 'the ordered site file is well: it is in force')
+    await settleOn({ ...inForce, trial: false })
+  }
+
+  /** To what counts without that which was tried. */
+  async function goBack(why: string): Promise<void> {
+    log?.log.error({ why }, 'the ordered site file is rolled back')
+    trial = null
+    choice.rollBack(why)
+    await follow(false)
+  }
+
   let turn: Promise<void> = Promise.resolve()
-  const inTurn = (force: boolean): Promise<void> => {
+  function inTurn(force: boolean): Promise<void> {
     turn = turn.then(async () => {
       if (stopping.signal.aborted) return
       await follow(force)
@@ -203,6 +295,7 @@ export async function runSiteFile({ file, env, openLog, pollMs = 2_000, kinds, .
     await createBell().wait(stopping.signal)
     await watching
     await turn.catch(() => {})
+    choice.spare()
     await health.close()
     await site?.stop()
   })()
@@ -236,4 +329,4 @@ export async function runSiteFile({ file, env, openLog, pollMs = 2_000, kinds, .
 
 const unreadable = (file: string) => `the site file ${file} cannot be read; check the path and who may read it`
 const textOf = (file: string) => readFile(file, 'utf8').catch(() => undefined)
-const seenOf = (text: string | undefined) => (text === undefined ? 'none' : digestOf(text))
+const wordsOf = (error: unknown) => (error instanceof Error ? error.message : String(error))

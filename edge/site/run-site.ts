@@ -14,6 +14,7 @@ import { createRecaller } from '../recall.ts'
 import { createRawReader } from '../raw-reader.ts'
 import { createRoomKeeper } from '../room-keeper.ts'
 import { createBundleStore } from '../judge/bundle-store.ts'
+import type { ConfigureCare } from '../configure/care.ts'
 import type { ProgramCare } from '../update/care.ts'
 import type { UplinkStatus, UplinkTuning } from '../uplink.ts'
 import { createSiteAlarms, openAlarmOutputs } from './alarms.ts'
@@ -43,6 +44,8 @@ export interface RunSiteOptions {
   readonly identityEveryMs?: number
   /** Absent where no launcher started the gateway. */
   readonly program?: ProgramCare | undefined
+  /** Absent where no site file is followed. */
+  readonly configure?: ConfigureCare
   /** The site file in force, where there is one. */
   readonly siteFile?: () => GatewayStatus['siteFile'] | null
 }
@@ -91,7 +94,7 @@ const CARE_EVERY_TICKS = 60
 const ALIVE_EVERY_TICKS = 10
 
 /** Opens the buffer and starts everything; what a former run left in the buffer ships first. */
-export async function runSite({ plan: first, secret, version, log, clocks = machineClocks, cut, uplink: tuning, reportEveryMs, identityEveryMs, program, siteFile }: RunSiteOptions): Promise<RunningSite> {
+export async function runSite({ plan: first, secret, version, log, clocks = machineClocks, cut, uplink: tuning, reportEveryMs, identityEveryMs, program, configure, siteFile }: RunSiteOptions): Promise<RunningSite> {
   let plan = first
   const { site, gateway, platform: { url, username, password } } = plan
   const clock = createGatewayClock(clocks)
@@ -139,7 +142,7 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
     plan: () => plan, buffer, store: bundles, reader, sources: activeSources, book: alarms.book, troubles, nowUs, node: process.version, log, onChange: () => { platform.hurry() },
   })
   const platform = createPlatformSide({
-    plan: () => plan, version, buffer, clock, nowUs, gaps, persist, recaller, bundles, judging, alarms, notes, status, program, shown, log, signal,
+    plan: () => plan, version, buffer, clock, nowUs, gaps, persist, recaller, bundles, judging, alarms, notes, status, program, configure, shown, log, signal,
     ...(tuning && { tuning }), ...(reportEveryMs !== undefined && { reportEveryMs }),
     onRefused: (problem) => { note('refused', problem === null ? null : `the platform takes nothing, or not all: ${problem}`) },
   })

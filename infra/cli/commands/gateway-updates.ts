@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { InvalidArgumentError, type Command } from 'commander'
+import { counted } from '../../../registry/domain/counted.ts'
 import { slugSchema } from '../../../registry/domain/contract/primitives.ts'
 import { UPDATE_PIECE_BYTES } from '../../../registry/services/gateway-updates/put-piece.ts'
 import type { Open } from '../context.ts'
@@ -9,12 +10,12 @@ import { limitOption, span } from '../options.ts'
 import { siteColumns } from '../print.ts'
 
 interface Update {
-  id: string; version: string; state: string; stage: number; stages: number; startedAt: string; startedBy: string; reason: string; endedBecause: string | null
+  id: string; kind: 'program' | 'site-file'; version: string; state: string; stage: number; stages: number; startedAt: string; startedBy: string; reason: string; endedBecause: string | null
   gateways: { gateway: string; stage: number; state: string; orderedAt: string | null; wellSince: string | null; detail: string | null }[]
 }
 type Stage = string[] | number
 
-/** Programs on their way to gateways: below `gateways`, which lists them. */
+/** Programs and site files on their way to gateways: below `gateways`, which lists them. */
 export function addGatewayUpdateCommands(gateways: Command, open: Open): void {
   gateways.command('update <file>').description('bring an update of the program (twinward edge package) to the gateways of a site, stage after stage; it stops by itself when one goes back')
     .requiredOption('--stages <stages...>', 'each a share of all (10% 50% 100%) or gateways (gw-1,gw-2)', stage).requiredOption('--reason <text>', 'why; goes into the audit')
@@ -33,7 +34,18 @@ export function addGatewayUpdateCommands(gateways: Command, open: Open): void {
       print.document(update)
     })
 
-  gateways.command('updates [update]').description('updates of gateways, newest first; or one, gateway by gateway').addOption(limitOption())
+  gateways.command('configure <files...>').description('bring site files to the gateways they name, stage after stage; one that is not well with its own goes back by itself, and that ends it')
+    .requiredOption('--stages <stages...>', 'each a share of these (10% 50% 100%) or gateways (gw-1,gw-2)', stage).requiredOption('--reason <text>', 'why; goes into the audit')
+    .option('--settle <span>', 'so long each must have been well before the next stage', span, 600).option('--within <span>', 'so long one may take, its waiting for a connection included', span, 86_400)
+    .action(async (files: string[], { stages, reason, settle, within }: { stages: Stage[]; reason: string; settle: number; within: number }, command: Command) => {
+      const { api, print, site } = await open(command)
+      const { readOrdered } = await import('../edge/ordered.ts')
+      const update = await api.post<Update>('/v1/gateway-updates/site-files', { files: await readOrdered(files, site), stages, settleSeconds: settle, withinSeconds: within, reason }, { site })
+      print.line(`Site files (${update.version}) are on their way to ${counted(update.gateways.length, 'gateway')} in ${counted(update.stages, 'stage')}: twinward gateways updates ${update.id}. To stop it: twinward gateways stop-update ${update.id} --reason …`)
+      print.document(update)
+    })
+
+  gateways.command('updates [update]').description('updates of gateways, programs and site files, newest first; or one, gateway by gateway').addOption(limitOption())
     .action(async (id: string | undefined, { limit }: { limit: number }, command: Command) => {
       const { api, print, site } = await open(command)
       if (id !== undefined) {
@@ -45,7 +57,7 @@ export function addGatewayUpdateCommands(gateways: Command, open: Open): void {
       }
       const page = await api.get<{ items: Update[]; nextCursor: string | null }>('/v1/gateway-updates', { site, limit })
       print.table(page.items.map((row) => ({ ...row, stage: `${row.stage + 1} of ${row.stages}`, done: row.gateways.filter(({ state }) => state === 'done').length, of: row.gateways.length })),
-        siteColumns(['id', 'version', 'state', 'stage', 'done', 'of', 'startedAt', 'startedBy', 'endedBecause'], site))
+        siteColumns(['id', 'kind', 'version', 'state', 'stage', 'done', 'of', 'startedAt', 'startedBy', 'endedBecause'], site))
       print.more(limit, page)
       print.document(page)
     })
@@ -60,7 +72,7 @@ export function addGatewayUpdateCommands(gateways: Command, open: Open): void {
 }
 
 const addressOf = (id: string): string => `/v1/gateway-updates/${encodeURIComponent(id)}`
-const headOf = ({ version, state, stage: at, stages, endedBecause }: Update): string => `${version}: ${state}, stage ${at + 1} of ${stages}${endedBecause === null ? '' : ` (${endedBecause})`}`
+const headOf = ({ kind, version, state, stage: at, stages, endedBecause }: Update): string => `${kind === 'program' ? 'Program' : 'Site files'}, ${version}: ${state}, stage ${at + 1} of ${stages}${endedBecause === null ? '' : ` (${endedBecause})`}`
 
 /** commander hands over what came before; names and shares stand as they were written. */
 function stage(text: string, before: Stage[] = []): Stage[] {

@@ -7,7 +7,10 @@ import { readSiteFile, type SiteFile } from '../../../edge/site/site-file.ts'
 import { diskFree } from '../../../edge/disk-free.ts'
 import { counted } from '../../../registry/domain/counted.ts'
 import { DomainError } from '../../../registry/domain/errors.ts'
+import { readFile } from 'node:fs/promises'
 import path from 'node:path'
+import { openOrderedFiles } from '../../../edge/configure/ordered-files.ts'
+import { digestOf } from '../../../edge/site/last-good.ts'
 import type { Printer } from '../print.ts'
 
 /** `edge check`: refuses a file with mistakes, each named; else says what a gateway would do with it. */
@@ -27,6 +30,8 @@ export async function checkSite(file: string, env: NodeJS.ProcessEnv, print: Pri
     ? 'holds as long as its tags\' pace allows: none says how often it is read.' : `holds about ${describeSpan(bufferSeconds)} without a connection; then: ${plan.buffer.whenFull}.`}`)
   const { rules, to } = plan.alarms
   if (rules.length > 0) print.line(`It raises alarms by ${counted(rules.length, 'rule')} (${counted(new Set(rules.map(({ asset }) => asset)).size, 'machine')}), and tells ${[...(plan.platform.url === null ? [] : ['the platform']), ...to.map(({ id }) => id)].join(', ') || 'its own page'}.`)
+  const ordered = openOrderedFiles(env, file)?.state() ?? null
+  if (ordered?.inForce) print.line(`The gateway runs by another one, which the platform ordered over ${ordered.inForce.over === digestOf(await readFile(file, 'utf8')) ? 'this: changing this one ends that' : 'an earlier state of this: this one counts when the gateway sees it'} (${ordered.inForce.digest.slice(0, 8)}).`)
   for (const warning of warnings) print.line(`Mind: ${warning}`)
   print.document({ ok: true, site: plan.site, gateway: plan.gateway, platform: plan.platform.url, sources, buffer: { directory: plan.buffer.directory, capBytes: plan.buffer.capBytes, seconds: bufferSeconds }, alarms: { rules: rules.length, to: to.map(({ id }) => id) }, warnings })
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { gatewayStatusSchema } from '../../../registry/domain/contract/gateway-report.ts'
+import { gatewayStatusSchema, type GatewayStatus } from '../../../registry/domain/contract/gateway-report.ts'
 import { microsToIso } from '../../../registry/domain/contract/time.ts'
 import { describeBytes, describeSpan } from '../../../edge/site/describe.ts'
 import { CliError } from '../errors.ts'
@@ -9,6 +9,12 @@ import { reachGateway } from './ask-gateway.ts'
 const healthSchema = gatewayStatusSchema.extend({
   site: z.string(), gateway: z.string(), version: z.string(), connected: z.boolean(), lastAcknowledgedUs: z.number().nullable(), gapsOpen: z.number().nullable(), alarmsStanding: z.number().nullable().optional(),
 })
+
+function siteFileLine({ digest, version, from, trial, last }: NonNullable<GatewayStatus['siteFile']>): string {
+  const whose = from === 'order' ? 'ordered by the platform' : 'the one on this box'
+  const became = last && last.outcome !== 'confirmed' ? ` Ordered before: ${last.digest.slice(0, 8)}, which ${last.outcome === 'gave_way' ? 'gave way' : 'was rolled back'}${last.why === null ? '' : `: ${last.why}`}.` : ''
+  return `Site file: ${digest.slice(0, 8)}${version === null ? '' : `, version ${version}`}, ${whose}${trial === true ? ', being tried' : ''}.${became}`
+}
 
 /** `edge status`: asks a gateway how it is; false when it is not well. */
 export async function showEdgeStatus(url: string, print: Printer): Promise<boolean> {
@@ -27,6 +33,7 @@ export async function showEdgeStatus(url: string, print: Printer): Promise<boole
   for (const problem of health.problems) print.line(`  - ${problem}`)
   print.line(`Buffer: ${buffer.rows} readings wait, ${describeBytes(buffer.bytes)} of ${describeBytes(buffer.capBytes)}${buffer.oldestUs === null ? '' : `, the oldest for ${describeSpan(Math.max(0, nowUs - buffer.oldestUs) / 1e6)}`}; `
     + `${describeBytes(buffer.archiveBytes)} in the raw store; ${buffer.diskFreeBytes === null ? 'disk unknown' : `${describeBytes(buffer.diskFreeBytes)} free on the disk`}; ${buffer.lostRows} lost.`)
+  if (health.siteFile) print.line(siteFileLine(health.siteFile))
   print.line(`Rates: ${rate.inPerSec} readings/s in, ${rate.acknowledgedPerSec} acknowledged. Gaps open: ${health.gapsOpen ?? '–'}. Alarms that stand: ${health.alarmsStanding ?? '–'}. `
     + `Clock: ${clock.state}${clock.skewUs === null ? '' : `, ${(clock.skewUs / 1e6).toFixed(3)} s from the platform's`}.`)
   print.table(health.connectors.map(({ id, type, state, lastReadingUs, detail }) => ({ source: id, type, state, 'last reading': lastReadingUs === null ? null : microsToIso(lastReadingUs), detail })), ['source', 'type', 'state', 'last reading', 'detail'])

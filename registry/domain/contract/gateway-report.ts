@@ -61,6 +61,13 @@ export const gatewayCommandSchema = z
       bytes: z.int().min(1),
       program: z.string().min(1).max(120).describe('What the gateway says that it runs when it has it'),
     }),
+    z.object({
+      id: orderId,
+      kind: z.literal('configure').describe('Fetch this signed site file, check it, try it'),
+      digest: sha256Schema,
+      bytes: z.int().min(1),
+      siteFile: sha256Schema.describe('Over its text: what the gateway says that it runs by when it has it'),
+    }),
   ])
   .meta({ id: 'GatewayCommand' })
 export type GatewayCommand = z.infer<typeof gatewayCommandSchema>
@@ -135,6 +142,10 @@ export const gatewayStatusSchema = z
     siteFile: z.object({
       digest: sha256Schema.describe('Over the text of the site file in force'), version: z.int().nullable().describe('Counts the states that were in force on the box; null where they are not kept'),
       former: z.boolean().describe('Another one lies there now and cannot be used'),
+      from: z.enum(['file', 'order']).optional().describe('order: the platform ordered it over the file that lies there'),
+      trial: z.boolean().optional().describe('It still has to show that it is well'),
+      last: z.object({ id: z.string().max(80), digest: sha256Schema, outcome: z.enum(['confirmed', 'rolled_back', 'gave_way']), why: z.string().max(500).nullable() }).nullable().optional()
+        .describe('What became of the last one that was ordered; absent: this gateway takes none'),
     }).optional(),
   })
   .meta({ id: 'GatewayStatus' })

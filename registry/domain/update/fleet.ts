@@ -1,9 +1,13 @@
 import { SILENT_AFTER_US } from '../twin/gateway-state.ts'
 
+/** A new program for all, or for each a site file of its own. */
+export const fleetUpdateKinds = ['program', 'site-file'] as const
+export type FleetUpdateKind = (typeof fleetUpdateKinds)[number]
+
 export const fleetUpdateStates = ['running', 'completed', 'stopped', 'failed'] as const
 export type FleetUpdateState = (typeof fleetUpdateStates)[number]
 
-/** `waiting`: its stage has not come · `ordered`: it has been told · `well`: it runs the program and is watched · `done` · `failed`. */
+/** `waiting`: its stage has not come · `ordered`: it has been told · `well`: it runs what it was told and is watched · `done` · `failed`. */
 export const targetStates = ['waiting', 'ordered', 'well', 'done', 'failed'] as const
 export type TargetState = (typeof targetStates)[number]
 
@@ -12,6 +16,8 @@ export interface UpdateTarget {
   readonly gateway: string
   /** From 0. */
   readonly stage: number
+  /** What it says that it runs when it has it: a program's name, or the digest of a site file. */
+  readonly wants: string
   readonly state: TargetState
   readonly orderedUs: number | null
   readonly wellSinceUs: number | null
@@ -20,10 +26,9 @@ export interface UpdateTarget {
 
 /** An update on its way to the gateways of a site, stage after stage. */
 export interface FleetUpdate {
+  readonly kind: FleetUpdateKind
   readonly state: FleetUpdateState
   readonly stage: number
-  /** What a gateway says that it runs when it has it. */
-  readonly program: string
   /** So long a gateway must have been well before its stage can end. */
   readonly settleSeconds: number
   /** So long one may take from its order until it is well, its waiting for a connection included. */
@@ -35,9 +40,9 @@ export interface FleetUpdate {
 /** What the platform knows of a gateway now, by its newest report and by the order it was given. */
 export interface GatewaySeen {
   readonly reportedUs: number | null
-  /** What runs, and whether that is only being tried; null: it does not say. */
-  readonly program: { readonly name: string; readonly trial: boolean } | null
-  /** The last update there, and what became of it, in order of its own wish. */
+  /** What runs, of the kind that is watched, and whether that is only being tried; null: it does not say. */
+  readonly runs: { readonly name: string; readonly trial: boolean } | null
+  /** The last order that did not stay in force there, and why. */
   readonly rolledBack: { readonly order: string; readonly why: string } | null
   readonly order: { readonly id: string; readonly state: 'pending' | 'accepted' | 'done' | 'refused'; readonly detail: string | null } | null
 }
@@ -69,10 +74,10 @@ export function stopFleetUpdate(update: FleetUpdate, reason: string): FleetUpdat
   return update.state === 'running' ? { ...update, state: 'stopped', endedBecause: reason } : update
 }
 
-function stepTarget({ program, settleSeconds, withinSeconds }: FleetUpdate, target: UpdateTarget, seen: GatewaySeen | undefined, nowUs: number): UpdateTarget {
+function stepTarget({ kind, settleSeconds, withinSeconds }: FleetUpdate, target: UpdateTarget, seen: GatewaySeen | undefined, nowUs: number): UpdateTarget {
   if (target.state === 'done' || target.state === 'failed') return target
   const failed = (detail: string): UpdateTarget => ({ ...target, state: 'failed', detail: detail.slice(0, 500) })
-  const runsIt = seen?.program?.name === program && !seen.program.trial
+  const runsIt = seen?.runs?.name === target.wants && !seen.runs.trial
   const silent = seen?.reportedUs === null || seen?.reportedUs === undefined || nowUs - seen.reportedUs > SILENT_AFTER_US
   if (target.state === 'waiting') {
     // Somebody was there before: nothing has to be told, and it is watched all the same.
@@ -81,7 +86,7 @@ function stepTarget({ program, settleSeconds, withinSeconds }: FleetUpdate, targ
   const orderedUs = target.orderedUs ?? nowUs
   if (seen?.rolledBack && seen.rolledBack.order === seen.order?.id) return failed(`it went back: ${seen.rolledBack.why}`)
   if (seen?.order?.state === 'refused') return failed(`it refuses: ${seen.order.detail ?? 'no reason given'}`)
-  if (target.state === 'well' && !runsIt) return failed(`it runs ${seen?.program?.name ?? 'something else'} again`)
+  if (target.state === 'well' && !runsIt) return failed(kind === 'program' ? `it runs ${seen?.runs?.name ?? 'something else'} again` : `another site file is in force there: ${seen?.runs?.name.slice(0, 8) ?? 'it does not say which'}`)
   const heardSince = seen?.reportedUs !== null && seen?.reportedUs !== undefined && seen.reportedUs >= orderedUs
   if (silent && heardSince) return failed('it fell silent after it was told; look whether it runs and reaches the broker')
   if (!runsIt || silent) {

@@ -13,16 +13,13 @@ import { announce } from '../../store/outbox.ts'
 import { inSite } from '../../store/transaction.ts'
 import { startFleetUpdateWorkflow } from '../../store/workflow-calls.ts'
 import type { ServiceContext } from '../context.ts'
+import { termsShape } from './terms.ts'
 import { readPieces, removePieces } from './put-piece.ts'
 
 export const beginUpdateInput = z.object({
   site: slugSchema,
   file: z.object({ digest: sha256Schema, bytes: z.int().min(1).max(MAX_UPDATE_BYTES) }),
-  stages: z.array(z.union([z.array(slugSchema).min(1).max(1000), z.number().gt(0).max(100)])).min(1).max(20)
-    .describe('Each stage by its gateways, or as a share of all (per cent, cumulative: 10, 50, 100)'),
-  settleSeconds: z.int().min(0).max(7 * 86_400).default(600).describe('So long each gateway must have been well with it before the next stage begins'),
-  withinSeconds: z.int().min(60).max(30 * 86_400).default(86_400).describe('So long one may take from its order until it is well, its waiting for a connection included'),
-  reason: z.string().trim().min(1).max(2000),
+  ...termsShape,
 })
 export type BeginUpdateInput = z.infer<typeof beginUpdateInput>
 
@@ -36,16 +33,17 @@ export async function beginFleetUpdate(ctx: ServiceContext & { readonly signer: 
   const bytes = await readPieces(ctx.objects, file)
   if (sha256Hex(bytes) !== file.digest) refuse('digest_mismatch', 'What was sent in pieces is not the file that is named; send it again.', { digest: file.digest })
   const { manifest, digest } = openUpdate(bytes, (keyId, body, signature) => (keyId !== ctx.signer.keyId ? 'unknown_key' : sameBytes(ctx.signer.sign(body), signature) ? 'good' : 'bad'))
+  const program = programName(manifest, digest)
   const key = `updates/${file.digest}.twu`
   await ctx.objects.put('models', key, bytes, 'application/octet-stream', file.digest)
   const begun = await inSite(ctx.pool, site, async (tx) => {
     const targets = targetsOf(await gatewaysToUpdate(tx, site), manifest, stages)
     const startedUs = ctx.nowUs()
     const id = await insertFleetUpdate(tx, {
-      site, version: manifest.version, program: programName(manifest, digest), file: { ...file, key }, settleSeconds, withinSeconds, reason, startedBy: actor.id, startedUs,
-      targets: [...targets].map(([gateway, stage]) => ({ gateway, stage })),
+      site, kind: 'program', version: manifest.version, program, file: { ...file, key }, settleSeconds, withinSeconds, reason, startedBy: actor.id, startedUs,
+      targets: [...targets].map(([gateway, stage]) => ({ gateway, stage, wants: program })),
     })
-    const facts = { update: id, version: manifest.version, issue: manifest.issue.number, gateways: [...targets.keys()].sort(), reason }
+    const facts = { update: id, kind: 'program', version: manifest.version, issue: manifest.issue.number, gateways: [...targets.keys()].sort(), reason }
     await recordAudit(tx, { actor, verb: 'begin-gateway-update', subject: `gateway-update/${id}`, detail: { ...facts, stages, file: file.digest } })
     await announce(tx, { site, id: `gateway-update/${id}/started`, type: 'gateway-update.started', atUs: startedUs, data: { ...facts, by: actor.id } })
     await startFleetUpdateWorkflow(tx, site, id)
@@ -56,8 +54,8 @@ export async function beginFleetUpdate(ctx: ServiceContext & { readonly signer: 
   return begun
 }
 
-function targetsOf(gateways: readonly UpdatableGateway[], manifest: UpdateManifest, stages: BeginUpdateInput['stages']): Map<string, number> {
-  const fits = ({ program }: UpdatableGateway) => program !== null && program.platform === manifest.platform && program.arch === manifest.arch
+function targetsOf(gateways: readonly Pick<UpdatableGateway, 'gateway' | 'program'>[], manifest: UpdateManifest, stages: BeginUpdateInput['stages']): Map<string, number> {
+  const fits = ({ program }: Pick<UpdatableGateway, 'program'>) => program !== null && program.platform === manifest.platform && program.arch === manifest.arch
   const named = [...new Set(stages.flatMap((stage) => (typeof stage === 'number' ? [] : stage)))]
   for (const name of named) {
     const known = gateways.find(({ gateway }) => gateway === name)

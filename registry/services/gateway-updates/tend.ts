@@ -5,7 +5,7 @@ import { refuse } from '../../domain/errors.ts'
 import { stepFleetUpdate, stopFleetUpdate, type FleetUpdate, type FleetUpdateState } from '../../domain/update/fleet.ts'
 import { recordAudit } from '../../store/audit.ts'
 import { insertOrder } from '../../store/gateway-commands.ts'
-import { lockFleetUpdate, noteOrder, putFleetUpdate, seenByUpdate, withdrawOrders, type FleetUpdateRow } from '../../store/gateway-updates.ts'
+import { filesOfUpdate, lockFleetUpdate, noteOrder, putFleetUpdate, seenByUpdate, withdrawOrders, type FleetUpdateRow, type TargetFile } from '../../store/gateway-updates.ts'
 import { announce } from '../../store/outbox.ts'
 import { inSite, type Tx } from '../../store/transaction.ts'
 import { signalWorkflow, workflowCalls } from '../../store/workflow-calls.ts'
@@ -30,11 +30,15 @@ export async function tendFleetUpdate(ctx: Pick<ServiceContext, 'pool' | 'nowUs'
     const nowUs = ctx.nowUs()
     const { update, order } = stepFleetUpdate(row, await seenByUpdate(tx, row), nowUs)
     if (update !== row) await change(tx, row, update, ACTOR, nowUs)
+    const own = order.length > 0 ? await filesOfUpdate(tx, updateId) : new Map<string, TargetFile>()
     for (const gateway of order) {
-      const command = await insertOrder(tx, {
-        site, gateway, kind: 'update', body: { digest: row.file.digest, bytes: row.file.bytes, program: row.program }, about: { file: { bucket: 'models', key: row.file.key } }, requestedBy: row.startedBy, atUs: nowUs,
-      })
-      await noteOrder(tx, updateId, gateway, command)
+      const wants = update.targets.find((target) => target.gateway === gateway)?.wants ?? ''
+      const file = own.get(gateway) ?? row.file
+      if (file === null) return refuse('invalid', `the update ${updateId} has no file for ${gateway}`)
+      const { digest, bytes, key } = file
+      const given = { site, gateway, about: { file: { bucket: 'models', key } }, requestedBy: row.startedBy, atUs: nowUs } as const
+      await noteOrder(tx, updateId, gateway, row.kind === 'program' ? await insertOrder(tx, { ...given, kind: 'update', body: { digest, bytes, program: wants } })
+        : await insertOrder(tx, { ...given, kind: 'configure', body: { digest, bytes, siteFile: wants } }))
     }
     return { state: update.state, stage: update.stage, wakeAtUs: update.state === 'running' ? nowUs + LOOK_EVERY_US : null }
   })
@@ -51,7 +55,7 @@ export async function stopUpdate(ctx: Pick<ServiceContext, 'pool' | 'nowUs'>, ac
   return inSite(ctx.pool, site, async (tx) => {
     const row = await lockFleetUpdate(tx, updateId)
     if (row.state === 'stopped') return row
-    if (row.state !== 'running') refuse('conflict', `This update has ended already: ${row.state}${row.endedBecause === null ? '' : ` (${row.endedBecause})`}. To take gateways back, update them to the former version.`, { state: row.state })
+    if (row.state !== 'running') refuse('conflict', `This update has ended already: ${row.state}${row.endedBecause === null ? '' : ` (${row.endedBecause})`}. To take gateways back, bring them what they had before.`, { state: row.state })
     const nowUs = ctx.nowUs()
     const stopped = stopFleetUpdate(row, reason)
     await change(tx, row, stopped, actor, nowUs)
@@ -69,13 +73,13 @@ const TOLD: Readonly<Record<FleetUpdateState, { verb: string; event: EventType }
 
 /** The row, and audit and event where a stage or the whole came to its end. */
 async function change(tx: Tx, before: FleetUpdateRow, after: FleetUpdate, actor: Actor, atUs: number): Promise<void> {
-  const { updateId, site, version } = before
+  const { updateId, site, kind, version } = before
   await putFleetUpdate(tx, before, after, { id: actor.id, atUs })
   if (after.state !== 'running') await withdrawOrders(tx, updateId, 'the update was stopped before this gateway had it', atUs)
   if (after.state === before.state && after.stage === before.stage) return
   const { verb, event } = TOLD[after.state]
   const of = (state: string) => after.targets.filter((target) => target.state === state).map(({ gateway }) => gateway)
-  const data = { update: updateId, version, stage: after.stage, because: after.endedBecause, done: of('done'), failed: of('failed'), waiting: of('waiting') }
+  const data = { update: updateId, kind, version, stage: after.stage, because: after.endedBecause, done: of('done'), failed: of('failed'), waiting: of('waiting') }
   await recordAudit(tx, { actor, verb, subject: `gateway-update/${updateId}`, detail: data })
   await announce(tx, { site, id: `gateway-update/${updateId}/${after.state}/${after.stage}`, type: event, atUs, data: { ...data, by: actor.id } })
 }

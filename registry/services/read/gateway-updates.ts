@@ -1,6 +1,6 @@
 import { demand, type Actor } from '../../domain/access/rights.ts'
 import { microsToIso } from '../../domain/contract/time.ts'
-import type { FleetUpdateState, TargetState } from '../../domain/update/fleet.ts'
+import type { FleetUpdateKind, FleetUpdateState, TargetState } from '../../domain/update/fleet.ts'
 import { listFleetUpdates, readFleetUpdate, type FleetUpdateRow } from '../../store/gateway-updates.ts'
 import { inSite } from '../../store/transaction.ts'
 import type { ServiceContext } from '../context.ts'
@@ -10,8 +10,9 @@ import { ofSite } from './rows.ts'
 export interface FleetUpdateView {
   readonly id: string
   readonly site: string
+  readonly kind: FleetUpdateKind
   readonly version: string
-  readonly program: string
+  readonly program: string | null
   readonly state: FleetUpdateState
   readonly stage: number
   readonly stages: number
@@ -24,13 +25,13 @@ export interface FleetUpdateView {
   readonly endedBy: string | null
   readonly endedAt: string | null
   readonly endedBecause: string | null
-  readonly gateways: readonly { readonly gateway: string; readonly stage: number; readonly state: TargetState; readonly orderedAt: string | null; readonly wellSince: string | null; readonly detail: string | null }[]
+  readonly gateways: readonly { readonly gateway: string; readonly stage: number; readonly wants: string; readonly state: TargetState; readonly orderedAt: string | null; readonly wellSince: string | null; readonly detail: string | null }[]
 }
 
 const isoOf = (us: number | null): string | null => (us === null ? null : microsToIso(us))
 
-export const viewOfUpdate = ({ updateId, site, version, program, state, stage, stageSinceUs, settleSeconds, withinSeconds, reason, startedBy, startedUs, endedBy, endedUs, endedBecause, targets }: FleetUpdateRow): FleetUpdateView => ({
-  id: updateId, site, version, program, state, stage, stages: Math.max(...targets.map((target) => target.stage)) + 1, stageSince: microsToIso(stageSinceUs), settleSeconds, withinSeconds, reason,
+export const viewOfUpdate = ({ updateId, site, kind, version, program, state, stage, stageSinceUs, settleSeconds, withinSeconds, reason, startedBy, startedUs, endedBy, endedUs, endedBecause, targets }: FleetUpdateRow): FleetUpdateView => ({
+  id: updateId, site, kind, version, program, state, stage, stages: Math.max(...targets.map((target) => target.stage)) + 1, stageSince: microsToIso(stageSinceUs), settleSeconds, withinSeconds, reason,
   startedBy, startedAt: microsToIso(startedUs), endedBy, endedAt: isoOf(endedUs), endedBecause,
   gateways: targets.map(({ orderedUs, wellSinceUs, ...target }) => ({ ...target, orderedAt: isoOf(orderedUs), wellSince: isoOf(wellSinceUs) })),
 })

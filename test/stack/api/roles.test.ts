@@ -24,6 +24,7 @@ const allowed: Readonly<Record<string, readonly Role[]>> = {
   issueGatewayUpdate: integrating,
   putGatewayUpdatePiece: integrating,
   beginGatewayUpdate: integrating,
+  configureGateways: integrating,
   stopGatewayUpdate: integrating,
   revokeGateway: ['integrator', 'operator', 'reliability-engineer', 'admin'],
   // The authority is the whole fleet's: an admin of one site has no say.

@@ -9,19 +9,21 @@ const BADGE: Readonly<Record<FleetUpdateView['state'] | FleetUpdateView['gateway
   running: 'medium', completed: 'good', stopped: 'high', failed: 'high', waiting: 'unknown', ordered: 'medium', well: 'good', done: 'good',
 }
 
-/** New programs on their way over the fleet, stage by stage; the running one can be stopped. */
+/** New programs and site files on their way over the fleet, stage by stage; the running one can be stopped. */
 export function GatewayUpdates({ updates, me }: { updates: readonly FleetUpdateView[]; me: Me }) {
   if (updates.length === 0) return null
-  return <Panel title="Updates of the program" wide>{updates.map((update) => <Update key={update.id} update={update} me={me} />)}</Panel>
+  return <Panel title="Updates of programs and site files" wide>{updates.map((update) => <Update key={update.id} update={update} me={me} />)}</Panel>
 }
+
+const nameOf = ({ kind, version }: FleetUpdateView): string => (kind === 'program' ? `Program ${version}` : `Site files, ${version}`)
 
 function Update({ update, me }: { update: FleetUpdateView; me: Me }) {
   const sending = useSend({ site: update.site })
   const running = update.endedAt === null
   return (
     <>
-      <p><b>{update.version}</b> <Badge kind={BADGE[update.state]}>{update.state}</Badge> <span class="soft">stage {update.stage + 1} of {update.stages} · {update.reason} · {update.startedBy}, <When at={update.startedAt} ago />{update.endedBecause && <> · {update.endedBecause}</>}</span></p>
-      {running && <Table label={`Update to ${update.version}`} rows={update.gateways} keyOf={(one) => one.gateway} columns={[
+      <p><b>{nameOf(update)}</b> <Badge kind={BADGE[update.state]}>{update.state}</Badge> <span class="soft">stage {update.stage + 1} of {update.stages} · {update.reason} · {update.startedBy}, <When at={update.startedAt} ago />{update.endedBecause && <> · {update.endedBecause}</>}</span></p>
+      {running && <Table label={`Update: ${nameOf(update)}`} rows={update.gateways} keyOf={(one) => one.gateway} columns={[
         { head: 'Gateway', main: true, cell: (one) => <a class="whole" href={`/gateways/${encodeURIComponent(update.site)}/${encodeURIComponent(one.gateway)}`}>{one.gateway}</a> },
         { head: 'Stage', kind: 'num', cell: (one) => one.stage + 1 },
         { head: 'State', cell: (one) => <><Badge kind={BADGE[one.state]}>{one.state}</Badge>{one.detail && <span class="soft"> {one.detail}</span>}</> },

@@ -9,6 +9,7 @@ import { openPrograms, programsFolder } from '../../../../edge/launch/programs.t
 import { tellLauncher } from '../../../../edge/launch/tell.ts'
 import { connectorKinds } from '../../../../edge/connectors/index.ts'
 import { runSiteFile } from '../../../../edge/site/run-site-file.ts'
+import type { RunSiteFileOptions } from '../../../../edge/site/run-site-file.ts'
 import type { RunSiteOptions } from '../../../../edge/site/run-site.ts'
 import { installUpdate } from '../../../../edge/update/install.ts'
 import type { ClockSources } from '../../../../edge/clock.ts'
@@ -16,7 +17,7 @@ import { openEdgeLog } from '../../../../infra/edge-log.ts'
 import { stopOnSignal } from '../../../../infra/stop-on-signal.ts'
 import { countingKind } from './counting-kind.ts'
 
-export interface FaultOptions extends Pick<RunSiteOptions, 'cut' | 'uplink' | 'reportEveryMs'> {
+export interface FaultOptions extends Pick<RunSiteOptions, 'cut' | 'uplink' | 'reportEveryMs'>, Pick<RunSiteFileOptions, 'tryTimes'> {
   /** The gateway's time: begins here, and runs so much faster than time does, until it is now. */
   readonly clock?: { readonly startUs: number; readonly speed: number }
 }

@@ -6,18 +6,18 @@ import { stagesOf, stepFleetUpdate, stopFleetUpdate, type FleetUpdate, type Gate
 const SECOND = 1_000_000
 const PROGRAM = '1.2.0-0a1b2c3d'
 const begun = (stages: readonly (readonly string[])[]): FleetUpdate => ({
-  state: 'running', stage: 0, program: PROGRAM, settleSeconds: 60, withinSeconds: 3600, endedBecause: null,
-  targets: stages.flatMap((gateways, stage) => gateways.map((gateway) => ({ gateway, stage, state: 'waiting' as const, orderedUs: null, wellSinceUs: null, detail: null }))),
+  kind: 'program', state: 'running', stage: 0, settleSeconds: 60, withinSeconds: 3600, endedBecause: null,
+  targets: stages.flatMap((gateways, stage) => gateways.map((gateway) => ({ gateway, stage, wants: PROGRAM, state: 'waiting' as const, orderedUs: null, wellSinceUs: null, detail: null }))),
 })
-const old = (atUs: number): GatewaySeen => ({ reportedUs: atUs, program: { name: 'installed', trial: false }, rolledBack: null, order: { id: 'o', state: 'accepted', detail: null } })
-const updated = (atUs: number): GatewaySeen => ({ ...old(atUs), program: { name: PROGRAM, trial: false }, order: { id: 'o', state: 'done', detail: null } })
+const old = (atUs: number): GatewaySeen => ({ reportedUs: atUs, runs: { name: 'installed', trial: false }, rolledBack: null, order: { id: 'o', state: 'accepted', detail: null } })
+const updated = (atUs: number): GatewaySeen => ({ ...old(atUs), runs: { name: PROGRAM, trial: false }, order: { id: 'o', state: 'done', detail: null } })
 const states = ({ targets }: FleetUpdate) => targets.map(({ state }) => state).join(' ')
 
 describe('an update over a fleet', () => {
   it('tells a stage, waits for each of its gateways to be well for a time, then the next', () => {
     let { update, order } = stepFleetUpdate(begun([['a'], ['b', 'c']]), new Map([['a', old(0)], ['b', old(0)], ['c', old(0)]]), 0)
     assert.deepEqual([order, states(update)], [['a'], 'ordered waiting waiting'])
-    ;({ update, order } = stepFleetUpdate(update, new Map([['a', { ...updated(SECOND), program: { name: PROGRAM, trial: true } }]]), SECOND))
+    ;({ update, order } = stepFleetUpdate(update, new Map([['a', { ...updated(SECOND), runs: { name: PROGRAM, trial: true } }]]), SECOND))
     assert.deepEqual([order, states(update)], [[], 'ordered waiting waiting'])
     ;({ update, order } = stepFleetUpdate(update, new Map([['a', updated(20 * SECOND)]]), 20 * SECOND))
     assert.equal(states(update), 'well waiting waiting')
@@ -68,7 +68,7 @@ describe('an update over a fleet', () => {
       const told = new Set<string>()
       for (const [{ who, program, trial, age, order, back }, seconds] of reports) {
         nowUs += seconds * SECOND
-        known.set(who, { reportedUs: nowUs - age * SECOND, program: { name: program, trial }, rolledBack: back ? { order: who, why: 'x' } : null, order: told.has(who) ? { id: who, state: order, detail: null } : null })
+        known.set(who, { reportedUs: nowUs - age * SECOND, runs: { name: program, trial }, rolledBack: back ? { order: who, why: 'x' } : null, order: told.has(who) ? { id: who, state: order, detail: null } : null })
         const before = update
         const stepped = stepFleetUpdate(update, known, nowUs)
         update = stepped.update
