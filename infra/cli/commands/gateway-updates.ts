@@ -38,9 +38,10 @@ export function addGatewayUpdateCommands(gateways: Command, open: Open): void {
     .requiredOption('--stages <stages...>', 'each a share of these (10% 50% 100%) or gateways (gw-1,gw-2)', stage).requiredOption('--reason <text>', 'why; goes into the audit')
     .option('--settle <span>', 'so long each must have been well before the next stage', span, 600).option('--within <span>', 'so long one may take, its waiting for a connection included', span, 86_400)
     .action(async (files: string[], { stages, reason, settle, within }: { stages: Stage[]; reason: string; settle: number; within: number }, command: Command) => {
-      const { api, print, site } = await open(command)
+      const { api, print, site: wanted } = await open(command)
       const { readOrdered } = await import('../edge/ordered.ts')
-      const update = await api.post<Update>('/v1/gateway-updates/site-files', { files: await readOrdered(files, site), stages, settleSeconds: settle, withinSeconds: within, reason }, { site })
+      const { site, files: read } = await readOrdered(files, wanted)
+      const update = await api.post<Update>('/v1/gateway-updates/site-files', { files: read, stages, settleSeconds: settle, withinSeconds: within, reason }, { site })
       print.line(`Site files (${update.version}) are on their way to ${counted(update.gateways.length, 'gateway')} in ${counted(update.stages, 'stage')}: twinward gateways updates ${update.id}. To stop it: twinward gateways stop-update ${update.id} --reason …`)
       print.document(update)
     })

@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import os from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { pino } from 'pino'
 import { createLastGood, digestOf } from '../../../../edge/site/last-good.ts'
 import { runSiteFile } from '../../../../edge/site/run-site-file.ts'
@@ -27,15 +28,19 @@ test('a site file that cannot be started with gives way to the last that could, 
   t.after(() => { rmSync(folder, { recursive: true, force: true }) })
   const file = path.join(folder, 'site.yaml')
   const text = (platform: string) => `version: 1\nsite: hamburg\ngateway: gw-1\nplatform: { mqtt: "mqtt://127.0.0.1:9"${platform} }\nhealth: off\nsources:\n  - { id: plc, type: modbus-tcp, host: 127.0.0.1, port: 9, every: 1s, tags: [{ tag: p/a, address: "1:holding:1:uint16", unit: "1" }] }\n`
-  const start = () => runSiteFile({ file, env: { STATE_DIRECTORY: path.join(folder, 'state') }, version: '1', openLog: () => ({ log: pino({ level: 'silent' }), close: async () => {} }) })
+  const start = () => runSiteFile({ file, env: { STATE_DIRECTORY: path.join(folder, 'state') }, version: '1', pollMs: 50, openLog: () => ({ log: pino({ level: 'silent' }), close: async () => {} }) })
   const good = text('')
   writeFileSync(file, good)
   const first = await start()
-  assert.deepEqual(first.site()?.status().siteFile, { digest: digestOf(good), version: 1, former: false })
+  assert.deepEqual(first.site()?.status().siteFile, { digest: digestOf(good), version: 1, former: false, from: 'file', trial: false, last: null })
   await first.stop()
   writeFileSync(file, text(', username: gw-1, password: { file: gone }'))
   const second = await start()
-  assert.deepEqual(second.site()?.status().siteFile, { digest: digestOf(good), version: 1, former: true })
+  assert.deepEqual(second.site()?.status().siteFile, { digest: digestOf(good), version: 1, former: true, from: 'file', trial: false, last: null })
   assert.match(second.site()?.status().problems.join('\n') ?? '', /the site file cannot be used; the former one is in force: .*gone/)
+  // Nobody touches the file: the secret that was missing is put there.
+  writeFileSync(path.join(folder, 'gone'), 'word\n')
+  while (second.site()?.status().siteFile?.former !== false) await sleep(20)
+  assert.doesNotMatch(second.site()?.status().problems.join('\n') ?? '', /site file/)
   await second.stop()
 })
