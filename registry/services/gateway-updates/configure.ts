@@ -31,6 +31,8 @@ type Signed = TargetFile & { readonly wants: string }
 export async function configureFleet(ctx: ServiceContext & { readonly signer: BundleSigner }, actor: Actor, { site, files, stages, settleSeconds, withinSeconds, reason }: ConfigureInput): Promise<FleetUpdateRow> {
   demand(actor, 'gateway.update', site)
   const named = files.map(({ gateway }) => gateway)
+  const twice = named.find((gateway, at) => named.indexOf(gateway) !== at)
+  if (twice !== undefined) refuse('invalid', `There are two site files for ${twice}; send the one that counts.`, { gateway: twice })
   const staged = stagesOf(named, stages)
   for (const gateway of staged.keys()) if (!named.includes(gateway)) refuse('invalid', `${gateway} is named in a stage, and no site file is for it; add its file, or take it out of the stage.`, { gateway })
   const { issue, signed } = await sign(ctx, actor, site, files)
@@ -56,12 +58,7 @@ export async function configureFleet(ctx: ServiceContext & { readonly signer: Bu
 async function sign(ctx: ServiceContext & { readonly signer: BundleSigner }, actor: Actor, site: string, files: ConfigureInput['files']): Promise<{ issue: number; signed: Map<string, Signed & { readonly sealed: Uint8Array }> }> {
   return inSite(ctx.pool, site, async (tx) => {
     const known = new Map((await gatewaysToUpdate(tx, site)).map((one) => [one.gateway, one]))
-    const taken = new Set<string>()
-    const drafts = files.map(({ gateway, text }) => {
-      if (taken.has(gateway)) refuse('invalid', `There are two site files for ${gateway}; send the one that counts.`, { gateway })
-      taken.add(gateway)
-      return { gateway, text, digest: sha256Hex(text), replaces: replacedAt(gateway, known.get(gateway)) }
-    })
+    const drafts = files.map(({ gateway, text }) => ({ gateway, text, digest: sha256Hex(text), replaces: replacedAt(gateway, known.get(gateway)) }))
     const issue = await recordNumberedAudit(tx, { actor, verb: 'issue-site-files', subject: `site/${site}`, detail: { files: drafts.map(({ gateway, digest, replaces }) => ({ gateway, digest, replaces })), key: ctx.signer.keyId } })
     const atUs = ctx.nowUs()
     return { issue, signed: new Map(drafts.map(({ gateway, text, digest: wants, replaces }) => {

@@ -51,6 +51,15 @@ describe('a gateway\'s program on its way to a gateway', () => {
     assert.match((await cli.run('ines', `edge update ${out}-gone --for ${site}`)).err, /cannot be read/)
   })
 
+  it('site files are read before anything is sent, and go only to gateways that have reported, by whoever may', async () => {
+    const configure = (who: string, name: string) => cli.run(who, `gateways configure ${name} --stages 100% --reason`, 'as asked')
+    assert.match((await configure('ines', site)).err, /No gateway gw-1 has reported/)
+    assert.match((await configure('mia', site)).err, /gateway\.update/)
+    assert.match((await configure('ines', `${site} ${site}`)).err, /two site files for gw-1/)
+    assert.match((await configure('ines', cli.file('elsewhere.yaml', readFileSync(site, 'utf8').replace(`site: ${plant.site}`, 'site: elsewhere')))).err, /is for site elsewhere/)
+    assert.match((await configure('ines', cli.file('mistaken.yaml', readFileSync(site, 'utf8').replace('host:', 'hots:')))).err, /mistaken\.yaml:\d+/)
+  })
+
   it('is not signed for whoever has no right to it, nor when it names files elsewhere', async () => {
     const denied = await cli.run('mia', `edge package --out ${file('x.twu')}`)
     assert.deepEqual([denied.exitCode, /may not update gateways \(gateway\.update\)/.test(denied.err)], [1, true])
