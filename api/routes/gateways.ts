@@ -17,7 +17,7 @@ import { assetId, flag, inMicros, jsonObject, rangeQuery, tagKey } from './commo
 const gateway = {
   site: z.string(),
   id: z.string(),
-  state: z.enum(['ok', 'degraded', 'silent', 'unknown']).describe('silent: no report for two minutes; unknown: it never sent one (an older gateway)'),
+  state: z.enum(['ok', 'degraded', 'silent', 'shut-out', 'unknown']).describe('silent: no report for two minutes; shut-out: revoked, and not enrolled again since; unknown: it never sent one (an older gateway)'),
   problems: z.array(z.string()),
   version: z.string().nullable(),
   firstSeenAt: z.string(),

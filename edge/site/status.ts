@@ -57,7 +57,7 @@ export function statusOf({ buffer, clock, running, troubles, uplink, counts, dir
     const { state: clockState } = clock.status()
     const problems = [
       ...troubles.values(),
-      ...(link.connected || alone ? [] : [`no connection to the platform${link.lastError === null ? '' : ` (${link.lastError})`}; readings wait in the buffer`]),
+      ...(link.connected || alone ? [] : [`no connection to the platform${link.lastError === null || [...troubles.values()].includes(link.lastError) ? '' : ` (${link.lastError})`}; readings wait in the buffer`]),
       ...(share >= FULL_SHARE ? [`the buffer is ${Math.round(share * 100)} % full; restore the connection, or raise buffer.cap`] : []),
       ...(free !== null && free < LOW_DISK_BYTES ? [`${Math.round(free / 1e6)} MB are free on the disk of ${directory}; make room`] : []),
       ...(clockState === 'unsure' ? ['the system clock jumped, and nobody has told yet which time is right'] : []),

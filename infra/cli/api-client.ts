@@ -74,7 +74,7 @@ function cureOf(code: string, { parameter, sites }: Readonly<Record<string, unkn
   if (code === 'ambiguous' && Array.isArray(sites)) return `Your key covers ${sites.length} sites: say which one with --site (${sites.slice(0, 10).join(', ')}${sites.length > 10 ? ', …' : ''}).`
   if (code !== 'not_found') return undefined
   return site === undefined ? 'There is no site yet: "twinward import" makes one with the first history, "twinward import assets FILE" from a document.'
-    : `There is no site ${String(site)}; "twinward sites" lists yours.`
+    : `There is no site ${String(site)}; "twinward sites" lists yours. A new one comes by "twinward import assets FILE", or from a gateway's site file by "twinward edge register".`
 }
 
 /** The key an operator uses: --key-file, else TWINWARD_API_KEY, else the admin key this platform made for its machine. */

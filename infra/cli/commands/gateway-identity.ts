@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { InvalidArgumentError, type Command } from 'commander'
+import { counted } from '../../../registry/domain/counted.ts'
 import type { Open } from '../context.ts'
 import { CliError } from '../errors.ts'
 import { limitOption } from '../options.ts'
@@ -36,7 +37,7 @@ export function addGatewayIdentityCommands(program: Command, gateways: Command, 
     .action(async (gateway: string, { reason }: { reason: string }, command: Command) => {
       const { api, print, site } = await open(command)
       const done = await api.post<{ certificates: string[]; enrolments: number }>(`${pathOf(gateway)}/revoke`, { reason }, { site })
-      print.line(`${gateway} is shut out: ${done.certificates.length} of its certificates and ${done.enrolments} unused tokens work no more. What it holds stays in its buffer. To let the rightful one in: twinward gateways enrol ${gateway}`)
+      print.line(`${gateway} is shut out: ${counted(done.certificates.length, 'certificate')} and ${counted(done.enrolments, 'unused token')} of it work no more. What it holds stays in its buffer. To let the rightful one in: twinward gateways enrol ${gateway}${site === undefined ? '' : ` --site ${site}`}`)
       print.document(done)
     })
 

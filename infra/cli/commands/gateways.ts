@@ -24,13 +24,14 @@ interface Recall { id: string; tags: string[]; from: string; to: string; state: 
 export function addGatewayCommands(program: Command, open: Open): void {
   const gateways = program.command('gateways [gateway]').description('list gateways: how each is, how far behind, what is wrong; or one with its connectors').addOption(limitOption())
     .action(async (id: string | undefined, { limit }: { limit: number }, command: Command) => {
-      const { api, print, site } = await open(command)
+      const { api, print, site, exitCode } = await open(command)
       if (id !== undefined) {
         const gateway = await api.get<GatewayDetail>(`/v1/gateways/${encodeURIComponent(id)}`, { site })
         print.table([rowOf(gateway)], siteColumns(GATEWAY, site))
         print.table(gateway.status?.connectors.map((connector) => ({ ...connector })) ?? [], ['id', 'type', 'state', 'detail'])
         for (const problem of gateway.problems) print.line(`! ${problem}`)
         print.document(gateway)
+        if (gateway.state !== 'ok') exitCode(1)
         return
       }
       const page = await api.get<Page<Gateway>>('/v1/gateways', { site, limit })

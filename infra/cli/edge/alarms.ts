@@ -20,6 +20,7 @@ export async function showAlarms(url: string, print: Printer): Promise<void> {
 
 /** `edge acknowledge`: as whoever is logged in on the box, unless told. */
 export async function acknowledgeAlarm(url: string, id: string, { by = os.userInfo().username, comment }: { by?: string; comment?: string }, print: Printer): Promise<void> {
+  if (id.trim() === '') throw new CliError('usage', 'Which alarm? "twinward-edge alarms" lists them with their ids.')
   const alarm = localAlarmSchema.parse(await askGateway(url, `/alarms/${encodeURIComponent(id)}/acknowledge`, { by, ...(comment !== undefined && { comment }) }))
   if (alarm.acknowledged === null) throw new CliError('not_twinward', `What answers at ${url} did not acknowledge it. Name the address of the gateway's health with --url.`)
   print.line(`${alarm.asset}, ${alarm.rule}: acknowledged by ${alarm.acknowledged.by}, ${microsToIso(alarm.acknowledged.atUs)}`)

@@ -50,6 +50,7 @@ async function warningsOf(site: SiteFile, env: NodeJS.ProcessEnv, folder: string
   }
   warnings.push(...site.describe(await checkMachine(site, createSecrets(env, folder))))
   collect(() => { assetImportFromSite(site) })
+  if (plan.platform.url === null && plan.buffer.keepRaw === null) warnings.push('without a platform nothing keeps what was read, and there is none to export; say how long with buffer: { keepRaw: { for: 24 h, cap: 2 GiB } }')
   const free = diskFree(plan.buffer.directory) ?? diskFree(path.dirname(plan.buffer.directory))
   const wanted = plan.buffer.capBytes + (plan.buffer.keepRaw?.bytes ?? 0)
   if (free !== null && free < wanted) warnings.push(`the buffer may take ${describeBytes(wanted)}, but ${describeBytes(free)} are free at ${plan.buffer.directory}; lower buffer.cap, or make room`)

@@ -32,6 +32,6 @@ export async function exportFromBox(url: string, what: keyof typeof EXPORTS, { o
   }
   const count = what === 'readings' ? lines - 1 : lines
   print.line(`${count} ${what} are in ${out}.`)
-  if (count === 0 && what === 'readings') print.line('What has shipped stays on the box only where its site file says so: buffer: { keepRaw: { for: 24 h, cap: 2 GiB } }.')
+  if (count === 0 && what === 'readings') print.line('What has shipped, or was read without a platform, stays on the box only where its site file says so: buffer: { keepRaw: { for: 24 h, cap: 2 GiB } }.')
   print.document({ what, out, count })
 }

@@ -9,6 +9,8 @@ import { createSystemdNotifier } from '../../systemd-notify.ts'
  * A parent process hears `{type: 'ready', address}` with the address of its health; a launcher also whether it is well. Rejects when it cannot go on.
  */
 export async function runEdge(file: string, env: NodeJS.ProcessEnv, version: string): Promise<void> {
+  // What it keeps is for nobody else, run by hand too: the buffer's file, its folders, logs.
+  process.umask(0o077)
   const runner = await runSiteFile({ file, env, version, openLog: openEdgeLog(env) })
   const systemd = createSystemdNotifier(env, () => runner.pulse())
   const stop = async () => {

@@ -7,7 +7,7 @@ import type { Printer } from '../print.ts'
 import { reachGateway } from './ask-gateway.ts'
 
 const healthSchema = gatewayStatusSchema.extend({
-  site: z.string(), gateway: z.string(), version: z.string(), connected: z.boolean(), lastAcknowledgedUs: z.number().nullable(), gapsOpen: z.number().nullable(), alarmsStanding: z.number().nullable().optional(),
+  site: z.string(), gateway: z.string(), version: z.string(), connected: z.boolean(), alone: z.boolean().default(false), certificateSeconds: z.number().nullable().optional(), lastAcknowledgedUs: z.number().nullable(), gapsOpen: z.number().nullable(), alarmsStanding: z.number().nullable().optional(),
 })
 
 function siteFileLine({ digest, version, from, trial, last }: NonNullable<GatewayStatus['siteFile']>): string {
@@ -29,13 +29,14 @@ export async function showEdgeStatus(url: string, print: Printer): Promise<boole
   const health = parsed.data
   const { buffer, rate, clock } = health
   const nowUs = Date.now() * 1000
-  print.line(`Gateway ${health.gateway} of site ${health.site}, version ${health.version}: ${health.state}, ${health.connected ? 'connected to' : 'no connection to'} the platform.`)
+  print.line(`Gateway ${health.gateway} of site ${health.site}, version ${health.version}: ${health.state}, ${health.alone ? 'on its own, without a platform' : `${health.connected ? 'connected to' : 'no connection to'} the platform`}.`)
   for (const problem of health.problems) print.line(`  - ${problem}`)
   print.line(`Buffer: ${buffer.rows} readings wait, ${describeBytes(buffer.bytes)} of ${describeBytes(buffer.capBytes)}${buffer.oldestUs === null ? '' : `, the oldest for ${describeSpan(Math.max(0, nowUs - buffer.oldestUs) / 1e6)}`}; `
     + `${describeBytes(buffer.archiveBytes)} in the raw store; ${buffer.diskFreeBytes === null ? 'disk unknown' : `${describeBytes(buffer.diskFreeBytes)} free on the disk`}; ${buffer.lostRows} lost.`)
   if (health.siteFile) print.line(siteFileLine(health.siteFile))
-  print.line(`Rates: ${rate.inPerSec} readings/s in, ${rate.acknowledgedPerSec} acknowledged. Gaps open: ${health.gapsOpen ?? '–'}. Alarms that stand: ${health.alarmsStanding ?? '–'}. `
+  print.line(`Rates: ${rate.inPerSec} readings/s in${health.alone ? '' : `, ${rate.acknowledgedPerSec} acknowledged`}. Gaps open: ${health.gapsOpen ?? '–'}. Alarms that stand: ${health.alarmsStanding ?? '–'}. `
     + `Clock: ${clock.state}${clock.skewUs === null ? '' : `, ${(clock.skewUs / 1e6).toFixed(3)} s from the platform's`}.`)
+  if (typeof health.certificateSeconds === 'number') print.line(`Certificate: good for ${describeSpan(Math.max(0, health.certificateSeconds))}.`)
   print.table(health.connectors.map(({ id, type, state, lastReadingUs, detail }) => ({ source: id, type, state, 'last reading': lastReadingUs === null ? null : microsToIso(lastReadingUs), detail })), ['source', 'type', 'state', 'last reading', 'detail'])
   print.document(health)
   return response.ok && health.state === 'ok'

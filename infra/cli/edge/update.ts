@@ -4,7 +4,7 @@ import path from 'node:path'
 import { BUFFER_FORMAT } from '../../../edge/buffer/format.ts'
 import { createTrustedKeys } from '../../../edge/judge/trusted-keys.ts'
 import { openPrograms, programsFolder } from '../../../edge/launch/programs.ts'
-import { versionOf, INSTALLED } from '../../../edge/launch/state.ts'
+import { INSTALLED } from '../../../edge/launch/state.ts'
 import { readSiteFile } from '../../../edge/site/site-file.ts'
 import { installUpdate } from '../../../edge/update/install.ts'
 import { microsToIso } from '../../../registry/domain/contract/time.ts'
@@ -41,11 +41,11 @@ export async function updateEdge(file: string, options: UpdateOptions, env: Node
 export async function showVersions(siteFile: string, env: NodeJS.ProcessEnv, version: string, print: Printer): Promise<boolean> {
   const programs = openPrograms(programsFolder(env, siteFile))
   const state = programs.state()
-  const named = (name: string) => (name === INSTALLED ? `as installed (${version})` : versionOf(name))
+  const named = (name: string) => (name === INSTALLED ? `as installed (${version})` : name)
   const { last, trial, former } = state
   print.line(`In force: ${named(state.inForce)}.${former === null ? '' : ` Before it: ${named(former)}.`}`)
-  if (trial !== null) print.line(`Being tried: ${versionOf(trial.name)}, start ${trial.attempts}.`)
-  if (last !== null) print.line(`The last update: ${versionOf(last.name)}, ${last.outcome === 'confirmed' ? 'in force' : 'rolled back'} ${microsToIso(last.atMs * 1000)}${last.why === null ? '' : `: ${last.why}`}.`)
+  if (trial !== null) print.line(`Being tried: ${trial.name}, start ${trial.attempts}.`)
+  if (last !== null) print.line(`The last update: ${last.name}, ${last.outcome === 'confirmed' ? 'in force' : 'rolled back'} ${microsToIso(last.atMs * 1000)}${last.why === null ? '' : `: ${last.why}`}.`)
   print.document({ ...state, installed: version })
   return last?.outcome !== 'rolled_back'
 }

@@ -7,6 +7,7 @@ import { refuse } from '../../domain/errors.ts'
 import { stagesOf } from '../../domain/update/fleet.ts'
 import { programName, type UpdateManifest } from '../../domain/update/manifest.ts'
 import { MAX_UPDATE_BYTES, openUpdate } from '../../domain/update/open.ts'
+import { refuseUpdate } from '../../domain/update/refusal.ts'
 import { recordAudit } from '../../store/audit.ts'
 import { gatewaysToUpdate, insertFleetUpdate, readFleetUpdate, type FleetUpdateRow, type UpdatableGateway } from '../../store/gateway-updates.ts'
 import { announce } from '../../store/outbox.ts'
@@ -32,7 +33,8 @@ export async function beginFleetUpdate(ctx: ServiceContext & { readonly signer: 
   demand(actor, 'gateway.update', site)
   const bytes = await readPieces(ctx.objects, file)
   if (sha256Hex(bytes) !== file.digest) refuse('digest_mismatch', 'What was sent in pieces is not the file that is named; send it again.', { digest: file.digest })
-  const { manifest, digest } = openUpdate(bytes, (keyId, body, signature) => (keyId !== ctx.signer.keyId ? 'unknown_key' : sameBytes(ctx.signer.sign(body), signature) ? 'good' : 'bad'))
+  const { manifest, digest, payload } = openUpdate(bytes, (keyId, body, signature) => (keyId !== ctx.signer.keyId ? 'unknown_key' : sameBytes(ctx.signer.sign(body), signature) ? 'good' : 'bad'))
+  if (sha256Hex(payload) !== manifest.payload.digest) refuseUpdate('changed', 'This update is not what was signed (its files): it was changed or damaged since. Make it again with "twinward edge package"; no gateway was told of this one.')
   const program = programName(manifest, digest)
   const key = `updates/${file.digest}.twu`
   await ctx.objects.put('models', key, bytes, 'application/octet-stream', file.digest)

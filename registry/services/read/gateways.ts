@@ -114,9 +114,10 @@ function viewOf(row: Row, nowUs: number): GatewayView {
   const buffer = row.status?.buffer
   const { state, problems, clockSkewUs } = gatewayState({
     status: row.status, reportedUs: row.reported_us === null ? null : Number(row.reported_us), arrivalSkewUs: row.arrival_skew === null ? null : Number(row.arrival_skew),
+    shutOut: row.shut_us !== null, access: accessProblems(row),
   }, nowUs)
   return {
-    site: row.site_id, id: row.gateway_id, state, problems: [...accessProblems(row), ...problems], version: row.version, firstSeenAt: iso(row.first_us), lastSeenAt: iso(row.last_us),
+    site: row.site_id, id: row.gateway_id, state, problems, version: row.version, firstSeenAt: iso(row.first_us), lastSeenAt: iso(row.last_us),
     lastReportAt: isoOrNull(row.reported_us), clockSkewUs, bufferedRows: buffer?.rows ?? null, bufferedBytes: buffer?.bytes ?? null,
     oldestBufferedAt: buffer && buffer.oldestUs !== null ? iso(String(buffer.oldestUs)) : null, openGaps: Number(row.open_gaps),
     certificateNotAfter: isoOrNull(row.certificate_us), revoked: row.shut_us !== null,
@@ -131,8 +132,8 @@ function accessProblems(row: Row): string[] {
   // What it was told before it last reported has been mended.
   const refused = row.refused_us !== null && Number(row.refused_us) > Number(row.reported_us ?? 0)
   return [
-    ...(row.copied_us === null ? [] : [`it is there twice, seen ${iso(row.copied_us)}: its disk was copied or its key stolen. Revoke it (twinward gateways revoke ${row.gateway_id}), then enrol the rightful one again`]),
-    ...(row.shut_us === null ? [] : [`shut out by ${row.shut_by ?? 'nobody'} at ${iso(row.shut_us).slice(0, 16).replace('T', ' ')} UTC (${row.shut_because ?? ''}); to let the rightful one in: twinward gateways enrol ${row.gateway_id}`]),
+    ...(row.copied_us === null ? [] : [`it is there twice, seen ${iso(row.copied_us)}: its disk was copied or its key stolen. Revoke it (twinward gateways revoke ${row.gateway_id} --site ${row.site_id}), then enrol the rightful one again`]),
+    ...(row.shut_us === null ? [] : [`shut out by ${row.shut_by ?? 'nobody'} at ${iso(row.shut_us).slice(0, 16).replace('T', ' ')} UTC (${row.shut_because ?? ''}); to let the rightful one in: twinward gateways enrol ${row.gateway_id} --site ${row.site_id}`]),
     ...(refused && row.shut_us === null ? [`turned away at ${iso(row.refused_us ?? '0')}${row.refused_address === null ? '' : ` (${row.refused_address})`}: ${row.refused_because ?? ''}`] : []),
   ]
 }

@@ -62,7 +62,7 @@ describe('who a gateway is', () => {
     assert.deepEqual(items.map(({ state, issuedBy }) => [state, issuedBy]), [['valid', 'ines']])
     assert.match(await cli.says('vera', 'gateways certificates gw-1'), new RegExp(`${items[0]?.fingerprint.slice(0, 16) ?? ''}.*valid`))
     assert.equal((await cli.run('vera', 'gateways revoke gw-1 --reason', 'lost')).exitCode, 1)
-    assert.match(await cli.says('omar', 'gateways revoke gw-1 --reason', 'lost at sea'), /gw-1 is shut out: 1 of its certificates and 0 unused tokens work no more/)
+    assert.match(await cli.says('omar', 'gateways revoke gw-1 --reason', 'lost at sea'), /gw-1 is shut out: 1 certificate and 0 unused tokens of it work no more/)
     assert.equal((await cli.json<{ items: { state: string }[] }>('vera', 'gateways certificates gw-1')).items[0]?.state, 'revoked')
     const unknown = await cli.run('omar', 'gateways revoke gw-9 --reason x')
     assert.equal(unknown.exitCode, 1)

@@ -1,7 +1,7 @@
 import type { GatewayView } from '../../../../registry/services/read/gateways.ts'
 
 /** What people call its state: shut out counts before all else. */
-export const gatewayWord = ({ revoked, state }: Pick<GatewayView, 'revoked' | 'state'>): GatewayView['state'] | 'shut out' => (revoked ? 'shut out' : state)
+export const gatewayWord = ({ state }: Pick<GatewayView, 'state'>): Exclude<GatewayView['state'], 'shut-out'> | 'shut out' => (state === 'shut-out' ? 'shut out' : state)
 
 export const GATEWAY_BADGE: Readonly<Record<ReturnType<typeof gatewayWord>, string>> = { ok: 'good', degraded: 'medium', silent: 'high', unknown: 'unknown', 'shut out': 'high' }
 

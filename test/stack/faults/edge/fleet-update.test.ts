@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -113,6 +113,12 @@ describe('an update over a fleet', () => {
     for (let i = 0; i < 2; i++) assert.equal((await cli.json<Update>('admin', `gateways stop-update ${id} --reason`, 'enough')).state, 'stopped')
     const { state, gateways: all, endedBecause } = await look(id)
     assert.deepEqual([state, endedBecause, all.map((one) => one.state).sort()], ['stopped', 'enough', ['waiting', 'waiting', 'well']])
+    // Damaged behind its signed manifest: refused here, before a gateway is told.
+    const damaged = readFileSync(file)
+    damaged[damaged.length - 1_000]! ^= 1
+    const changed = cli.file('damaged.twu', '')
+    writeFileSync(changed, damaged)
+    assert.match((await cli.run('admin', `gateways update ${changed} --stages 100% --reason`, 'x')).err, /not what was signed \(its files\).*edge package/)
     // By a name that nobody has, by a file that was not sent whole, by nobody's right.
     assert.match((await cli.run('admin', `gateways update ${file} --stages gw-9 --reason`, 'x')).err, /No gateway gw-9 has reported/)
     await assert.rejects(on.admin.post('/v1/gateway-updates', { file: { digest: 'a'.repeat(64), bytes: 100 }, stages: [100], reason: 'x' }, { site: SITE }))
