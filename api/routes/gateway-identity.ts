@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { slugSchema } from '../../registry/domain/contract/primitives.ts'
 import { enrolGateway, enrolGatewayInput } from '../../registry/services/gateways/enrol-gateway.ts'
+import { orderRenewal } from '../../registry/services/gateways/order-renewal.ts'
 import { revokeGateway, revokeGatewayInput } from '../../registry/services/gateways/revoke-gateway.ts'
 import { listAuthorities, rotateAuthority } from '../../registry/services/gateways/rotate-authority.ts'
 import { listGatewayCertificates } from '../../registry/services/read/gateway-certificates.ts'
@@ -67,6 +68,12 @@ export const gatewayIdentityEndpoints = ({ gatewayDoor }: Pick<ApiDeps, 'gateway
     operationId: 'listGatewayCertificates', method: 'get', path: '/v1/gateways/{gateway}/certificates', tag: 'Data', right: 'read', scope: 'site',
     summary: 'Certificates it was given, newest first', params, query: z.object(pageInput), answer: pageOf(certificateSchema),
     handle: ({ ctx, actor, site, params: { gateway }, query }) => listGatewayCertificates(ctx, actor, { site, gateway, ...query }),
+  }),
+  endpoint({
+    operationId: 'renewGateway', method: 'post', path: '/v1/gateways/{gateway}/renewals', tag: 'Data', right: 'gateway.enrol', scope: 'site', status: 202,
+    summary: 'Have a gateway exchange its key now', description: 'It is told with the reply to its next report, makes another key and gets a certificate for it. The old one works until the new one has been used.',
+    params, body: z.strictObject({}), answer: z.object({ gateway: z.string(), state: z.literal('ordered') }).meta({ id: 'GatewayRenewal' }),
+    handle: ({ ctx, actor, site, params: { gateway } }) => orderRenewal(ctx, actor, { site, gateway }),
   }),
   endpoint({
     operationId: 'revokeGateway', method: 'post', path: '/v1/gateways/{gateway}/revoke', tag: 'Data', right: 'gateway.revoke', scope: 'site',

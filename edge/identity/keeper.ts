@@ -31,6 +31,8 @@ export interface IdentityKeeperOptions {
 export interface IdentityKeeper {
   readonly dial: (signal: AbortSignal) => Promise<DialledLink>
   run(signal: AbortSignal): Promise<void>
+  /** Renews now, due or not; what is renewed already and waits to be used stays. Refuses as the door does. */
+  renewNow(signal: AbortSignal): Promise<void>
   /** How long the certificate in use is good by the platform's clock, seconds; null where nobody knows. */
   secondsLeft(): number | null
 }
@@ -138,6 +140,11 @@ export function createIdentityKeeper({ store: openStore, site, gateway, log, pla
         // What keeps the identity from being read is told by the connection, which needs it as well.
         await look(signal).catch((error: unknown) => { log.warn({ err: error }, 'it could not be looked whether the certificate is to be renewed') })
       }
+    },
+    async renewNow(signal) {
+      const store = openStore()
+      const { stage, identity } = newest(store)
+      if (stage === 'current') await renew(store, identity, signal)
     },
     secondsLeft() {
       const nowUs = platformNowUs()

@@ -18,11 +18,13 @@ export interface OrderBookOptions {
   readonly program: ProgramCare | undefined
   /** Absent where no site file is followed. */
   readonly configure: ConfigureCare | undefined
+  /** Renews the certificate; absent where the gateway shows none. */
+  readonly renew: (() => Promise<void>) | undefined
   readonly bufferFolder: string
 }
 
 /** What a gateway does for each kind of order. Each may be given again: doing it twice is doing it once. */
-export const orderBook = ({ fetch, bundles, place, judging, alarms, program, configure, bufferFolder }: OrderBookOptions) => async (command: GatewayCommand): Promise<string | null> => {
+export const orderBook = ({ fetch, bundles, place, judging, alarms, program, configure, renew, bufferFolder }: OrderBookOptions) => async (command: GatewayCommand): Promise<string | null> => {
   switch (command.kind) {
     case 'install-bundle': {
       const { digest, bytes } = command
@@ -39,6 +41,10 @@ export const orderBook = ({ fetch, bundles, place, judging, alarms, program, con
     case 'update':
       return program?.carryOut(command, fetch, bufferFolder)
         ?? refuse('unprocessable', 'no launcher started this gateway, so nothing could go back by itself; start it by twinward-launch.mjs (the systemd unit does)')
+    case 'renew':
+      if (renew === undefined) return refuse('unprocessable', 'this gateway shows no certificate: its site file does not say identity: enrolled')
+      await renew()
+      return 'it has another key, and connects by it'
     case 'configure': return configure?.carryOut(command, fetch) ?? refuse('unprocessable', 'this gateway follows no site file; run it by "twinward-edge run"')
     case 'recall': return refuse('invalid', 'a recall is not carried out at once')
   }

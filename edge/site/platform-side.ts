@@ -38,6 +38,7 @@ export interface PlatformSideOptions {
   readonly onRefused: (problem: string | null) => void
   readonly program: ProgramCare | undefined
   readonly configure: ConfigureCare | undefined
+  readonly renew: ((signal: AbortSignal) => Promise<void>) | undefined
   /** How the gateway shows who it is. */
   readonly shown: Omit<UplinkOptions['mqtt'], 'url'>
   readonly tuning?: Partial<UplinkTuning>
@@ -56,12 +57,12 @@ export interface PlatformSide {
   run(signal: AbortSignal): Promise<void>
 }
 
-export function createPlatformSide({ plan, version, buffer, clock, nowUs, gaps, persist, recaller, bundles, judging, alarms, notes, status, onRefused, program, configure, shown, tuning, reportEveryMs, log, signal }: PlatformSideOptions): PlatformSide {
+export function createPlatformSide({ plan, version, buffer, clock, nowUs, gaps, persist, recaller, bundles, judging, alarms, notes, status, onRefused, program, configure, renew, shown, tuning, reportEveryMs, log, signal }: PlatformSideOptions): PlatformSide {
   const { site, gateway, platform: { url }, bandwidth, buffer: { directory } } = plan()
   let lastAcknowledgedUs: number | null = null
   const files = createFileFetcher({ site, gateway })
   const orders = createOrders({
-    carryOut: orderBook({ fetch: (file) => files.fetch(file, signal), bundles, place: () => placeOf(plan()), judging, alarms: alarms.book, program, configure, bufferFolder: directory }),
+    carryOut: orderBook({ fetch: (file) => files.fetch(file, signal), bundles, place: () => placeOf(plan()), judging, alarms: alarms.book, program, configure, renew: renew && (() => renew(signal)), bufferFolder: directory }),
     onEnd: () => { reporter.hurry() },
     onTrouble: (error, { id, kind }) => { if (!signal.aborted) log.warn({ err: error, order: id, kind }, 'an order could not be carried out; it is tried again') },
   })

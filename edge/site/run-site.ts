@@ -142,7 +142,7 @@ export async function runSite({ plan: first, secret, version, log, clocks = mach
     plan: () => plan, buffer, store: bundles, reader, sources: activeSources, book: alarms.book, troubles, nowUs, node: process.version, log, onChange: () => { platform.hurry() },
   })
   const platform = createPlatformSide({
-    plan: () => plan, version, buffer, clock, nowUs, gaps, persist, recaller, bundles, judging, alarms, notes, status, program, configure, shown, log, signal,
+    plan: () => plan, version, buffer, clock, nowUs, gaps, persist, recaller, bundles, judging, alarms, notes, status, program, configure, renew: identity ? (until) => identity.renewNow(until) : undefined, shown, log, signal,
     ...(tuning && { tuning }), ...(reportEveryMs !== undefined && { reportEveryMs }),
     onRefused: (problem) => { note('refused', problem === null ? null : `the platform takes nothing, or not all: ${problem}`) },
   })

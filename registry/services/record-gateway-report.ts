@@ -49,7 +49,7 @@ export async function recordGatewayReport(ctx: ServiceContext, actor: Actor, rep
 const confirmed = ({ id, revision }: { id: string; revision: number }) => ({ id, revision })
 
 /** What audit calls the end of an order. */
-const ENDED: Readonly<Record<GatewayCommand['kind'], string>> = { recall: 'end-recall', 'install-bundle': 'end-bundle-installation', acknowledge: 'end-acknowledgement', update: 'end-update', configure: 'end-configuration' }
+const ENDED: Readonly<Record<GatewayCommand['kind'], string>> = { recall: 'end-recall', 'install-bundle': 'end-bundle-installation', acknowledge: 'end-acknowledgement', update: 'end-update', configure: 'end-configuration', renew: 'end-renewal' }
 
 /**
  * Each alarm is announced once when it is heard of, and once when it is over; what is told again announces nothing. One that

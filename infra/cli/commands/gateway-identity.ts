@@ -33,6 +33,14 @@ export function addGatewayIdentityCommands(program: Command, gateways: Command, 
       print.document(page)
     })
 
+  gateways.command('renew <gateway>').description('have a gateway exchange its key and certificate now, before that is due')
+    .action(async (gateway: string, _options: unknown, command: Command) => {
+      const { api, print, site } = await open(command)
+      const ordered = await api.post<{ state: string }>(`${pathOf(gateway)}/renewals`, {}, { site })
+      print.line(`${gateway} is told with its next report. What it was given: twinward gateways certificates ${gateway}${site === undefined ? '' : ` --site ${site}`}`)
+      print.document(ordered)
+    })
+
   gateways.command('revoke <gateway>').description('shut a gateway out, whatever it shows, until it is enrolled again').requiredOption('--reason <text>', 'why; who is turned away is told')
     .action(async (gateway: string, { reason }: { reason: string }, command: Command) => {
       const { api, print, site } = await open(command)

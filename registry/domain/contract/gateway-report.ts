@@ -47,6 +47,7 @@ export const gatewayCommandSchema = z
       digest: sha256Schema,
       bytes: z.int().min(1),
     }),
+    z.object({ id: orderId, kind: z.literal('renew').describe('Make another key, and get a certificate for it, before that is due') }),
     z.object({
       id: orderId,
       kind: z.literal('acknowledge').describe('Somebody sees to a local alarm, as was said on the platform'),

@@ -21,6 +21,7 @@ const allowed: Readonly<Record<string, readonly Role[]>> = {
   importAssets: ['integrator', 'reliability-engineer', 'admin'],
   putFamily: ['reliability-engineer', 'admin'],
   enrolGateway: integrating,
+  renewGateway: integrating,
   issueGatewayUpdate: integrating,
   putGatewayUpdatePiece: integrating,
   beginGatewayUpdate: integrating,

@@ -9,7 +9,10 @@ import { dialDoor } from '../../../edge/identity/dial.ts'
 import { enrol } from '../../../edge/identity/enrol.ts'
 import type { Identity } from '../../../edge/identity/store.ts'
 import { topics } from '../../../registry/domain/contract/batch.ts'
+import { DomainError } from '../../../registry/domain/errors.ts'
+import { orderRenewal } from '../../../registry/services/gateways/order-renewal.ts'
 import { revokeGateway } from '../../../registry/services/gateways/revoke-gateway.ts'
+import { listGatewayCertificates } from '../../../registry/services/read/gateway-certificates.ts'
 import { getGateway } from '../../../registry/services/read/gateways.ts'
 import { actor, startTestDoor } from '../../helpers/door.ts'
 import { answerOf, closed, startDoorStage } from '../../helpers/door-stage.ts'
@@ -115,6 +118,24 @@ test('certificates are renewed again and again while it ships: not a reading is 
   assert.ok(stage.lines.some(({ fault }) => fault === 'renewed'))
 })
 
+test('a key is exchanged when somebody wants it: ordered once, with the next report, and not a reading is lost', async (t) => {
+  const stage = await startDoorStage(t)
+  const of = { site: stage.plant.site, gateway: stage.gateway }
+  await assert.rejects(orderRenewal(stage.ctx, actor, of), refusedAs('not_found', /has not heard of a gateway/))
+  await stage.enrolBox()
+  const { site, machine } = await stage.run()
+  await stage.until('a first batch', async () => (await stage.landedValues()).length > 0)
+  const certificates = async () => (await listGatewayCertificates(stage.ctx, actor, { ...of, limit: 10 })).items
+  const [first] = await certificates()
+  for (let i = 0; i < 2; i++) assert.deepEqual(await orderRenewal(stage.ctx, actor, of), { gateway: stage.gateway, state: 'ordered' })
+  await stage.until('another certificate in use', async () => (await certificates()).some(({ id, lastUsedAt }) => id !== first?.id && lastUsedAt !== null))
+  await stage.until('the order to be done', async () => (await stage.plant.rows("select from gateway_command where kind = 'renew' and state = 'done'")).length === 1)
+  assert.deepEqual((await certificates()).map(({ state, issuedBy }) => [state, issuedBy]), [['valid', `gateway/${stage.gateway}`], ['renewed', first?.issuedBy]])
+  await stage.assertAllArrived(site, machine)
+  await revokeGateway(stage.ctx, actor, { ...of, reason: 'a test' })
+  await assert.rejects(orderRenewal(stage.ctx, actor, of), refusedAs('conflict', /no certificate that is good.*enrol it/))
+})
+
 test('revoked, a gateway is gone at once, keeps what it reads, says why; enrolled again it ships all of it', async (t) => {
   const stage = await startDoorStage(t)
   await stage.enrolBox()
@@ -216,3 +237,5 @@ test('the door stops whoever holds on to it: strangers that say nothing, and gat
   assert.equal(stage.door.sessions(), 0)
   assert.equal((await Promise.all(coming)).length, 5)
 })
+
+const refusedAs = (code: string, message: RegExp) => (error: unknown): boolean => error instanceof DomainError && error.code === code && message.test(error.message)

@@ -97,6 +97,8 @@ function Agreement({ of }: { of: GatewayJudgement['compared'] }) {
 function Identity({ site, id, me, certificates, known, revoked }: { site: string; id: string; me: Me; certificates: readonly CertificateView[]; known: boolean; revoked: boolean }) {
   const sending = useSend({ site })
   const [token, setToken] = useState<Enrolment | null>(null)
+  const [told, setTold] = useState(false)
+  const renewable = certificates.some(({ state }) => state === 'valid')
   const path = `/v1/gateways/${encodeURIComponent(id)}`
   return (
     <>
@@ -107,6 +109,7 @@ function Identity({ site, id, me, certificates, known, revoked }: { site: string
       {token && <EnrolmentToken of={token} />}
       <div class="actions">
         {me.rights.includes('gateway.enrol') && <button type="button" disabled={sending.busy} onClick={() => sending.send<Enrolment>(`${path}/enrolments`, {}, setToken)}>Make a token to enrol it</button>}
+        {me.rights.includes('gateway.enrol') && renewable && <button type="button" disabled={sending.busy || told} onClick={() => sending.send(`${path}/renewals`, {}, () => setTold(true))}>{told ? 'It is told to exchange its key' : 'Exchange its key'}</button>}
         {me.rights.includes('gateway.revoke') && !revoked && <WithWhy ask="Shut it out…" act="Shut it out now" example="the box was stolen" sending={sending} onSend={(reason, done) => sending.send(`${path}/revoke`, { reason }, done)} />}
       </div>
       <Failure of={sending} />
