@@ -16,6 +16,8 @@ export interface RunsNow {
   /** Undefined before the first start is over. */
   readonly siteFile: GatewayStatus['siteFile']
   readonly connected: boolean
+  /** Sources that give readings, by id. */
+  readonly working: readonly string[]
 }
 
 /** What `edge check` finds in a site file on this machine. */
@@ -105,7 +107,7 @@ export function createConfigureCare({ ordered, now, atPath, check, lacksNow, onT
       const meanwhile = before(order, ordered)
       if (meanwhile !== null) return meanwhile
       ordered.putText(siteFile, text)
-      ordered.keepState(takeOrder(ordered.state(), { id, digest: siteFile, over, connected: runs.connected }))
+      ordered.keepState(takeOrder(ordered.state(), { id, digest: siteFile, over, connected: runs.connected, worked: runs.working }))
       onTaken()
       return `site file ${short(siteFile)} (issue ${manifest.issue.number}) is on the disk and being tried`
     },

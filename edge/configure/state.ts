@@ -13,6 +13,8 @@ export interface OrderedTrial extends Ordered {
   readonly attempts: number
   /** Whether there was a connection to the platform when it was ordered: then there has to be one with it, too. */
   readonly connected: boolean
+  /** Sources that worked when it was ordered, by id: those that it has, too, have to work with it. */
+  readonly worked: readonly string[]
 }
 
 /** What became of the last order. */
@@ -35,7 +37,7 @@ export const firstState: OrderedState = { inForce: null, trial: null, last: null
 export const MOST_ATTEMPTS = 3
 
 /** It is tried next. An order that was dealt with, or is being tried, is not taken again. */
-export function takeOrder(state: OrderedState, order: Ordered & Pick<OrderedTrial, 'connected'>): OrderedState {
+export function takeOrder(state: OrderedState, order: Ordered & Pick<OrderedTrial, 'connected' | 'worked'>): OrderedState {
   if (order.id === state.trial?.id || order.id === state.last?.id) return state
   return { ...state, trial: { ...order, attempts: 0 } }
 }

@@ -90,7 +90,7 @@ export async function runSiteFile({ file, env, openLog, pollMs = 2_000, tryTimes
   const lacksOf = async (text: string): Promise<string[]> => (await checkMachine(await parse(text), secret)).map(({ message }) => message)
   const configure = createConfigureCare({
     ordered,
-    now: () => ({ site: plan.site, gateway: plan.gateway, bufferFolder: plan.buffer.directory, siteFile: told(), connected: site?.figures().uplink.connected ?? false }),
+    now: () => ({ site: plan.site, gateway: plan.gateway, bufferFolder: plan.buffer.directory, siteFile: told(), connected: site?.figures().uplink.connected ?? false, working: working() }),
     atPath: async () => {
       const text = await textOf(file)
       return text === undefined ? null : digestOf(text)
@@ -109,6 +109,8 @@ export async function runSiteFile({ file, env, openLog, pollMs = 2_000, tryTimes
     const last = choice.last()
     return { digest, version, former, from, trial: tried, ...(last !== undefined && { last }) }
   }
+
+  const working = () => site?.status().connectors.filter(({ state }) => state === 'ok').map(({ id }) => id) ?? []
 
   function trouble(name: string, text: string | null): void {
     standing.set(name, text)
@@ -192,7 +194,7 @@ export async function runSiteFile({ file, env, openLog, pollMs = 2_000, tryTimes
     former = false
     lacked = null
     trouble('site-file', null)
-    trial = tried ? watchTrial((forMs) => whyNotWell(site, forMs, choice.mustConnect()), { ...defaultTryTimes, ...tryTimes }) : null
+    trial = tried ? watchTrial((forMs) => whyNotWell(site, forMs, choice.before()), { ...defaultTryTimes, ...tryTimes }) : null
     if (tried) inForce = { digest: digestOf(text), version: null, text, from, trial: true }
     else await keepGood(text, from)
     trouble('ordered', choice.trouble())

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { GatewayStatus } from '../../registry/domain/contract/gateway-report.ts'
 import type { OrderedFiles } from '../configure/ordered-files.ts'
-import { chooseOrdered, confirmed, rolledBack, spared, type OrderedState } from '../configure/state.ts'
+import { chooseOrdered, confirmed, rolledBack, spared, type OrderedState, type OrderedTrial } from '../configure/state.ts'
 import { digestOf, type LastGood } from './last-good.ts'
 
 /** A state of the site file that is to be run by. */
@@ -26,8 +26,8 @@ export interface SiteFileChoice {
   rollBack(why: string): void
   /** The gateway is stopped in order. */
   spare(): void
-  /** Whether there was a connection when that which is tried was ordered. */
-  mustConnect(): boolean
+  /** What there was when that which is tried was ordered: a connection, sources that worked. */
+  before(): Pick<OrderedTrial, 'connected' | 'worked'>
   /** What became of the last order; undefined where none can be taken. */
   last(): NonNullable<GatewayStatus['siteFile']>['last']
   /** What was rolled back over the file that still lies there, for a person. */
@@ -87,7 +87,7 @@ export function createSiteFileChoice({ file, ordered, lastGood, onUnkept }: Site
     choose, rollBack,
     confirm() { change((state) => confirmed(state, Date.now())) },
     spare() { change(spared) },
-    mustConnect: () => ordered?.state().trial?.connected ?? false,
+    before: () => ({ connected: ordered?.state().trial?.connected ?? false, worked: ordered?.state().trial?.worked ?? [] }),
     last() {
       if (!ordered) return undefined
       const { last } = ordered.state()

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { chooseOrdered, confirmed, firstState, MOST_ATTEMPTS, rolledBack, spared, takeOrder, type OrderedState } from '../../../../edge/configure/state.ts'
 import { watchTrial } from '../../../../edge/configure/trial.ts'
 
-const order = (id: string, digest: string, over = 'base') => ({ id, digest, over, connected: true })
+const order = (id: string, digest: string, over = 'base') => ({ id, digest, over, connected: true, worked: ['plc'] })
 
 describe('which ordered site file counts', () => {
   it('is tried, counted at each start, in force when it is well, until somebody edits the file it was ordered over', () => {
