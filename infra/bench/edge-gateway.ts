@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { pino } from 'pino'
 import { runSite } from '../../edge/site/run-site.ts'
 import type { MqttConnection } from '../config.ts'
-import { edgePlan, readingsOf, type EdgeLoad } from './edge-load.ts'
+import { edgePlan, readingsOf, START_US, type EdgeLoad } from './edge-load.ts'
 import { watchMemory, type MemoryPeak } from './memory-peak.ts'
 
 export interface GatewayTask {
@@ -35,6 +35,9 @@ if (what === 'drain') {
   await until(() => site.status().counters['appended'] === readingsOf(load))
 }
 if (what !== 'fill') await until(() => site.status().buffer.rows === 0)
+// Where a release judges: each machine's last window, which ends with its last reading.
+const lastUs = START_US + (load.rounds - 1) * 1_000_000
+await until(() => site.judged().every(({ last }) => last !== null && last.endUs >= lastUs - 1_000_000))
 const seconds = (performance.now() - startedMs) / 1000
 const cpuSeconds = (cpuMs() - startCpuMs) / 1000
 await site.stop()

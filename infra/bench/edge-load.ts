@@ -21,7 +21,7 @@ export const readingsOf = ({ machines, rounds }: EdgeLoad): number => machines *
 export const benchSite = { site: 'bench', gateway: 'bench' } as const
 
 const addresses = Array.from({ length: TAGS }, (_, i) => `${1 + (i % 4)}:holding:${100 + i}:float32`)
-const START_US = Date.UTC(2026, 0, 1) * 1000
+export const START_US = Date.UTC(2026, 0, 1) * 1000
 
 /** A plan as `parseSiteFile` makes them, every tag with a unit to convert and the checks a careful engineer would ask for. */
 export function edgePlan(directory: string, mqtt: MqttConnection, load: EdgeLoad): SitePlan {

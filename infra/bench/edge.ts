@@ -6,10 +6,11 @@
  */
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { connectAsync } from 'mqtt'
+import { createTrustedKeys } from '../../edge/judge/trusted-keys.ts'
 import { bundleEdge } from '../build/edge-bundle.ts'
 import { launch } from '../child-process.ts'
 import type { MqttConnection } from '../config.ts'
@@ -17,9 +18,10 @@ import { embeddedMqtt } from '../dev/mqtt.ts'
 import { freePort } from '../dev/ports.ts'
 import { loadSecrets } from '../dev/secrets.ts'
 import { endWithParent, tsxArgs } from '../node-child.ts'
+import { benchBundle } from './bench-bundle.ts'
 import { bareWritesPerSec, depthRatio } from './edge-buffer.ts'
 import type { GatewayMessage, GatewayTask } from './edge-gateway.ts'
-import { readingsOf, type EdgeLoad } from './edge-load.ts'
+import { benchSite, readingsOf, type EdgeLoad } from './edge-load.ts'
 
 /** Readings taken up by files and histories: blocks of 10,000. */
 const BLOCKS: EdgeLoad = { machines: 1, roundsAtOnce: 100, rounds: 30_000 }
@@ -37,6 +39,8 @@ export interface EdgeBench {
   readonly gatewayReadingsPerCpuSec: number
   readonly liveReadingsPerSec: number
   readonly liveReadingsPerCpuSec: number
+  readonly judgedReadingsPerSec: number
+  readonly judgedReadingsPerCpuSec: number
   readonly oneMachineReadingsPerSec: number
   readonly bufferBareReadingsPerSec: number
   readonly bufferDepthRatio: number
@@ -67,17 +71,22 @@ export async function benchEdge(): Promise<EdgeBench> {
   return onStage(async ({ directory, mqtt, run }) => {
     const blocks = await run('ship', BLOCKS, path.join(directory, 'blocks'))
     const live = await run('ship', LIVE, path.join(directory, 'live'))
+    const judgedFolder = path.join(directory, 'judged')
+    installRelease(judgedFolder, LIVE)
+    const judged = await run('ship', LIVE, judgedFolder)
     const alone = await run('ship', LIVE_ALONE, path.join(directory, 'alone'))
     const deep = path.join(directory, 'deep')
     const filled = await run('fill', DEEP, deep)
     const bufferDepthRatio = await depthRatio(deep, path.join(directory, 'shallow'))
     const drained = await run('drain', NOTHING, deep, readingsOf(DEEP))
-    const runs = [blocks, live, alone, filled, drained]
+    const runs = [blocks, live, judged, alone, filled, drained]
     return {
       gatewayReadingsPerSec: blocks.readingsPerSec,
       gatewayReadingsPerCpuSec: blocks.readingsPerCpuSec,
       liveReadingsPerSec: live.readingsPerSec,
       liveReadingsPerCpuSec: live.readingsPerCpuSec,
+      judgedReadingsPerSec: judged.readingsPerSec,
+      judgedReadingsPerCpuSec: judged.readingsPerCpuSec,
       oneMachineReadingsPerSec: alone.readingsPerSec,
       bufferBareReadingsPerSec: await bareWritesPerSec(path.join(directory, 'bare'), readingsOf(BLOCKS)),
       bufferDepthRatio,
@@ -94,6 +103,15 @@ export async function benchEdge(): Promise<EdgeBench> {
 /** Readings a second from a source to acknowledged, for the bench of the whole platform. */
 export async function gatewayRate(): Promise<number> {
   return onStage(async ({ directory, run }) => (await run('ship', BLOCKS, path.join(directory, 'blocks'))).readingsPerSec)
+}
+
+/** A release that judges every machine of the load by ten of its tags, a minute of readings anew every second. */
+function installRelease(directory: string, { machines }: EdgeLoad): void {
+  const { bytes, publicKey } = benchBundle({ site: benchSite.site, assets: Array.from({ length: machines }, (_, i) => `machine-${i + 1}`), tagOf: (asset, role) => `${asset}/tag-${role}` })
+  const folder = path.join(directory, 'judge')
+  createTrustedKeys(path.join(folder, 'keys')).trust(publicKey)
+  mkdirSync(path.join(folder, 'bundles'), { recursive: true })
+  writeFileSync(path.join(folder, 'bundles', 'bench.twb'), bytes)
 }
 
 /** A broker, and a receiver in a process of its own that acknowledges whatever comes. */
