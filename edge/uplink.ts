@@ -93,6 +93,8 @@ export function createUplink(options: UplinkOptions): Uplink {
   const progress = createBell()
   const counts = { sent: 0, resent: 0, connections: 0, acknowledged: { stored: 0, duplicate: 0, quarantined: 0 } }
   let lastError: string | null = null
+  /** As the log has it since the last connection. */
+  let toldError: string | null | undefined
   let connected = false
   let cursor = 0
   let leaving: Leaving[] = []
@@ -257,6 +259,7 @@ export function createUplink(options: UplinkOptions): Uplink {
           counts.connections++
           lastError = null
           const openedMs = performance.now()
+          toldError = undefined
           log.info('connected to the broker')
           beside?.connected(link)
           await session(link, signal)
@@ -275,7 +278,9 @@ export function createUplink(options: UplinkOptions): Uplink {
         if (failure) throw failure
         if (signal.aborted) return
         const waitMs = backoff.next()
-        log.warn({ reason: lastError, waitMs: Math.round(waitMs) }, 'no connection to the broker; readings stay in the buffer')
+        // A day without a connection is not worth a thousand lines that say the same.
+        log[lastError === toldError ? 'debug' : 'warn']({ reason: lastError, waitMs: Math.round(waitMs) }, 'no connection to the broker; readings stay in the buffer')
+        toldError = lastError
         await createBell().wait(signal, waitMs)
       }
     },
