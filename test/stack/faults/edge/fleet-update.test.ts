@@ -101,7 +101,7 @@ describe('an update over a fleet', () => {
     assert.match(ended.endedBecause ?? '', /gw-1: it went back: .*no such module: spindle/)
     assert.deepEqual(statesOf(ended), { 'gw-1': 'failed', 'gw-2': 'waiting', 'gw-3': 'waiting' })
     assert.deepEqual(await versions(), ['1.1.0', '1.1.0', '1.1.0'])
-    assert.match(await cli.says('admin', 'gateways gw-1'), /update 1\.2\.0 was rolled back/)
+    assert.match((await cli.run('admin', 'gateways gw-1')).out, /update 1\.2\.0 was rolled back/)
     const told = await on.sql("select from gateway_command where kind = 'update' and state in ('pending', 'accepted')")
     assert.equal(told.length, 0)
   })
