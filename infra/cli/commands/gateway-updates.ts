@@ -14,13 +14,12 @@ interface Update {
   gateways: { gateway: string; stage: number; state: string; orderedAt: string | null; wellSince: string | null; detail: string | null }[]
 }
 type Stage = string[] | number
+interface Terms { stages: Stage[]; reason: string; settle: number; within: number }
 
 /** Programs and site files on their way to gateways: below `gateways`, which lists them. */
 export function addGatewayUpdateCommands(gateways: Command, open: Open): void {
-  gateways.command('update <file>').description('bring an update of the program (twinward edge package) to the gateways of a site, stage after stage; it stops by itself when one goes back')
-    .requiredOption('--stages <stages...>', 'each a share of all (10% 50% 100%) or gateways (gw-1,gw-2)', stage).requiredOption('--reason <text>', 'why; goes into the audit')
-    .option('--settle <span>', 'so long each must have been well before the next stage', span, 600).option('--within <span>', 'so long one may take, its waiting for a connection included', span, 86_400)
-    .action(async (file: string, { stages, reason, settle, within }: { stages: Stage[]; reason: string; settle: number; within: number }, command: Command) => {
+  staged(gateways.command('update <file>').description('bring an update of the program (twinward edge package) to the gateways of a site, stage after stage; it stops by itself when one goes back'))
+    .action(async (file: string, { stages, reason, settle, within }: Terms, command: Command) => {
       const { api, print, site } = await open(command)
       const bytes = await readOrRefuse(file, 'update', (name) => readFile(name))
       const digest = createHash('sha256').update(bytes).digest('hex')
@@ -34,10 +33,8 @@ export function addGatewayUpdateCommands(gateways: Command, open: Open): void {
       print.document(update)
     })
 
-  gateways.command('configure <files...>').description('bring site files to the gateways they name, stage after stage; one that is not well with its own goes back by itself, and that ends it')
-    .requiredOption('--stages <stages...>', 'each a share of these (10% 50% 100%) or gateways (gw-1,gw-2)', stage).requiredOption('--reason <text>', 'why; goes into the audit')
-    .option('--settle <span>', 'so long each must have been well before the next stage', span, 600).option('--within <span>', 'so long one may take, its waiting for a connection included', span, 86_400)
-    .action(async (files: string[], { stages, reason, settle, within }: { stages: Stage[]; reason: string; settle: number; within: number }, command: Command) => {
+  staged(gateways.command('configure <files...>').description('bring site files to the gateways they name, stage after stage; one that is not well with its own goes back by itself, and that ends it'))
+    .action(async (files: string[], { stages, reason, settle, within }: Terms, command: Command) => {
       const { api, print, site: wanted } = await open(command)
       const { readOrdered } = await import('../edge/ordered.ts')
       const { site, files: read } = await readOrdered(files, wanted)
@@ -71,6 +68,10 @@ export function addGatewayUpdateCommands(gateways: Command, open: Open): void {
       print.document(update)
     })
 }
+
+const staged = (command: Command): Command => command
+  .requiredOption('--stages <stages...>', 'each a share of those it is for (10% 50% 100%) or gateways (gw-1,gw-2)', stage).requiredOption('--reason <text>', 'why; goes into the audit')
+  .option('--settle <span>', 'so long each must have been well before the next stage', span, 600).option('--within <span>', 'so long one may take, its waiting for a connection included', span, 86_400)
 
 const addressOf = (id: string): string => `/v1/gateway-updates/${encodeURIComponent(id)}`
 const headOf = ({ kind, version, state, stage: at, stages, endedBecause }: Update): string => `${kind === 'program' ? 'Program' : 'Site files'}, ${version}: ${state}, stage ${at + 1} of ${stages}${endedBecause === null ? '' : ` (${endedBecause})`}`

@@ -8,12 +8,10 @@ import { stagesOf } from '../../domain/update/fleet.ts'
 import { programName, type UpdateManifest } from '../../domain/update/manifest.ts'
 import { MAX_UPDATE_BYTES, openUpdate } from '../../domain/update/open.ts'
 import { refuseUpdate } from '../../domain/update/refusal.ts'
-import { recordAudit } from '../../store/audit.ts'
-import { gatewaysToUpdate, insertFleetUpdate, readFleetUpdate, type FleetUpdateRow, type UpdatableGateway } from '../../store/gateway-updates.ts'
-import { announce } from '../../store/outbox.ts'
+import { gatewaysToUpdate, type FleetUpdateRow, type UpdatableGateway } from '../../store/gateway-updates.ts'
 import { inSite } from '../../store/transaction.ts'
-import { startFleetUpdateWorkflow } from '../../store/workflow-calls.ts'
 import type { ServiceContext } from '../context.ts'
+import { startFleetUpdate } from './start.ts'
 import { termsShape } from './terms.ts'
 import { readPieces, removePieces } from './put-piece.ts'
 
@@ -40,16 +38,10 @@ export async function beginFleetUpdate(ctx: ServiceContext & { readonly signer: 
   await ctx.objects.put('models', key, bytes, 'application/octet-stream', file.digest)
   const begun = await inSite(ctx.pool, site, async (tx) => {
     const targets = targetsOf(await gatewaysToUpdate(tx, site), manifest, stages)
-    const startedUs = ctx.nowUs()
-    const id = await insertFleetUpdate(tx, {
-      site, kind: 'program', version: manifest.version, program, file: { ...file, key }, settleSeconds, withinSeconds, reason, startedBy: actor.id, startedUs,
+    return startFleetUpdate(tx, actor, {
+      site, kind: 'program', version: manifest.version, program, file: { ...file, key }, settleSeconds, withinSeconds, reason, startedBy: actor.id, startedUs: ctx.nowUs(),
       targets: [...targets].map(([gateway, stage]) => ({ gateway, stage, wants: program })),
-    })
-    const facts = { update: id, kind: 'program', version: manifest.version, issue: manifest.issue.number, gateways: [...targets.keys()].sort(), reason }
-    await recordAudit(tx, { actor, verb: 'begin-gateway-update', subject: `gateway-update/${id}`, detail: { ...facts, stages, file: file.digest } })
-    await announce(tx, { site, id: `gateway-update/${id}/started`, type: 'gateway-update.started', atUs: startedUs, data: { ...facts, by: actor.id } })
-    await startFleetUpdateWorkflow(tx, site, id)
-    return readFleetUpdate(tx, id)
+    }, manifest.issue.number, { stages, file: file.digest })
   })
   // It has begun whether that works or not; the store removes them after some days.
   await removePieces(ctx.objects, file).catch(() => {})

@@ -6,12 +6,11 @@ import { MAX_SITE_FILE_BYTES, sealSiteFile } from '../../domain/configure/signed
 import { slugSchema } from '../../domain/contract/primitives.ts'
 import { refuse } from '../../domain/errors.ts'
 import { stagesOf } from '../../domain/update/fleet.ts'
-import { recordAudit, recordNumberedAudit } from '../../store/audit.ts'
-import { gatewaysToUpdate, insertFleetUpdate, readFleetUpdate, type FleetUpdateRow, type TargetFile, type UpdatableGateway } from '../../store/gateway-updates.ts'
-import { announce } from '../../store/outbox.ts'
+import { recordNumberedAudit } from '../../store/audit.ts'
+import { gatewaysToUpdate, type FleetUpdateRow, type TargetFile, type UpdatableGateway } from '../../store/gateway-updates.ts'
 import { inSite } from '../../store/transaction.ts'
-import { startFleetUpdateWorkflow } from '../../store/workflow-calls.ts'
 import type { ServiceContext } from '../context.ts'
+import { startFleetUpdate } from './start.ts'
 import { termsShape } from './terms.ts'
 
 export const configureInput = z.object({
@@ -37,21 +36,13 @@ export async function configureFleet(ctx: ServiceContext & { readonly signer: Bu
   for (const gateway of staged.keys()) if (!named.includes(gateway)) refuse('invalid', `${gateway} is named in a stage, and no site file is for it; add its file, or take it out of the stage.`, { gateway })
   const { issue, signed } = await sign(ctx, actor, site, files)
   for (const [, { key, digest, sealed }] of signed) await ctx.objects.put('models', key, sealed, 'application/octet-stream', digest)
-  return inSite(ctx.pool, site, async (tx) => {
-    const startedUs = ctx.nowUs()
-    const id = await insertFleetUpdate(tx, {
-      site, kind: 'site-file', version: `issue ${issue}`, program: null, file: null, settleSeconds, withinSeconds, reason, startedBy: actor.id, startedUs,
-      targets: [...staged].flatMap(([gateway, stage]) => {
-        const file = signed.get(gateway)
-        return file ? [{ gateway, stage, wants: file.wants, file }] : []
-      }),
-    })
-    const facts = { update: id, kind: 'site-file', version: `issue ${issue}`, issue, gateways: [...staged.keys()].sort(), reason }
-    await recordAudit(tx, { actor, verb: 'begin-gateway-update', subject: `gateway-update/${id}`, detail: { ...facts, stages } })
-    await announce(tx, { site, id: `gateway-update/${id}/started`, type: 'gateway-update.started', atUs: startedUs, data: { ...facts, by: actor.id } })
-    await startFleetUpdateWorkflow(tx, site, id)
-    return readFleetUpdate(tx, id)
-  })
+  return inSite(ctx.pool, site, (tx) => startFleetUpdate(tx, actor, {
+    site, kind: 'site-file', version: `issue ${issue}`, program: null, file: null, settleSeconds, withinSeconds, reason, startedBy: actor.id, startedUs: ctx.nowUs(),
+    targets: [...staged].flatMap(([gateway, stage]) => {
+      const file = signed.get(gateway)
+      return file ? [{ gateway, stage, wants: file.wants, file }] : []
+    }),
+  }, issue, { stages }))
 }
 
 /** Whoever may do this answers for what gateways read and where they send it: each issue is an audit entry, whose number the files bear. */

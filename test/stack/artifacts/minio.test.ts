@@ -11,13 +11,18 @@ objectStoreContract('MinIO', async () => {
   return createMinioStore({ ...connections.s3, bucketPrefix: freshPrefix() })
 })
 
+/** Past our store: what is there, as an operator sees and sets it. */
+function clientOf({ endpoint, accessKey, secretKey }: { readonly endpoint: string; readonly accessKey: string; readonly secretKey: string }): Client {
+  const url = new URL(endpoint)
+  return new Client({ endPoint: url.hostname, port: Number(url.port), useSSL: false, accessKey, secretKey })
+}
+
 describe('MinIO', () => {
   it('locks the buckets of what must not vanish, and not the raw batches', async () => {
     const { s3 } = (await useStack()).connections
     const bucketPrefix = freshPrefix()
     await createMinioStore({ ...s3, bucketPrefix }).ensureBuckets()
-    const url = new URL(s3.endpoint)
-    const client = new Client({ endPoint: url.hostname, port: Number(url.port), useSSL: false, accessKey: s3.accessKey, secretKey: s3.secretKey })
+    const client = clientOf(s3)
     // Its types name an overload without a result first.
     const lockOf = (kind: string) => client.getObjectLockConfig(`${bucketPrefix}-${kind}`) as unknown as Promise<{ objectLockEnabled: string }>
     for (const kind of ['models', 'datasets', 'ledger']) {
@@ -31,8 +36,7 @@ describe('MinIO', () => {
     const bucketPrefix = freshPrefix()
     const store = createMinioStore({ ...s3, bucketPrefix })
     await store.ensureBuckets()
-    const url = new URL(s3.endpoint)
-    const client = new Client({ endPoint: url.hostname, port: Number(url.port), useSSL: false, accessKey: s3.accessKey, secretKey: s3.secretKey })
+    const client = clientOf(s3)
     const lock = () => client.getObjectLockConfig(`${bucketPrefix}-ledger`) as unknown as Promise<{ mode: string; unit: string; validity: number }>
     const retentionOf = async () => {
       const { mode, unit, validity } = await lock()
@@ -54,8 +58,7 @@ describe('MinIO', () => {
     const bucketPrefix = freshPrefix()
     const store = createMinioStore({ ...s3, bucketPrefix })
     await store.ensureBuckets()
-    const url = new URL(s3.endpoint)
-    const client = new Client({ endPoint: url.hostname, port: Number(url.port), useSSL: false, accessKey: s3.accessKey, secretKey: s3.secretKey })
+    const client = clientOf(s3)
     // One rule comes as itself, several as a list.
     const rule = async () => [(await client.getBucketLifecycle(`${bucketPrefix}-raw`))?.Rule].flat()[0]
     const ours = await rule()
@@ -68,8 +71,7 @@ describe('MinIO', () => {
   it('leaves a ledger bucket that was made without object lock as it is', async () => {
     const { s3 } = (await useStack()).connections
     const bucketPrefix = freshPrefix()
-    const url = new URL(s3.endpoint)
-    const client = new Client({ endPoint: url.hostname, port: Number(url.port), useSSL: false, accessKey: s3.accessKey, secretKey: s3.secretKey })
+    const client = clientOf(s3)
     await client.makeBucket(`${bucketPrefix}-ledger`, s3.region)
     const store = createMinioStore({ ...s3, bucketPrefix })
     await store.ensureBuckets()
