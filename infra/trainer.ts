@@ -39,7 +39,13 @@ export async function startTrainer({ connections, log }: { connections: Connecti
     }],
   })
   log.info(`the trainer serves ${taskQueues.training}`)
-  const stopped = workers.run().finally(() => Promise.allSettled([connection.close(), pool.end()]))
+  const stopped = (async () => {
+    try {
+      await workers.run()
+    } finally {
+      await Promise.allSettled([connection.close(), pool.end()])
+    }
+  })()
   return {
     stopped,
     async stop() {

@@ -76,11 +76,15 @@ export async function startWorker({ connections, log, bundle }: WorkerOptions): 
   const stopping = new AbortController()
   const revising = runLoops([reviser(pool, windows)], log, stopping.signal)
   log.info({ queues: specs.map((spec) => spec.taskQueue) }, 'the worker is at work')
-  const stopped = workers.run().finally(async () => {
-    stopping.abort()
-    await revising
-    await Promise.allSettled([connection.close(), pool.end()])
-  })
+  const stopped = (async () => {
+    try {
+      await workers.run()
+    } finally {
+      stopping.abort()
+      await revising
+      await Promise.allSettled([connection.close(), pool.end()])
+    }
+  })()
   return {
     stopped,
     async stop() {

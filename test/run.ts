@@ -11,6 +11,7 @@ import { startStack, type Stack } from '../infra/dev/stack.ts'
 import { root } from '../infra/setup/paths.mjs'
 import { quickVariable } from './helpers/effort.ts'
 import { testStackVariable, toTestStack } from './helpers/test-stack.ts'
+import { lint } from './runner/lint.ts'
 import { exitCode, summaryLine, tally, type TestOutcome } from './runner/outcome.ts'
 import { abortSteps, runStep, testArgs, type FileResult } from './runner/test-process.ts'
 
@@ -54,14 +55,14 @@ async function runFast() {
 }
 
 async function checkSources() {
-  finish(await runStep({ title: 'types and lint', kind: 'check', args: [...roomy, 'test/runner/check-sources.mjs'], timeoutMs: 10 * minute }))
+  finish(await runStep({ title: 'types and lint', kind: 'check', args: lint.args, env: lint.env, timeoutMs: 10 * minute }))
 }
 
 async function runUnit() {
   finish(await runStep({
     title: `unit tests (${unitFiles.length} files)`,
     kind: 'tests',
-    args: testArgs('test/runner/import-all.ts', ...unitFiles),
+    args: [...roomy, ...testArgs('test/runner/import-all.ts', ...unitFiles)],
     timeoutMs: 10 * minute,
     env: { [quickVariable]: scope === 'verify' ? '1' : '0' },
     onOutcome: (outcome) => { if (outcome.result === 'failed') print(line('unit', outcome)) },

@@ -301,12 +301,16 @@ export async function runSiteFile({ file, env, openLog, pollMs = 2_000, tryTimes
     await health.close()
     await site?.stop()
   })()
-  const ended = Promise.race([stopped, failed]).finally(async () => {
-    stopping.abort()
-    await stopped.catch(() => {})
-    log?.log.info('the gateway has stopped')
-    await log?.close()
-  })
+  const ended = (async () => {
+    try {
+      await Promise.race([stopped, failed])
+    } finally {
+      stopping.abort()
+      await stopped.catch(() => {})
+      log?.log.info('the gateway has stopped')
+      await log?.close()
+    }
+  })()
   ended.catch(() => {})
 
   return {

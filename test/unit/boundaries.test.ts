@@ -4,7 +4,7 @@ import { builtinModules } from 'node:module'
 import path from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import ts from 'typescript'
+import { importsIn } from '../helpers/imports.ts'
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..')
 
@@ -16,27 +16,10 @@ function sources(folder: string): string[] {
     .map((entry) => path.relative(root, path.join(entry.parentPath, entry.name)))
 }
 
-/** Every static and dynamic import of a file; relative ones as paths from the root, others as their specifier. */
+/** Every import of a file; relative ones as paths from the root, others as their specifier. */
 function importsOf(file: string): Import[] {
-  const text = readFileSync(path.join(root, file), 'utf8')
-  const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true)
-  const found: Import[] = []
-  const add = (specifier: string, typeOnly: boolean) =>
-    found.push({ from: file, typeOnly, to: specifier.startsWith('.') ? path.normalize(path.join(path.dirname(file), specifier)) : specifier })
-  const visit = (node: ts.Node): void => {
-    if (ts.isImportDeclaration(node) && ts.isStringLiteral(node.moduleSpecifier)) {
-      const named = node.importClause?.namedBindings
-      const allTypes = named !== undefined && ts.isNamedImports(named) && named.elements.length > 0 && named.elements.every((e) => e.isTypeOnly) && !node.importClause?.name
-      add(node.moduleSpecifier.text, (node.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword) || allTypes)
-    } else if (ts.isExportDeclaration(node) && node.moduleSpecifier && ts.isStringLiteral(node.moduleSpecifier)) {
-      add(node.moduleSpecifier.text, node.isTypeOnly)
-    } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword && node.arguments[0] && ts.isStringLiteral(node.arguments[0])) {
-      add(node.arguments[0].text, false)
-    }
-    ts.forEachChild(node, visit)
-  }
-  visit(source)
-  return found
+  return importsIn(file, readFileSync(path.join(root, file), 'utf8')).map(({ specifier, typeOnly }) =>
+    ({ from: file, typeOnly, to: specifier.startsWith('.') ? path.normalize(path.join(path.dirname(file), specifier)) : specifier }))
 }
 
 type Rule = { may: string[]; mayType?: string[]; packages?: RegExp; builtins?: boolean }

@@ -17,6 +17,6 @@ export type CsvFolderConfig = z.infer<typeof csvFolderConfigSchema>
 
 /** A pattern of file names as a shell has it, without its brackets. Hidden files are never meant. */
 export function namePattern(files: string): RegExp {
-  const source = [...files].map((letter) => (letter === '*' ? '.*' : letter === '?' ? '.' : letter.replace(/[.+^${}()|[\]\\]/, '\\$&'))).join('')
+  const source = files.replaceAll(/[.+^${}()|[\]\\*?]/g, (letter) => (letter === '*' ? '.*' : letter === '?' ? '.' : `\\${letter}`))
   return new RegExp(`^(?!\\.)${source}$`, 's')
 }

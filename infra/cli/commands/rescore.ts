@@ -12,7 +12,7 @@ interface StartOptions {
 export function addRescoreCommands(program: Command, open: Open): void {
   const rescore = program.command('rescore').description('judge stored windows anew, as further revisions; what was decided then stays, and nobody is paged')
   rescore.command('start').description('by what is in force now for each machine, or by a release that was approved before')
-    .option('--family <family>', 'machines of this family').option('--line <line>', 'machines of this line').option('--asset <asset...>', 'these machines (pump-1,pump-2 or pump-1 pump-2)', (text: string, before: string[] = []) => [...before, ...machines(text)]).option('--whole-site', 'every machine of the site')
+    .option('--family <family>', 'machines of this family').option('--line <line>', 'machines of this line').option('--asset <asset...>', 'these machines (pump-1,pump-2 or pump-1 pump-2)', (text: string, before: string[] | undefined) => [...(before ?? []), ...machines(text)]).option('--whole-site', 'every machine of the site')
     .requiredOption('--from <instant>', 'windows that end after (RFC 3339)', instant).option('--to <instant>', '… and not later than (default: now)', instant)
     .option('--release <release>', 'judge by this one').requiredOption('--reason <text>', 'why; goes into the ledger')
     .option('--request-id <id>', 'repeat with the same id for the same single effect').option('--watch', 'wait until it has ended')

@@ -98,7 +98,7 @@ test('the same machine over every protocol at once gives the same readings', { s
   // What subscribes is there when it has heard of a time before the first step.
   const earlier = step(0, Date.now() - 10_000)
   const ready = () => runner.site()?.status().connectors.every(({ state }) => state === 'ok') === true
-  for (let endMs = performance.now() + 60_000; !ready();) {
+  for (const endMs = performance.now() + 60_000; !ready();) {
     if (performance.now() > endMs) assert.fail(JSON.stringify(runner.site()?.status().connectors))
     await publishJson(earlier)
     await publishSparkplug('NBIRTH', earlier)
