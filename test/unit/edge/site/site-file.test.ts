@@ -8,6 +8,7 @@ import { estimateSite } from '../../../../edge/site/estimate.ts'
 import { bandwidthSchema, bytesSchema, rateSchema, spanSchema } from '../../../../edge/measures.ts'
 import { parseSiteFile } from '../../../../edge/site/site-file.ts'
 import { DomainError, refuse } from '../../../../registry/domain/errors.ts'
+import { effort } from '../../../helpers/effort.ts'
 
 const siteText = `version: 1
 site: { id: hamburg, name: Hamburg works, timeZone: Europe/Berlin }
@@ -212,7 +213,7 @@ sources:
     const words = fc.constantFrom('{', '}', '[', ']', ':', '-', '\n', '  ', 'tags', 'sources', '"', '&a', '*a', '<<', 'null', '1e9', 'like', ',', '!!binary', '|')
     await fc.assert(fc.asyncProperty(fc.nat(siteText.length), fc.nat(40), fc.array(words, { maxLength: 5 }), async (at, cut, put) => {
       await parse(siteText.slice(0, at) + put.join('') + siteText.slice(at + cut)).catch((error: unknown) => { assert.ok(error instanceof DomainError, String(error instanceof Error ? error.stack : error)) })
-    }), { numRuns: 300 })
+    }), { numRuns: effort(300) })
   })
 })
 

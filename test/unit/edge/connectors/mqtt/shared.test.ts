@@ -7,6 +7,7 @@ import { createPublishGuard } from '../../../../../edge/connectors/mqtt/broker-s
 import { createProgress } from '../../../../../edge/connectors/progress.ts'
 import { createRedeliveries, type KeptPrints, type Redeliveries } from '../../../../../edge/connectors/mqtt/redeliveries.ts'
 import { createSuspects } from '../../../../../edge/connectors/suspects.ts'
+import { effort } from '../../../../helpers/effort.ts'
 import { arrivalOf } from '../../../../helpers/mqtt-arrival.ts'
 
 suite('messages larger than anybody wants', () => {
@@ -47,7 +48,7 @@ suite('messages larger than anybody wants', () => {
         if (sent.payload.length <= 1_024) assert.deepEqual(got.payload, sent.payload)
         else assert.ok(got.payload.length > 1_024 && got.payload.length <= 1_024 + 65_540)
       }
-    }), { numRuns: 300 })
+    }), { numRuns: effort(300) })
   })
   test('or a stream that is no MQTT end the connection', async () => {
     await assert.rejects(guarded(Buffer.from([0x30, 0xff, 0xff, 0xff, 0xff, 1]), []), /no MQTT/)
@@ -93,7 +94,7 @@ suite('messages that come again', () => {
         onTheirWay = onTheirWay.slice(Math.min(acknowledged, batch.length))
       }
       assert.deepEqual(taken, Array.from({ length: taken.length }, (_, i) => i))
-    }), { numRuns: 2_000 })
+    }), { numRuns: effort(2_000) })
   })
   test('the last thousand are known after a restart, whatever was forgotten before, and a delivery writes little', () => {
     fc.assert(fc.property(fc.array(fc.record({ n: fc.integer({ min: 1, max: 150 }), then: fc.constantFrom('go on' as const, 'restart' as const, 'forget' as const, 'wait' as const) }), { minLength: 1, maxLength: 40 }), (steps) => {
@@ -116,7 +117,7 @@ suite('messages that come again', () => {
         if (then === 'wait') atMs += 1_000
         assert.deepEqual(redeliveries.fresh(Array.from({ length: next }, (_, i) => arrival(i))).length, next - noted.length)
       }
-    }), { numRuns: 60 })
+    }), { numRuns: effort(60) })
   })
   test('what a former version kept is known, and goes into pages with the next delivery', () => {
     const old = diskOf()

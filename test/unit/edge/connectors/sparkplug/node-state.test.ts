@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { stepNode, unknownNode, type NodeEffect, type NodeMessage, type NodeState } from '../../../../../edge/connectors/sparkplug/node-state.ts'
 import { decodePayload } from '../../../../../edge/connectors/sparkplug/payload.ts'
+import { effort } from '../../../../helpers/effort.ts'
 import { sparkplugPayload, type SentMetric } from '../../../../helpers/sparkplug.ts'
 
 const rules = { devices: new Set(['d']), reorderMs: 100, rebirthMs: 1_000, devicesMs: 5_000 }
@@ -69,8 +70,8 @@ test('whatever is lost, doubled or out of order, no value goes to a wrong metric
       if (state.phase === 'waiting' && arriving.length > 0) assert.ok(asked > 0, 'nothing was asked for')
       assert.equal(state.held.length, 0)
     },
-  ), { numRuns: 2_000 })
-  assert.ok(attributed > 10_000 && rebirths > 100, `${attributed} attributed, ${rebirths} rebirths`)
+  ), { numRuns: effort(2_000) })
+  assert.ok(attributed > effort(10_000) && rebirths > effort(100), `${attributed} attributed, ${rebirths} rebirths`)
 })
 
 test('one lost message: the node is lost and asked once, however much follows, and comes back by its birth', () => {

@@ -7,6 +7,7 @@ import { encodeReadings, encodeWaveforms } from '../../../../../registry/domain/
 import { batchHeaderExample, type BatchHeader } from '../../../../../registry/domain/contract/batch.ts'
 import type { ReadingColumns, WaveformRow } from '../../../../../registry/domain/contract/reading.ts'
 import { DomainError } from '../../../../../registry/domain/errors.ts'
+import { effort } from '../../../../helpers/effort.ts'
 
 const headerOf = (kind: BatchHeader['kind'], count: number): BatchHeader => ({ ...batchHeaderExample, kind, count })
 
@@ -152,7 +153,7 @@ describe('batch codec', () => {
       } catch (error) {
         assert.ok(error instanceof DomainError, `${String(error)} for ${JSON.stringify(changes)}`)
       }
-    }), { numRuns: 5000 })
+    }), { numRuns: effort(5000) })
     fc.assert(fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => {
       assert.throws(() => decodeBatch(bytes), DomainError)
       assert.throws(() => peekHeader(bytes), DomainError)

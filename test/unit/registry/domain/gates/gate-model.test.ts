@@ -9,6 +9,7 @@ import { stepGate, type GateAction } from '../../../../../registry/domain/gates/
 import {
   createOracle, decides, delegatorsOf, newWorld, plays, RIGHT, rolesOf, rulesArbitrary, takesPart, turn, type Act, type Verdict, type World,
 } from '../../../../helpers/gate-oracle.ts'
+import { effort } from '../../../../helpers/effort.ts'
 
 type Said = Voice & { readonly onBehalfOf: string | null }
 
@@ -50,6 +51,8 @@ function actionOf(gate: Gate, world: World, said: readonly Said[], act: Act): Ga
 }
 
 const opened = (rules: GateRules) => openGate({ rules, evidenceDigest: RIGHT, requestedBy: 'req', authors: ['author'], owners: ['olga'] }, 0)
+
+const SEQUENCES = 5000
 
 describe('any sequence of actions on a gate, clocks, lost roles and crashes', () => {
   it('ends as an oracle that knows nothing of the machine says', () => {
@@ -95,9 +98,10 @@ describe('any sequence of actions on a gate, clocks, lost roles and crashes', ()
       }
       const end = `${gate.state}${gate.review ? ` ${gate.review.state}` : ''}`
       reached.set(end, (reached.get(end) ?? 0) + 1)
-    }), { numRuns: 5000 })
-    // The sequences are no use where they miss an end.
-    for (const end of ['open', 'approved', 'rejected', 'expired', 'withdrawn', 'voided', 'approved due', 'approved confirmed', 'approved rejected']) {
+    }), { numRuns: effort(SEQUENCES) })
+    // The sequences are no use where they miss an end. One in some hundred comes to the rare ones.
+    const rare = ['expired', 'withdrawn', 'approved confirmed', 'approved rejected']
+    for (const end of ['open', 'approved', 'rejected', 'voided', 'approved due', ...(effort(SEQUENCES) < SEQUENCES ? [] : rare)]) {
       assert.ok((reached.get(end) ?? 0) > 0, `no sequence ended ${end}: ${JSON.stringify([...reached])}`)
     }
   })

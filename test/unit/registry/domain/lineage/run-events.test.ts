@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import type { JudgingFacts, ScoringFacts, TrainingFacts } from '../../../../../registry/domain/lineage/facts.ts'
 import { runIdOf } from '../../../../../registry/domain/lineage/run-event.ts'
 import { arrivalEvents, judgingEvents, NAMED_BATCHES, scoringEvents, trainingEvents } from '../../../../../registry/domain/lineage/run-events.ts'
+import { effort } from '../../../../helpers/effort.ts'
 import { checkRuns } from '../../../../helpers/open-lineage.ts'
 
 const slug = fc.stringMatching(/^[a-z][a-z0-9-]{0,20}$/)
@@ -41,12 +42,12 @@ const scoring: fc.Arbitrary<ScoringFacts> = fc.record({
 
 describe('OpenLineage events', () => {
   it('are what the standard asks for, whatever there is to tell', () => {
-    fc.assert(fc.property(training, (run) => { checkRuns(trainingEvents(run)) }), { numRuns: 200 })
-    fc.assert(fc.property(judging, (run) => { checkRuns(judgingEvents(run)) }), { numRuns: 200 })
-    fc.assert(fc.property(scoring, (run) => { checkRuns(scoringEvents(run)) }), { numRuns: 200 })
+    fc.assert(fc.property(training, (run) => { checkRuns(trainingEvents(run)) }), { numRuns: effort(200) })
+    fc.assert(fc.property(judging, (run) => { checkRuns(judgingEvents(run)) }), { numRuns: effort(200) })
+    fc.assert(fc.property(scoring, (run) => { checkRuns(scoringEvents(run)) }), { numRuns: effort(200) })
     fc.assert(fc.property(fc.record({
       site: slug, family: slug, model: version, by: fc.string(), atUs: us, dataset: datasetFacts, copiedFrom: orNull(fc.record({ site: slug, name: slug, version: fc.nat() })), run: fc.string(),
-    }), (facts) => { checkRuns(arrivalEvents(facts)) }), { numRuns: 100 })
+    }), (facts) => { checkRuns(arrivalEvents(facts)) }), { numRuns: effort(100) })
   })
 
   it('name each run by the same id whoever tells of it, and no two alike', () => {
@@ -72,7 +73,7 @@ describe('OpenLineage events', () => {
       const names = (sets: readonly { name: string }[]) => sets.map(({ name }) => name)
       const ended = events.filter(({ job, eventType }) => job.name === score.job.name && eventType === 'COMPLETE')
       for (const answer of events.filter(({ job }) => job.name === `answer/${scored.family}`)) assert.ok(names(answer.inputs).every((name) => ended.some(({ outputs }) => names(outputs).includes(name))))
-    }), { numRuns: 100 })
+    }), { numRuns: effort(100) })
   })
 
   it('name the first batches of a gateway and count them all', () => {
