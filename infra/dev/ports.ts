@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto'
+import { createSocket, type Socket } from 'node:dgram'
 import { createServer } from 'node:net'
 import path from 'node:path'
 import { z } from 'zod'
@@ -26,14 +27,39 @@ export function isFree(port: number, host = '127.0.0.1'): Promise<boolean> {
   })
 }
 
+/** By number, the UDP sockets that mark ports as chosen by this process. */
+const claims = new Map<number, Socket>()
+
+/**
+ * A port that was chosen is nobody's until its server listens, and again while the server is being restarted. So that no
+ * two processes of ours choose the same one, each holds the UDP port of that number, which nothing here uses, until it
+ * ends, however it ends. False when another holds it.
+ */
+function claim(port: number): Promise<boolean> {
+  if (claims.has(port)) return Promise.resolve(true)
+  return new Promise((resolve, reject) => {
+    const socket = createSocket('udp4')
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      socket.close()
+      if (error.code === 'EADDRINUSE' || error.code === 'EACCES') resolve(false)
+      else reject(error)
+    })
+    socket.bind({ port, address: '127.0.0.1', exclusive: true }, () => {
+      socket.unref()
+      claims.set(port, socket)
+      resolve(true)
+    })
+  })
+}
+
 /**
  * A port that is free now, below the range from which systems take the ports of outgoing connections: there a server that
- * is down for a moment could find its port taken when it comes back.
+ * is down for a moment could find its port taken when it comes back. It stays this process's as long as that lives.
  */
 export async function freePort(host = '127.0.0.1'): Promise<number> {
   for (let attempt = 0; attempt < 100; attempt += 1) {
     const port = randomInt(20_000, 32_000)
-    if (await isFree(port, host)) return port
+    if (!claims.has(port) && await isFree(port, host) && await claim(port)) return port
   }
   throw new Error(`no free port was found on ${host} between 20000 and 32000`)
 }
@@ -52,7 +78,7 @@ export function createPorts(dataDir: string) {
         return wanted
       }
       const former = remembered[name]
-      const port = former !== undefined && await isFree(former) ? former : await freePort()
+      const port = former !== undefined && await isFree(former) && await claim(former) ? former : await freePort()
       remembered[name] = port
       writeAtomic(file, `${JSON.stringify(remembered)}\n`)
       return port

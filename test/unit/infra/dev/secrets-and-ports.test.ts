@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
@@ -64,6 +65,22 @@ describe('ports', () => {
     const taken = await takePort(t)
     writeFileSync(path.join(dir, 'ports.json'), JSON.stringify({ minio: taken }))
     assert.notEqual(await createPorts(dir).choose('minio', undefined, 'TWINWARD_MINIO_PORT'), taken)
+  })
+
+  it('that another process has chosen are not chosen, whether its server listens yet or not', async (t) => {
+    const dir = tempDir(t)
+    const socket = createSocket('udp4').bind(0, '127.0.0.1')
+    await once(socket, 'listening')
+    const theirs = socket.address().port
+    writeFileSync(path.join(dir, 'ports.json'), JSON.stringify({ minio: theirs }))
+    assert.notEqual(await createPorts(dir).choose('minio', undefined, 'TWINWARD_MINIO_PORT'), theirs)
+    socket.close()
+    // And what is chosen here is marked for them in the same way.
+    const other = createSocket('udp4')
+    const refused = once(other, 'error') as Promise<[NodeJS.ErrnoException]>
+    other.bind({ port: await freePort(), address: '127.0.0.1', exclusive: true })
+    assert.equal((await refused)[0].code, 'EADDRINUSE')
+    other.close()
   })
 
   it('that were asked for and are taken are an error that names the variable', async (t) => {
