@@ -13,8 +13,9 @@ import type { ServiceContext } from '../context.ts'
 import { z } from 'zod'
 
 const ACTOR = platformActor('gateway-updates')
-/** Gateways report every quarter of a minute. */
+/** Gateways report every quarter of a minute; who watches them for a shorter time than this looks more often. */
 const LOOK_EVERY_US = 5_000_000
+const LOOK_LEAST_US = 1_000_000
 
 export interface FleetUpdateStanding {
   readonly state: FleetUpdateState
@@ -40,7 +41,7 @@ export async function tendFleetUpdate(ctx: Pick<ServiceContext, 'pool' | 'nowUs'
       await noteOrder(tx, updateId, gateway, row.kind === 'program' ? await insertOrder(tx, { ...given, kind: 'update', body: { digest, bytes, program: wants } })
         : await insertOrder(tx, { ...given, kind: 'configure', body: { digest, bytes, siteFile: wants } }))
     }
-    return { state: update.state, stage: update.stage, wakeAtUs: update.state === 'running' ? nowUs + LOOK_EVERY_US : null }
+    return { state: update.state, stage: update.stage, wakeAtUs: update.state === 'running' ? nowUs + Math.max(LOOK_LEAST_US, Math.min(LOOK_EVERY_US, row.settleSeconds * 1e6)) : null }
   })
 }
 

@@ -8,7 +8,6 @@ import type { MachineJudgement } from '../../../edge/site/judging.ts'
 import { readSiteFile } from '../../../edge/site/site-file.ts'
 import { runCli } from '../../../infra/cli/run.ts'
 import { freePort } from '../../../infra/dev/ports.ts'
-import { tsxArgs } from '../../../infra/node-child.ts'
 import type { LocalAlarm } from '../../../registry/domain/contract/local-alarm.ts'
 import { createWebhook, createWebhookInput } from '../../../registry/services/create-webhook.ts'
 import { deliverBundles } from '../../../registry/services/deliver-bundles.ts'
@@ -16,12 +15,12 @@ import { importAssets } from '../../../registry/services/import-assets.ts'
 import { registerFeatureSet } from '../../../registry/services/register-feature-set.ts'
 import { newSigner } from '../../helpers/bundles.ts'
 import { startEdge, type EdgeProcess } from '../../helpers/edge-process.ts'
+import { edgeProgram } from '../../helpers/edge-program.ts'
 import { machine } from '../../helpers/http-push.ts'
 import { ACTOR, FAMILY, featureSet, platform, putInForce, S, siteFile, temperature, TOKEN, trainOnAll, until, vibration, type Site } from '../../helpers/pushed-pumps.ts'
 import { freshPrefix } from '../../helpers/stack.ts'
 import { startTcpProxy } from '../../helpers/tcp-proxy.ts'
 
-const cli = path.join(import.meta.dirname, '../../../infra/bin/cli.ts')
 const HOUR_S = 3600
 const HEALTHY_S = 3900
 const CUT_S = 4500
@@ -46,16 +45,17 @@ test('cut off for a day with a growing fault, a gateway raises the alarm in time
     rmSync(directory, { recursive: true, force: true })
   })
   const { username = '', password = '' } = on.mqtt
-  const env = { MQTT_URL: `mqtt://127.0.0.1:${wan.port}`, MQTT_USERNAME: username, MQTT_PASSWORD: password, TOKEN, TWINWARD_DATA_DIR: directory }
+  const env = { MQTT_URL: `mqtt://127.0.0.1:${wan.port}`, MQTT_USERNAME: username, MQTT_PASSWORD: password, TOKEN, TWINWARD_DATA_DIR: directory, FAULT_OPTIONS: JSON.stringify({ reportEveryMs: 500 }) }
   const port = await freePort()
   const file = path.join(directory, 'site.yaml')
   writeFileSync(file, siteFile(site, port, 'health: { listen: "127.0.0.1:0" }'))
   await importAssets(on.ctx, ACTOR, assetImportFromSite(await readSiteFile(file, { env })))
   await createWebhook(on.ctx, ACTOR, createWebhookInput.parse({ site: site.id, name: 'on-call', url: 'https://on-call.invalid/hook', events: ['alert.*', 'local-alarm.raised'] }))
   await registerFeatureSet(on.ctx, ACTOR, { site: site.id, family: FAMILY, definition: featureSet })
+  const program = await edgeProgram('faults')
   const push = machine(`http://127.0.0.1:${port}`, TOKEN)
   const start = async () => {
-    edge = await startEdge([...tsxArgs(), cli, 'edge', 'run', file], env)
+    edge = await startEdge([path.join(program, 'twinward-edge.mjs'), file], env)
     await edge.until(({ connectors }) => connectors[0]?.state === 'ok')
     return edge
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { before, describe, it } from 'node:test'
 import { qualityReasonsOf } from '../../../../registry/domain/contract/quality.ts'
 import { startBroker } from '../../../helpers/broker.ts'
 import { startDevice } from '../../../helpers/modbus.ts'
@@ -37,7 +37,6 @@ const fakeTime = findFakeTime()
 describe('the system clock jumps by an hour, forward, back and further back', { skip: fakeTime === undefined ? 'libfaketime is not here (Debian: apt-get install libfaketime)' : false }, () => {
   let programs: Programs
   before(async () => { programs = await bundlePrograms() })
-  after(() => { programs.remove() })
 
   it('is noticed and told in health and ledger; no reading is lost or misdated; source, gateway and arrival time are all there', async (t) => {
     const broker = await startBroker()

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { closeSync, existsSync, openSync, statSync, truncateSync, writeSync } from 'node:fs'
 import path from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { before, describe, it } from 'node:test'
 import { startBroker } from '../../../helpers/broker.ts'
 import type { EdgeProcess } from '../../../helpers/edge-process.ts'
 import { seeded } from '../../../helpers/random.ts'
@@ -41,7 +41,6 @@ async function startAnyhow(box: Box): Promise<EdgeProcess> {
 describe(`a damaged buffer (seed ${seed})`, () => {
   let programs: Programs
   before(async () => { programs = await bundlePrograms() })
-  after(() => { programs.remove() })
 
   for (const kind of ['tail', 'bytes'] as const) {
     it(`${kind === 'tail' ? 'its tail is cut off' : 'other bytes in it'}, ${BLOWS} times after a kill: it says so, keeps what it can under a new epoch, and the rest is a named loss`, async (t) => {

@@ -22,7 +22,6 @@ describe('the platform is away for a day', () => {
     for (const clear of clearing.reverse()) await clear()
     await (proxy as TcpProxy | undefined)?.close()
     await (on as TestPlatform | undefined)?.stop()
-    ;(programs as Programs | undefined)?.remove()
   })
 
   /**

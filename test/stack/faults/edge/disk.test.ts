@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it, type TestContext } from 'node:test'
+import { before, describe, it, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startBroker, type TestBroker } from '../../../helpers/broker.ts'
 import type { EdgeProcess } from '../../../helpers/edge-process.ts'
@@ -14,7 +14,6 @@ interface Stage { disk: SmallDisk; broker: TestBroker; platform: StandIn; box: B
 describe('a disk that takes no writes', { skip: canMount() ? false : 'only root may mount a small disk' }, () => {
   let programs: Programs
   before(async () => { programs = await bundlePrograms() })
-  after(() => { programs.remove() })
 
   /** A machine that remembers (300,000 readings, all due) and one that does not, on a disk of 40 MB. */
   async function stage(t: TestContext): Promise<Stage> {

@@ -9,7 +9,7 @@ import type { GatewayStatus } from '../../../../registry/domain/contract/gateway
 import { createTestCli, type TestCli } from '../../../helpers/cli.ts'
 import type { EdgeProcess } from '../../../helpers/edge-process.ts'
 import { startTestPlatform, type TestPlatform } from '../../../helpers/platform.ts'
-import { bundlePrograms, countingAccounts, countingSite, openBox, quick, type Box, type CountingSite, type Programs } from './gateway.ts'
+import { bundlePrograms, countingAccounts, countingSite, leisurely, openBox, type Box, type CountingSite, type Programs } from './gateway.ts'
 import { assertSettled, importCounting, storedOn } from './on-platform.ts'
 
 const SITE = 'configured'
@@ -42,7 +42,7 @@ describe('site files over a fleet', () => {
     for (const gateway of gateways) {
       const directory = path.join(folder, gateway)
       mkdirSync(directory)
-      boxes.set(gateway, openBox({ program: programs.faults, mqtt: on.platform.connections.mqtt, directory, options: { ...quick, tryTimes: { wellWithinMs: 8_000, settleMs: 500 } } }))
+      boxes.set(gateway, openBox({ program: programs.faults, mqtt: on.platform.connections.mqtt, directory, options: { ...leisurely, tryTimes: { wellWithinMs: 8_000, settleMs: 500 } } }))
       // gw-3 trusts nobody.
       if (gateway !== 'gw-3') createTrustedKeys(path.join(directory, 'buffer', 'judge', 'keys')).trust(publicKey)
       sites.set(gateway, { site: SITE, gateway, asset: `m-${gateway}`, tags: 2, startUs: Math.floor(Date.now() / 1000) * 1_000_000, stepUs: 50_000, rounds: 1_000_000_000 })
@@ -53,7 +53,6 @@ describe('site files over a fleet', () => {
   })
   after(async () => {
     for (const one of boxes.values()) await one.clear()
-    programs?.remove()
     cli?.remove()
     await on?.stop()
     rmSync(folder, { recursive: true, force: true })

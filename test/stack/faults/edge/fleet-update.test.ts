@@ -5,17 +5,17 @@ import path from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createTrustedKeys } from '../../../../edge/judge/trusted-keys.ts'
-import { bundleEdge, LAUNCHER_FILE } from '../../../../infra/build/edge-bundle.ts'
+import { LAUNCHER_FILE } from '../../../../infra/build/edge-bundle.ts'
 import { packUpdate, type PackedUpdate } from '../../../../infra/build/edge-update.ts'
 import { createTestCli, type TestCli } from '../../../helpers/cli.ts'
+import { installEdge } from '../../../helpers/edge-program.ts'
 import { launch, type Launched } from '../../../helpers/launched.ts'
 import { startTestPlatform, type TestPlatform } from '../../../helpers/platform.ts'
 import { packProgram } from '../../../helpers/updates.ts'
-import { countingAccounts, countingSite, quick, type CountingSite } from './gateway.ts'
+import { countingAccounts, countingSite, leisurely, type CountingSite } from './gateway.ts'
 import { assertSettled, importCounting } from './on-platform.ts'
 
 const SITE = 'fleet'
-const PROGRAM = 'test/stack/faults/edge/fault-program.ts'
 
 interface Update { id: string; state: string; stage: number; endedBecause: string | null; gateways: { gateway: string; stage: number; state: string }[] }
 
@@ -33,8 +33,8 @@ describe('an update over a fleet', () => {
     on = await startTestPlatform()
     await importCounting(on, SITE, Object.fromEntries(gateways.map((gateway) => [`m-${gateway}`, { tags: 2 }])))
     cli = createTestCli(on.platform.url, SITE, { admin: on.adminKey })
-    await bundleEdge(installation, '1.0.0', PROGRAM)
-    await bundleEdge(path.join(folder, '1.1.0'), '1.1.0', PROGRAM)
+    await installEdge(installation, 'faults', '1.0.0')
+    await installEdge(path.join(folder, '1.1.0'), 'faults', '1.1.0')
     good = packUpdate(path.join(folder, '1.1.0'), '1.1.0')
     const { publicKey } = await on.admin.get<{ publicKey: string }>('/v1/bundle-key')
     const { url, username = '', password = '' } = on.platform.connections.mqtt
@@ -46,7 +46,7 @@ describe('an update over a fleet', () => {
       sites.set(gateway, site)
       writeFileSync(path.join(directory, 'site.yaml'), countingSite(site))
       running.set(gateway, launch([path.join(installation, LAUNCHER_FILE), 'run', path.join(directory, 'site.yaml')],
-        { MQTT_URL: url, MQTT_USERNAME: username, MQTT_PASSWORD: password, FAULT_OPTIONS: JSON.stringify(quick), LOG_LEVEL: 'warn' }))
+        { MQTT_URL: url, MQTT_USERNAME: username, MQTT_PASSWORD: password, FAULT_OPTIONS: JSON.stringify(leisurely), LOG_LEVEL: 'warn' }))
     }
     await Promise.all(gateways.map((gateway) => (running.get(gateway) as Launched).next('well')))
     while ((await on.admin.get<{ items: unknown[] }>('/v1/gateways', { site: SITE })).items.length < gateways.length) await sleep(200)

@@ -3,28 +3,18 @@ import { once } from 'node:events'
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { bundleEdge } from '../../../../infra/build/edge-bundle.ts'
 import type { MqttConnection } from '../../../../infra/config.ts'
 import { runsOf, type SourceAccount } from '../../../helpers/accounts.ts'
 import { startEdge, type EdgeProcess } from '../../../helpers/edge-process.ts'
+import { edgeProgram, type EdgeProgram } from '../../../helpers/edge-program.ts'
 import type { FaultOptions } from './fault-program.ts'
 
-/** Programs as they are deployed: bundled, so that a life may be short. `run` is `edge run`; `faults` also counts. */
-export interface Programs {
-  readonly run: readonly string[]
-  readonly faults: readonly string[]
-  remove(): void
-}
+/** Programs as they are deployed: bundled, so that a life may be short. */
+export type Programs = Readonly<Record<EdgeProgram, readonly string[]>>
 
 export async function bundlePrograms(): Promise<Programs> {
-  const directory = mkdtempSync(path.join(os.tmpdir(), 'twinward-fault-programs-'))
-  const [run, faults] = [path.join(directory, 'run'), path.join(directory, 'faults')]
-  await bundleEdge(run, 'test')
-  await bundleEdge(faults, 'test', 'test/stack/faults/edge/fault-program.ts')
-  return {
-    run: [path.join(run, 'twinward-edge.mjs'), 'run'], faults: [path.join(faults, 'twinward-edge.mjs')],
-    remove() { rmSync(directory, { recursive: true, force: true }) },
-  }
+  const [run, faults] = [await edgeProgram('run'), await edgeProgram('faults')]
+  return { run: [path.join(run, 'twinward-edge.mjs'), 'run'], faults: [path.join(faults, 'twinward-edge.mjs')] }
 }
 
 /** A box at a plant: its folder with site file and buffer, and the gateway that runs there, or is dead. */
@@ -55,6 +45,9 @@ export const quick: FaultOptions = {
   cut: { rows: 2_000, waitMs: 50 }, reportEveryMs: 300,
   uplink: { acknowledgementTimeoutMs: 1_500, reconnectFirstMs: 50, reconnectMaxMs: 500, connectTimeoutMs: 2_000, keepaliveSeconds: 2 },
 }
+
+/** As quick, but ships less often: where gateways run for minutes beside a platform, and what they do is not about shipping. */
+export const leisurely: FaultOptions = { ...quick, cut: { rows: 2_000, waitMs: 500 } }
 
 export function openBox({ program, mqtt, options = quick, directory = mkdtempSync(path.join(os.tmpdir(), 'twinward-box-')), through = [] }: BoxOptions): Box {
   const file = path.join(directory, 'site.yaml')

@@ -8,7 +8,7 @@ import { startDevice } from '../../../helpers/modbus.ts'
 import { startTestPlatform, type TestPlatform } from '../../../helpers/platform.ts'
 import { seeded } from '../../../helpers/random.ts'
 import { startTcpProxy } from '../../../helpers/tcp-proxy.ts'
-import { bundlePrograms, countingAccounts, countingSite, openBox, type Box, type CountingSite, type Programs } from './gateway.ts'
+import { bundlePrograms, countingAccounts, countingSite, openBox, quick, type Box, type CountingSite, type Programs } from './gateway.ts'
 import { startMixer } from './mixer.ts'
 import { modbusSite, serveCounter } from './counting-device.ts'
 import { assertSettled, importCounting } from './on-platform.ts'
@@ -34,11 +34,10 @@ describe(`faults between a running gateway and the platform (seed ${seed})`, () 
   after(async () => {
     for (const clear of clearing.reverse()) await clear()
     await (on as TestPlatform | undefined)?.stop()
-    ;(programs as Programs | undefined)?.remove()
   })
 
   const open = (options: Omit<Parameters<typeof openBox>[0], 'program'> & { program?: keyof Programs }): Box => {
-    const box = openBox({ ...options, program: programs[options.program === 'run' ? 'run' : 'faults'] })
+    const box = openBox({ options: { ...quick, cut: { rows: 2_000, waitMs: 100 } }, ...options, program: programs[options.program === 'run' ? 'run' : 'faults'] })
     clearing.push(() => box.clear())
     return box
   }

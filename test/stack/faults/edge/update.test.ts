@@ -10,10 +10,11 @@ import { createTrustedKeys } from '../../../../edge/judge/trusted-keys.ts'
 import { openPrograms, programsFolder } from '../../../../edge/launch/programs.ts'
 import { versionOf } from '../../../../edge/launch/state.ts'
 import type { LaunchTimes } from '../../../../edge/launch/launcher.ts'
-import { bundleEdge, LAUNCHER_FILE } from '../../../../infra/build/edge-bundle.ts'
+import { LAUNCHER_FILE } from '../../../../infra/build/edge-bundle.ts'
 import { packUpdate, type PackedUpdate } from '../../../../infra/build/edge-update.ts'
 import { startBroker } from '../../../helpers/broker.ts'
 import { newSigner } from '../../../helpers/bundles.ts'
+import { installEdge } from '../../../helpers/edge-program.ts'
 import { launch, type Launched } from '../../../helpers/launched.ts'
 import { seeded } from '../../../helpers/random.ts'
 import { packProgram, signUpdate } from '../../../helpers/updates.ts'
@@ -22,7 +23,6 @@ import { countingAccounts, countingSite, quick, type CountingSite } from './gate
 
 const seed = Number(process.env['TWINWARD_TEST_SEED'] ?? '20266')
 const KILLS = 50
-const PROGRAM = 'test/stack/faults/edge/fault-program.ts'
 
 describe(`updates of the program (seed ${seed})`, () => {
   const signer = newSigner()
@@ -30,10 +30,10 @@ describe(`updates of the program (seed ${seed})`, () => {
   const installation = path.join(folder, 'installed')
   const packed = new Map<string, PackedUpdate>()
   before(async () => {
-    await bundleEdge(installation, '1.0.0', PROGRAM)
+    await installEdge(installation, 'faults', '1.0.0')
     for (const version of ['1.1.0', '1.2.0']) {
       const directory = path.join(folder, version)
-      await bundleEdge(directory, version, PROGRAM)
+      await installEdge(directory, 'faults', version)
       packed.set(version, packUpdate(directory, version))
     }
   })
