@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { migrate } from '../registry/store/migrate.ts'
+import { defaultBackoff, type BackoffOptions } from './backoff.ts'
 import { holdFolder } from './build/kept-folder.mjs'
 import { buildConsole } from './build/console.ts'
 import { bundlePrograms } from './build/programs.mjs'
@@ -47,6 +48,8 @@ export interface PlatformOptions {
   log: (line: string) => void
   /** All of them, unless told. */
   processes?: readonly PlatformProcess[]
+  /** How long what ended by itself waits to be started again; the supervisor's own waits, unless told. */
+  restarts?: BackoffOptions
   /** Aborted, it gives up a start under way, leaves nothing running, and rejects. */
   signal?: AbortSignal
 }
@@ -73,7 +76,7 @@ export interface Platform {
  * @throws Error naming what did not start and the cure, with nothing left running
  */
 export async function startPlatform(options: PlatformOptions): Promise<Platform> {
-  const { config, log, processes = platformProcesses, signal } = options
+  const { config, log, processes = platformProcesses, restarts: backoff = defaultBackoff, signal } = options
   // Before the port is looked at: on the same folder it is the running platform that has it.
   const lock = lockDataFolder(config.dataDir)
   const ports = await choosePorts(config).catch((error: unknown) => {
@@ -84,8 +87,8 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   let publisher: StatusPublisher | undefined
   const onChange = () => { publisher?.touch() }
 
-  const stack = await startStack({ dataDir: config.dataDir, config, lock, log, onChange, ...(signal && { signal }) })
-  const supervisor = createSupervisor({ log, onChange })
+  const stack = await startStack({ dataDir: config.dataDir, config, lock, log, onChange, backoff, ...(signal && { signal }) })
+  const supervisor = createSupervisor({ log, onChange, backoff })
   const stop = once(async () => {
     await supervisor.stopAll()
     await stack.stop()

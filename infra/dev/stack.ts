@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs'
 import path from 'node:path'
+import { defaultBackoff, type BackoffOptions } from '../backoff.ts'
 import { loadConfig, type Config, type Connections } from '../config.ts'
 import { stopRemembered } from '../pid-file.ts'
 import { createSupervisor, type ChildStatus, type Supervisor } from '../supervisor.ts'
@@ -23,6 +24,7 @@ export interface StackOptions {
   log?: (line: string) => void
   /** Told whenever a server's state changes. */
   onChange?: () => void
+  backoff?: BackoffOptions
   /** Aborted, it gives up a start under way and leaves nothing running. */
   signal?: AbortSignal
 }
@@ -50,9 +52,9 @@ export interface Stack {
  * @throws Error when the data folder is in use, a port is taken, or a server does not start
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
-  const { dataDir, config = loadConfig(), log = () => {}, onChange = () => {}, signal } = options
+  const { dataDir, config = loadConfig(), log = () => {}, onChange = () => {}, backoff = defaultBackoff, signal } = options
   const lock = options.lock ?? lockDataFolder(dataDir)
-  const supervisor = createSupervisor({ log, onChange })
+  const supervisor = createSupervisor({ log, onChange, backoff })
   const giveUp = () => { void supervisor.stopAll() }
   signal?.addEventListener('abort', giveUp)
   try {

@@ -105,12 +105,12 @@ export async function runOperation(client: ApiClient, site: string, request: Rec
 
 export interface GateView { id: string; state: string; release: string; evidenceDigest: string | null; requiredApprovals: number }
 
-/** Waits until the gate has its evidence and can be decided. */
-export function openGate(client: ApiClient, site: string, gate: string): Promise<GateView> {
+/** Waits until the gate has its evidence and can be decided. Where workers are killed: a minute passes until one is missed that collected it. */
+export function openGate(client: ApiClient, site: string, gate: string, limitMs = 60_000): Promise<GateView> {
   return waitFor(`gate ${gate} to open`, async () => {
     const view = await client.get<GateView>(`/v1/gates/${gate}`, { site })
     return view.state === 'open' && view.evidenceDigest !== null ? view : undefined
-  }, 60_000, 100)
+  }, limitMs, 100)
 }
 
 export const approve = (client: ApiClient, site: string, gate: GateView) =>

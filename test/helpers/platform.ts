@@ -5,7 +5,7 @@ import pg from 'pg'
 import { createApiClient, type ApiClient } from '../../infra/cli/api-client.ts'
 import { loadConfig } from '../../infra/config.ts'
 import { waitFor } from '../../infra/demo/wait.ts'
-import { startPlatform, type Platform } from '../../infra/platform.ts'
+import { startPlatform, type Platform, type PlatformOptions } from '../../infra/platform.ts'
 
 /** A whole platform of a test's own, on real servers, with free ports and data in a folder that goes with it. */
 export interface TestPlatform {
@@ -35,12 +35,11 @@ export function platformEnv(dir: string): NodeJS.ProcessEnv {
 
 export const freshDataDir = (): Promise<string> => mkdtemp(path.join(tmpdir(), 'twinward-e2e-'))
 
-/** @param given a data folder to start on again; a fresh one unless told */
-export async function startTestPlatform(given?: string): Promise<TestPlatform> {
-  const dir = given ?? await freshDataDir()
+export async function startTestPlatform(options: Pick<PlatformOptions, 'restarts'> = {}): Promise<TestPlatform> {
+  const dir = await freshDataDir()
   const env = platformEnv(dir)
-  const platform = await startPlatform({ config: loadConfig(env), log: () => undefined }).catch(async (error: unknown) => {
-    if (given === undefined) await rm(dir, { recursive: true, force: true })
+  const platform = await startPlatform({ config: loadConfig(env), log: () => undefined, ...options }).catch(async (error: unknown) => {
+    await rm(dir, { recursive: true, force: true })
     throw error
   })
   const adminKey = (await readFile(platform.adminKeyFile, 'utf8')).trim()

@@ -14,8 +14,9 @@ const seed = Number(process.env['TWINWARD_TEST_SEED'] ?? '20267')
 const site = 'works'
 const CHANGES = 100
 const READERS = 50
-/** Each waits twice as long as before to be started again: more would be a test of waiting. */
 const KILLS_EACH = 6
+/** Not for longer and longer, as what ends again and again should: that would be a test of waiting. */
+const restarts = { firstMs: 500, maxMs: 2_000, healthyMs: 60_000 }
 const deadlines = { acknowledgeWithinSeconds: 3600, escalateAfterSeconds: 7200 }
 /** Servers die by their part, processes of ours by their name. */
 const victims = ['worker', 'api', 'temporal', 'postgres', 'keeper'] as const
@@ -28,7 +29,7 @@ describe(`${CHANGES} promotions and roll backs while processes and servers are k
   let people: People
   let releases: string[]
   before(async () => {
-    on = await startTestPlatform()
+    on = await startTestPlatform({ restarts })
     await on.admin.post('/v1/assets/import', millPlant(site, ['mill-1', 'mill-2']))
     people = await makePeople(on.admin, site)
     await foundFamily(people, on.admin, site, deadlines)
@@ -61,7 +62,7 @@ describe(`${CHANGES} promotions and roll backs while processes and servers are k
   const post = <T>(who: ApiClient, path: string, body: object, key?: string) => persist(() => who.post<T>(path, body, { site }, key))
 
   async function approve(gate: string): Promise<void> {
-    const open = await waitFor(`gate ${gate}`, () => persist(() => openGate(people.rita, site, gate)), 240_000)
+    const open = await persist(() => openGate(people.rita, site, gate, 240_000))
     for (const who of [people.ravi, people.rita]) {
       // Policy changes take one approval, and then the gate is closed to the second.
       const decided = await persist(() => who.post<{ state: string }>(`/v1/gates/${gate}/approve`, { evidenceDigest: open.evidenceDigest, comment: 'Seen.' }, { site }))
@@ -93,10 +94,11 @@ describe(`${CHANGES} promotions and roll backs while processes and servers are k
       }
     })
     const kills = new Map<string, number>()
+    const alive = () => victims.filter((name) => (kills.get(name) ?? 0) < KILLS_EACH)
     const killer = (async () => {
       while (!going.signal.aborted) {
-        await sleep(3_000 + random(4_000), undefined, { signal: going.signal }).catch(() => undefined)
-        const left = victims.filter((name) => (kills.get(name) ?? 0) < KILLS_EACH)
+        await sleep(2_000 + random(3_000), undefined, { signal: going.signal }).catch(() => undefined)
+        const left = alive()
         const victim = left[random(left.length)]
         if (victim === undefined) return
         const server = victim === 'temporal' || victim === 'postgres'
@@ -110,7 +112,8 @@ describe(`${CHANGES} promotions and roll backs while processes and servers are k
 
     const made = { promoted: [] as string[], rolledOut: [] as string[], stopped: [] as string[], rolledBack: [] as string[] }
     try {
-      for (let change = 0; change < CHANGES; change++) {
+      // However fast this machine is, all of them have died before it is over.
+      for (let change = 0; change < CHANGES || alive().length > 0; change++) {
         const now = await champion()
         // The first has nothing to go back to.
         const kind = change === 0 ? 4 : random(10)
@@ -157,7 +160,6 @@ describe(`${CHANGES} promotions and roll backs while processes and servers are k
 
     assert.deepEqual(wrong, [])
     assert.ok(reads.done > CHANGES * 10, `${reads.done} reads`)
-    for (const victim of victims) assert.ok((kills.get(victim) ?? 0) >= 3, `${victim} was never killed: ${JSON.stringify([...kills])}`)
     const sql: TestPlatform['sql'] = (text, values) => on.sql(text, values)
     // Each decision once, each promotion one switch, each roll back one, each stop one.
     const twice = await sql('select gate_id, actor_id from gate_decision group by 1, 2 having count(*) > 1')
