@@ -39,7 +39,7 @@ export async function startDoorStage(t: TestContext, options: Parameters<typeof 
   await landing.start()
   const sites: RunningSite[] = []
   const clients: MqttClient[] = []
-  t.after(async () => {
+  stage.beforeEnd(async () => {
     for (const one of sites) await one.stop()
     for (const one of clients) one.end(true)
     await landing.stop()

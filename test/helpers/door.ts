@@ -27,6 +27,8 @@ export interface TestDoor {
   /** A box's folder for its identity. */
   box(name: string, passphrase?: string): IdentityStore & { readonly folder: string }
   readonly reopen: (options?: Partial<DoorOptions>) => Promise<Door>
+  /** Runs before door and folder go: what was said last comes first. A test's own `after` runs behind theirs. */
+  readonly beforeEnd: (close: () => Promise<unknown>) => void
 }
 
 export const actor = platformActor('test')
@@ -54,7 +56,9 @@ export async function startTestDoor(t: TestContext, options: Partial<DoorOptions
     doors.push(door)
     return door
   }
+  const closing: (() => Promise<unknown>)[] = []
   t.after(async () => {
+    for (const close of closing.reverse()) await close()
     for (const one of doors) await one.stop()
     await plant.drop()
     rmSync(dataDir, { recursive: true, force: true })
@@ -72,6 +76,7 @@ export async function startTestDoor(t: TestContext, options: Partial<DoorOptions
       return { ...createIdentityStore(folder, passphrase ?? null), folder }
     },
     reopen: open,
+    beforeEnd: (close) => { closing.push(close) },
   }
 }
 
