@@ -4,13 +4,12 @@ import os from 'node:os'
 import path from 'node:path'
 import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { tsxArgs } from '../../infra/node-child.ts'
 import { startBroker, type TestBroker } from './broker.ts'
 import { startEdge, type EdgeProcess } from './edge-process.ts'
+import { programArgs } from './own-program.ts'
 import { startReceiver, type Receiver } from './receiver.ts'
 import { startReportDesk, type ReportDesk } from './report-desk.ts'
 
-const cli = path.join(import.meta.dirname, '../../infra/bin/cli.ts')
 
 /** One reading as it arrived at the platform's side. */
 export interface ArrivedReading { readonly tag: string; readonly us: number; readonly value: number; readonly quality: number; readonly mode: string }
@@ -53,7 +52,7 @@ export async function startEdgePlant(t: TestContext, kind?: 'aedes' | 'mosquitto
       writeFileSync(file, text.replaceAll('PLANT_URL', plant.connection.url).replaceAll('PLANT_USER', plant.connection.username ?? ''))
     },
     async run() {
-      const edge = await startEdge([...tsxArgs(), cli, 'edge', 'run', file], env)
+      const edge = await startEdge([...await programArgs('infra/bin/cli.ts'), 'edge', 'run', file], env)
       edges.push(edge)
       return edge
     },

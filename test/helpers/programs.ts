@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict'
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import path from 'node:path'
 import { connectionsToEnv, type Connections } from '../../infra/config.ts'
-import { tsxArgs } from '../../infra/node-child.ts'
-import { root } from '../../infra/setup/paths.mjs'
+import { programArgs } from './own-program.ts'
 
 /** Processes of ours as the platform starts them, for tests that kill them. */
 export interface Programs {
@@ -26,7 +24,7 @@ export function createPrograms(connections: Connections): Programs {
   return {
     kill,
     async start(program) {
-      const child = spawn(process.execPath, [...tsxArgs(), path.join(root, 'infra/bin', program)], {
+      const child = spawn(process.execPath, await programArgs(`infra/bin/${program}`), {
         env: { PATH: process.env['PATH'], HOME: process.env['HOME'], LOG_LEVEL: 'warn', ...connectionsToEnv(connections) },
         stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
       })

@@ -8,8 +8,6 @@ import { after, before, describe, it } from 'node:test'
 import mqtt, { type MqttClient } from 'mqtt'
 import pg from 'pg'
 import { connectionsToEnv } from '../../../infra/config.ts'
-import { tsxArgs } from '../../../infra/node-child.ts'
-import { root } from '../../../infra/setup/paths.mjs'
 import { topics } from '../../../registry/domain/contract/batch.ts'
 import { busEventSchema, type BusEvent } from '../../../registry/domain/contract/bus-event.ts'
 import { scoredEventSchema } from '../../../registry/domain/contract/scored-event.ts'
@@ -21,6 +19,7 @@ import { announce } from '../../../registry/store/outbox.ts'
 import { inSite } from '../../../registry/store/transaction.ts'
 import { until } from '../../helpers/governance.ts'
 import { admin, createJudgingSite, S, series, T0, type JudgingSite } from '../../helpers/judging.ts'
+import { programArgs } from '../../helpers/own-program.ts'
 import { freshNamespace, freshPrefix, useStack, type TestStack } from '../../helpers/stack.ts'
 
 interface Received { readonly topic: string; readonly qos: number; readonly event: BusEvent; readonly rowThere: boolean }
@@ -74,7 +73,7 @@ describe('events on the bus', () => {
   async function startKeeper(): Promise<ChildProcess> {
     const { database: { url, migrationUrl } } = plant
     const connections = { ...stack.connections, database: { url, migrationUrl }, temporal: { ...stack.connections.temporal, namespace } }
-    const child = spawn(process.execPath, [...tsxArgs(), path.join(root, 'infra/bin/keeper.ts')], {
+    const child = spawn(process.execPath, await programArgs('infra/bin/keeper.ts'), {
       env: { PATH: process.env['PATH'], HOME: process.env['HOME'], LOG_LEVEL: 'silent', TWINWARD_DATA_DIR: dataDir, ...connectionsToEnv(connections) }, stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     })
     const [message] = await once(child, 'message') as [{ type: string }]

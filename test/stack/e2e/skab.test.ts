@@ -8,12 +8,12 @@ import { promisify } from 'node:util'
 import { assetImportFromMap, readCsvMap } from '../../../edge/index.ts'
 import { createApiClient } from '../../../infra/cli/api-client.ts'
 import { waitFor } from '../../../infra/demo/wait.ts'
-import { tsxArgs } from '../../../infra/node-child.ts'
 import { root } from '../../../infra/setup/paths.mjs'
 import { createMinioStore } from '../../../registry/artifacts/minio.ts'
 import type { FeatureSetInput } from '../../../registry/domain/features/feature-set.ts'
 import type { PolicyInput } from '../../../registry/domain/policy/policy.ts'
 import { appoint, approve, makePeople, openGate, runOperation, twoApprovals, type People } from '../../helpers/mill.ts'
+import { programArgs } from '../../helpers/own-program.ts'
 import { startTestPlatform, type TestPlatform } from '../../helpers/platform.ts'
 
 const data = path.join(process.env['TWINWARD_TEST_DATA'] ?? path.join(root, '../shared/data'), 'skab')
@@ -53,7 +53,7 @@ describe('real SKAB recordings, from file to roll back', { skip }, () => {
   let score = ''
   let releases: string[] = []
   const cli = async (...args: string[]) => {
-    const run = await promisify(execFile)(process.execPath, [...tsxArgs(), path.join(root, 'infra/bin/cli.ts'), '--json', ...args], { env: on.env, maxBuffer: 1 << 24 })
+    const run = await promisify(execFile)(process.execPath, [...await programArgs('infra/bin/cli.ts'), '--json', ...args], { env: on.env, maxBuffer: 1 << 24 })
     return JSON.parse(run.stdout) as Record<string, unknown>
   }
   const imports = (files: readonly string[], ...options: string[]) => cli('import', '--map', map, ...options, ...files.map((file) => path.join(data, file)))

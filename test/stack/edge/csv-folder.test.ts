@@ -8,11 +8,11 @@ import { createCsvFolderSource } from '../../../edge/connectors/csv-folder/sourc
 import { namePattern } from '../../../edge/connectors/csv-folder/config.ts'
 import type { Source } from '../../../edge/source.ts'
 import { parseSiteFile } from '../../../edge/site/site-file.ts'
-import { tsxArgs } from '../../../infra/node-child.ts'
 import { startBroker } from '../../helpers/broker.ts'
 import { createCollectingOutlet, type CollectingOutlet } from '../../helpers/collecting-outlet.ts'
 import { connectorContext } from '../../helpers/connector-context.ts'
 import { startEdge } from '../../helpers/edge-process.ts'
+import { programArgs } from '../../helpers/own-program.ts'
 import { seeded } from '../../helpers/random.ts'
 import { readingsOf, startReceiver } from '../../helpers/receiver.ts'
 
@@ -203,7 +203,7 @@ sources:
 `)
   const { url, username = '', password = '' } = broker.connection
   const run = async () => {
-    const edge = await startEdge([...tsxArgs(), path.join(import.meta.dirname, '../../../infra/bin/cli.ts'), 'edge', 'run', path.join(directory, 'site.yaml')],
+    const edge = await startEdge([...await programArgs('infra/bin/cli.ts'), 'edge', 'run', path.join(directory, 'site.yaml')],
       { MQTT_URL: url, MQTT_USERNAME: username, MQTT_PASSWORD: password, TWINWARD_DATA_DIR: directory })
     children.push(edge.child)
     return edge

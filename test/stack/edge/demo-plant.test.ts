@@ -5,11 +5,10 @@ import os from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
 import { createDemoPlant, demoPlantConfigSchema, type DemoPlantReport } from '../../../edge/index.ts'
-import { tsxArgs } from '../../../infra/node-child.ts'
 import { startBroker } from '../../helpers/broker.ts'
+import { programArgs } from '../../helpers/own-program.ts'
 import { startReceiver } from '../../helpers/receiver.ts'
 
-const root = path.join(import.meta.dirname, '../../..')
 const END = '2026-01-31T00:00:00Z'
 
 test('the demo plant, stopped and killed on its way, arrives whole: every reading and recording once', async (t) => {
@@ -23,8 +22,9 @@ test('the demo plant, stopped and killed on its way, arrives whole: every readin
   })
   receiver.answer = (_key, arrival) => (arrival === 1 ? { afterMs: 50 } : 'stored')
   const { url, username = '', password = '' } = broker.connection
+  const program = await programArgs('infra/bin/edge.ts')
   const live = (signal?: NodeJS.Signals) => new Promise<{ code: number | null; signal: NodeJS.Signals | null; out: string }>((resolve) => {
-    const child = spawn(process.execPath, [...tsxArgs(), path.join(root, 'infra/bin/edge.ts'), '--source', 'demo', '--days', '3', '--end', END, '--seed', '5', '--buffer', directory], {
+    const child = spawn(process.execPath, [...program, '--source', 'demo', '--days', '3', '--end', END, '--seed', '5', '--buffer', directory], {
       env: { PATH: process.env['PATH'], MQTT_URL: url, MQTT_USERNAME: username, MQTT_PASSWORD: password, LOG_LEVEL: 'silent', TWINWARD_DATA_DIR: directory },
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     })

@@ -205,7 +205,7 @@ test('what a gateway that was shut out says past the door is not taken either: i
   const past = await startSite({
     directory: path.join(stage.dataDir, 'past'), mqtt, tags: [{ address: 'x', tag: 'p/a' }], machine: rampMachine(['x'], 5), plan: { site, gateway: stage.gateway },
   })
-  t.after(() => past.stop())
+  stage.beforeEnd(() => past.stop())
   await stage.until('readings to arrive', () => past.status().counters['acknowledged'] ?? 0)
   await revokeGateway(stage.ctx, actor, { site, gateway: stage.gateway, reason: 'stolen' })
   await stage.until('it to hear why', () => past.status().problems.some((problem) => /shut out by .* \(stolen\).*enrol/.test(problem)))

@@ -12,15 +12,14 @@ import { secretReferenceSchema, type ConnectorKind, type SecretReference } from 
 import { runSiteFile } from '../../../edge/site/run-site-file.ts'
 import { parseSiteFile } from '../../../edge/site/site-file.ts'
 import { runCli } from '../../../infra/cli/run.ts'
-import { tsxArgs } from '../../../infra/node-child.ts'
 import type { AssetImport } from '../../../registry/domain/contract/hierarchy.ts'
 import { startBroker, type TestBroker } from '../../helpers/broker.ts'
 import { startEdge, type EdgeProcess } from '../../helpers/edge-process.ts'
 import { startDevice, type TestDevice } from '../../helpers/modbus.ts'
 import { startPlant } from '../../helpers/opcua-plant.ts'
+import { programArgs } from '../../helpers/own-program.ts'
 import { readingsOf, startReceiver, type Receiver } from '../../helpers/receiver.ts'
 
-const cli = path.join(import.meta.dirname, '../../../infra/bin/cli.ts')
 
 interface Plant {
   readonly device: TestDevice
@@ -74,7 +73,7 @@ ${head}sources:
       - { tag: pump-1/speed, address: "1:holding:7:uint16", unit: /min }
 ${tags}`,
     async run(more = {}) {
-      const edge = await startEdge([...tsxArgs(), cli, 'edge', 'run', file], { ...env, ...more })
+      const edge = await startEdge([...await programArgs('infra/bin/cli.ts'), 'edge', 'run', file], { ...env, ...more })
       edges.push(edge)
       return edge
     },
@@ -149,7 +148,7 @@ suite('edge run', () => {
   test('a missing password of the platform ends the start with its cure', async (t) => {
     const { write, siteFile, env, file } = await plant(t)
     write(siteFile({ head: 'platform: { password: { file: nowhere } }\n' }))
-    await assert.rejects(startEdge([...tsxArgs(), cli, 'edge', 'run', file], env), /the secret nowhere cannot be read/)
+    await assert.rejects(startEdge([...await programArgs('infra/bin/cli.ts'), 'edge', 'run', file], env), /the secret nowhere cannot be read/)
   })
 
   test('its log rotates by size and is there after a restart', async (t) => {

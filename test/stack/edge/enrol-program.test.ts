@@ -4,15 +4,14 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
-import { tsxArgs } from '../../../infra/node-child.ts'
 import { readToken } from '../../../registry/domain/identity/enrolment-token.ts'
 import { revokeGateway } from '../../../registry/services/gateways/revoke-gateway.ts'
 import { actor } from '../../helpers/door.ts'
 import { startDoorStage } from '../../helpers/door-stage.ts'
 import { startEdge } from '../../helpers/edge-process.ts'
 import { startDevice } from '../../helpers/modbus.ts'
+import { programArgs } from '../../helpers/own-program.ts'
 
-const cli = path.join(import.meta.dirname, '../../../infra/bin/edge-gateway.ts')
 
 test('the gateway\'s own program: enrolled from a file and from standard input, run, revoked, enrolled again; no secret in anything it says', async (t) => {
   const stage = await startDoorStage(t)
@@ -31,7 +30,7 @@ sources: [{ id: plc, type: modbus-tcp, host: 127.0.0.1, port: ${device.port}, ev
   let said = ''
   /** One command of the program; what it said, and how it ended. */
   async function run(args: readonly string[], input = ''): Promise<{ code: number | null; output: string }> {
-    const child = spawn(process.execPath, [...tsxArgs(), cli, ...args], { env: { PATH: process.env['PATH'], ...env }, stdio: ['pipe', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [...await programArgs('infra/bin/edge-gateway.ts'), ...args], { env: { PATH: process.env['PATH'], ...env }, stdio: ['pipe', 'pipe', 'pipe'] })
     child.stdin.end(input)
     const ended = new Promise<number | null>((resolve) => { child.once('close', resolve) })
     const [out, error] = await Promise.all([text(child.stdout), text(child.stderr)])
@@ -56,8 +55,8 @@ sources: [{ id: plc, type: modbus-tcp, host: 127.0.0.1, port: ${device.port}, ev
   assert.equal(again.code, 1)
   assert.match(again.output, /The token is for gateway another/)
 
-  const edge = await startEdge([...tsxArgs(), cli, 'run', file], env)
-  t.after(() => { edge.child.kill('SIGKILL') })
+  const edge = await startEdge([...await programArgs('infra/bin/edge-gateway.ts'), 'run', file], env)
+  stage.beforeEnd(() => edge.stop('SIGKILL'))
   const well = await edge.until(({ connected, counters }) => connected && (counters['acknowledged'] ?? 0) > 0)
   const told = [JSON.stringify(well), await edge.metrics(), await (await fetch(edge.url)).text()]
   await revokeGateway(stage.ctx, actor, { site, gateway, reason: 'a test' })

@@ -7,9 +7,9 @@ import { test } from 'node:test'
 import { httpPushConfigSchema } from '../../../edge/connectors/http/config.ts'
 import { newCounters } from '../../../edge/connectors/http/counters.ts'
 import { freePort } from '../../../infra/dev/ports.ts'
-import { tsxArgs } from '../../../infra/node-child.ts'
 import { startBroker } from '../../helpers/broker.ts'
 import { startEdge } from '../../helpers/edge-process.ts'
+import { programArgs } from '../../helpers/own-program.ts'
 import { readingsOf, startReceiver } from '../../helpers/receiver.ts'
 
 const text = readFileSync(path.join(import.meta.dirname, '../../../docs/connect-http.md'), 'utf8')
@@ -41,8 +41,7 @@ test('the ten lines of the docs, run as written', { skip: !has('curl') && 'there
   shell(/`(openssl rand [^`]*)`/.exec(text)?.[1] ?? assert.fail('no token is made'))
   writeFileSync(path.join(directory, 'site.yaml'), `version: 1\nsite: hamburg\ngateway: gw-1\nhealth: { listen: "127.0.0.1:0" }\nbuffer: { cap: 64 MiB }\n${onPort(block('yaml'))}`)
   const { url, username = '', password = '' } = broker.connection
-  const cli = path.join(import.meta.dirname, '../../../infra/bin/cli.ts')
-  const edge = await startEdge([...tsxArgs(), cli, 'edge', 'run', path.join(directory, 'site.yaml')], { MQTT_URL: url, MQTT_USERNAME: username, MQTT_PASSWORD: password, TWINWARD_DATA_DIR: directory })
+  const edge = await startEdge([...await programArgs('infra/bin/cli.ts'), 'edge', 'run', path.join(directory, 'site.yaml')], { MQTT_URL: url, MQTT_USERNAME: username, MQTT_PASSWORD: password, TWINWARD_DATA_DIR: directory })
   t.after(() => { if (edge.child.exitCode === null) edge.child.kill('SIGKILL') })
   await edge.until(({ connectors }) => connectors[0]?.state === 'ok')
   const answer = shell(onPort(block('sh')))

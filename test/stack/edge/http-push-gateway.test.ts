@@ -4,10 +4,10 @@ import os from 'node:os'
 import path from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { freePort } from '../../../infra/dev/ports.ts'
-import { tsxArgs } from '../../../infra/node-child.ts'
 import { startBroker } from '../../helpers/broker.ts'
 import { startEdge, type EdgeProcess } from '../../helpers/edge-process.ts'
 import { machine, TOKENS } from '../../helpers/http-push.ts'
+import { programArgs } from '../../helpers/own-program.ts'
 import { seeded } from '../../helpers/random.ts'
 import { readingsOf, startReceiver } from '../../helpers/receiver.ts'
 
@@ -46,7 +46,7 @@ sources:
   return {
     broker, send: machine(`http://127.0.0.1:${port}`, TOKENS['ONE'] ?? ''), arrived: () => readingsOf(receiver),
     async run() {
-      const edge = await startEdge([...tsxArgs(), path.join(import.meta.dirname, '../../../infra/bin/cli.ts'), 'edge', 'run', path.join(directory, 'site.yaml')],
+      const edge = await startEdge([...await programArgs('infra/bin/cli.ts'), 'edge', 'run', path.join(directory, 'site.yaml')],
         { MQTT_URL: url, MQTT_USERNAME: username, MQTT_PASSWORD: password, TWINWARD_DATA_DIR: directory })
       edges.push(edge)
       await edge.until(({ connectors }) => connectors[0]?.state === 'ok')

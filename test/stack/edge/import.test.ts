@@ -6,8 +6,8 @@ import path from 'node:path'
 import { test } from 'node:test'
 import { pino } from 'pino'
 import { planImport, runImport, type ImportReport } from '../../../edge/import-csv.ts'
-import { tsxArgs } from '../../../infra/node-child.ts'
 import { startBroker, type TestBroker } from '../../helpers/broker.ts'
+import { programArgs } from '../../helpers/own-program.ts'
 import { readingsOf, startReceiver, type Receiver } from '../../helpers/receiver.ts'
 
 const log = pino({ level: 'silent' })
@@ -59,10 +59,10 @@ test('a gateway killed again and again in mid-import delivers exactly the file\'
     const csv = file('history.csv', csvText(ROWS))
     // Slow answers keep batches on their way, so that kills find the import at every stage.
     receiver.answer = (_key, arrival) => (arrival === 1 ? { afterMs: 60 } : 'stored')
-    const args = ['--source', 'csv', '--map', map, '--buffer', path.join(directory, 'buffers'), csv]
+    const args = [...await programArgs('infra/bin/edge.ts'), '--source', 'csv', '--map', map, '--buffer', path.join(directory, 'buffers'), csv]
     const { url, username = '', password = '' } = broker.connection
     const live = (killAfterMs?: number) => new Promise<{ code: number | null; signal: NodeJS.Signals | null; out: string }>((resolve) => {
-      const child = spawn(process.execPath, [...tsxArgs(), path.join(root, 'infra/bin/edge.ts'), ...args], {
+      const child = spawn(process.execPath, args, {
         env: { PATH: process.env['PATH'], MQTT_URL: url, MQTT_USERNAME: username, MQTT_PASSWORD: password, LOG_LEVEL: 'silent', TWINWARD_DATA_DIR: directory },
         stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
       })

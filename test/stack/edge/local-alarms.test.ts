@@ -11,13 +11,12 @@ import type { AlarmMessage } from '../../../edge/alarms/outputs/message.ts'
 import { runCli } from '../../../infra/cli/run.ts'
 import { waitFor } from '../../../infra/demo/wait.ts'
 import { freePort } from '../../../infra/dev/ports.ts'
-import { tsxArgs } from '../../../infra/node-child.ts'
 import { startBroker } from '../../helpers/broker.ts'
 import { startEdge, type EdgeProcess } from '../../helpers/edge-process.ts'
 import { startDevice } from '../../helpers/modbus.ts'
+import { programArgs } from '../../helpers/own-program.ts'
 import { startReportDesk } from '../../helpers/report-desk.ts'
 
-const cli = path.join(import.meta.dirname, '../../../infra/bin/cli.ts')
 
 /** The CLI of a gateway's box: no platform, no key. */
 async function onBox(args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
@@ -100,7 +99,7 @@ sources:
   return {
     state, published, topics, called, write, broker,
     async run() {
-      const edge = await startEdge([...tsxArgs(), cli, 'edge', 'run', file], { BROKER_PASSWORD: user.password ?? '', TWINWARD_DATA_DIR: directory })
+      const edge = await startEdge([...await programArgs('infra/bin/cli.ts'), 'edge', 'run', file], { BROKER_PASSWORD: user.password ?? '', TWINWARD_DATA_DIR: directory })
       edges.push(edge)
       return edge
     },

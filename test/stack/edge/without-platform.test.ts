@@ -8,14 +8,13 @@ import { judgeFolder, placeOf } from '../../../edge/site/judging.ts'
 import { readSiteFile } from '../../../edge/site/site-file.ts'
 import { runCli } from '../../../infra/cli/run.ts'
 import { freePort } from '../../../infra/dev/ports.ts'
-import { tsxArgs } from '../../../infra/node-child.ts'
 import { judgedWindowSchema } from '../../../registry/domain/contract/judged-window.ts'
 import { bundleFeatureSet, makeBundle, newSigner } from '../../helpers/bundles.ts'
 import { startEdge, type EdgeProcess } from '../../helpers/edge-process.ts'
 import { machine } from '../../helpers/http-push.ts'
+import { programArgs } from '../../helpers/own-program.ts'
 import { until } from '../../helpers/pushed-pumps.ts'
 
-const cli = path.join(import.meta.dirname, '../../../infra/bin/cli.ts')
 const TOKEN = 'a-token-of-enough-characters'
 const START_MS = Math.floor(Date.now() / 60_000 - 30) * 60_000
 
@@ -56,7 +55,7 @@ sources:
   bundles.keys.trust(signer.publicKey)
   bundles.install(makeBundle(signer, { featureSet: { ...bundleFeatureSet, windowUs: 60_000_000, hopUs: 30_000_000 } }), placeOf((await readSiteFile(file, { env })).plan))
 
-  const edge = await startEdge([...tsxArgs(), cli, 'edge', 'run', file], env)
+  const edge = await startEdge([...await programArgs('infra/bin/cli.ts'), 'edge', 'run', file], env)
   started.push(edge)
   await edge.until(({ connectors }) => connectors[0]?.state === 'ok')
   const push = machine(`http://127.0.0.1:${port}`, TOKEN)

@@ -9,11 +9,10 @@ import { loadConfig } from '../../../infra/config.ts'
 import { waitFor } from '../../../infra/demo/wait.ts'
 import { ledgerSigner } from '../../../infra/ledger-key.ts'
 import { findMqtt } from '../../../infra/local-mqtt.ts'
-import { tsxArgs } from '../../../infra/node-child.ts'
 import { findRemembered } from '../../../infra/pid-file.ts'
-import { root } from '../../../infra/setup/paths.mjs'
 import { statusFile, type PlatformStatus } from '../../../infra/status-file.ts'
 import { approve, foundFamily, makePeople, millBatch, millFamily, millPlant, openGate, trainMill, type People } from '../../helpers/mill.ts'
+import { freeProgramArgs } from '../../helpers/own-program.ts'
 import { freshDataDir, platformEnv } from '../../helpers/platform.ts'
 import { connectRawGateway } from '../../helpers/raw-gateway.ts'
 
@@ -48,7 +47,7 @@ describe('stop and start on the same data', () => {
     assert.ok(answers.every(({ status }) => status === 'stored'))
   }
   const start = async () => {
-    const started = spawn(process.execPath, [...tsxArgs().slice(0, 2), path.join(root, 'infra/bin/platform.ts')], { env: platformEnv(dir), stdio: ['ignore', 'pipe', 'pipe'] })
+    const started = spawn(process.execPath, await freeProgramArgs('infra/bin/platform.ts'), { env: platformEnv(dir), stdio: ['ignore', 'pipe', 'pipe'] })
     child = started
     let said = ''
     for (const stream of [started.stdout, started.stderr]) stream.on('data', (chunk: Buffer) => { said += chunk.toString() })
