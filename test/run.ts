@@ -11,16 +11,17 @@ import { startStack, type Stack } from '../infra/dev/stack.ts'
 import { root } from '../infra/setup/paths.mjs'
 import { quickVariable } from './helpers/effort.ts'
 import { testStackVariable, toTestStack } from './helpers/test-stack.ts'
+import { costOf } from './runner/costs.ts'
+import { inLanes } from './runner/lanes.ts'
 import { lint } from './runner/lint.ts'
 import { exitCode, summaryLine, tally, type TestOutcome } from './runner/outcome.ts'
+import { openOwnTemp } from './runner/own-temp.ts'
 import { abortSteps, runStep, testArgs, type FileResult } from './runner/test-process.ts'
 
 const minute = 60_000
 const fileLimitMs = 15 * minute
-/** Files side by side: two cores, and each file has its own database and prefixes. */
-const sideBySide = Number(process.env['TWINWARD_TEST_CONCURRENCY'] ?? '2')
-/** These start whole platforms and kill them: alone, so that none starves another. */
-const alone = ['test/stack/e2e/', 'test/stack/faults/', 'test/stack/infra/npm-start'].map((prefix) => path.normalize(prefix))
+/** Files of the usual load side by side: on two cores, as most of them wait half of their time. Each has its own database and prefixes. */
+const sideBySide = Number(process.env['TWINWARD_TEST_CONCURRENCY'] ?? '3')
 
 /** A sixth of its time would go into moving young objects out of a small nursery. */
 const roomy = ['--max-semi-space-size=128']
@@ -79,30 +80,30 @@ async function runOnStack() {
   stack = await startStack({ dataDir: dir, config: loadConfig({ TWINWARD_DATA_DIR: dir }), log: (text) => { print(`  ${text}`) } })
   const env = { [testStackVariable]: JSON.stringify(toTestStack(stack)) }
   const run = async (file: string) => {
-    finish(await runStep({
+    const onOutcome = (outcome: TestOutcome) => { print(line(path.relative('test/stack', file), outcome)) }
+    const temp = openOwnTemp(path.join(dir, 'tmp', String(stackFiles.indexOf(file))))
+    const result = await runStep({
       title: file,
       kind: 'tests',
       args: ['--test-force-exit', ...testArgs(file)],
       timeoutMs: fileLimitMs,
-      env,
-      onOutcome: (outcome) => { print(line(path.relative('test/stack', file), outcome)) },
-    }))
+      env: { ...env, ...temp.env },
+      onOutcome,
+    })
+    const left = temp.close()
+    if (left.length > 0) {
+      const outcome: TestOutcome = { name: 'cleans up', result: 'failed', ms: 0, error: `it leaves behind in its temporary folder: ${left.join(', ')}` }
+      result.outcomes.push(outcome)
+      onOutcome(outcome)
+    }
+    finish(result)
   }
   try {
-    const isAlone = (file: string) => alone.some((folder) => file.startsWith(folder))
-    await inLanes(stackFiles.filter((file) => !isAlone(file)), sideBySide, run)
-    await inLanes(stackFiles.filter(isAlone), 1, run)
+    await inLanes(stackFiles, sideBySide, costOf, run)
   } finally {
     await stack.stop()
     await rm(dir, { recursive: true, force: true })
   }
-}
-
-async function inLanes(items: readonly string[], lanes: number, work: (item: string) => Promise<void>) {
-  const queue = [...items]
-  await Promise.all(Array.from({ length: Math.max(1, lanes) }, async () => {
-    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item)
-  }))
 }
 
 function finish(result: FileResult) {
