@@ -2,7 +2,7 @@
  * Runs the tests: `verify` for types, lint and unit tests; `all` for these and the tests on real servers. Words after
  * that choose the test files whose path holds one of them, without types and lint.
  */
-import { mkdirSync, readdirSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -35,11 +35,17 @@ const stackFiles = scope === 'all' ? files.filter(isStackFile) : []
 if (words.length > 0 && unitFiles.length + stackFiles.length === 0) fail(`no test file's path holds: ${words.join(', ')}`)
 
 let stack: Stack | undefined
+/** Of the servers' data and of each file's temporary folder. */
+let folder: string | undefined
 const results: FileResult[] = []
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
     abortSteps()
-    void Promise.resolve(stack?.stop()).finally(() => process.exit(signal === 'SIGINT' ? 130 : 143))
+    void Promise.resolve(stack?.stop()).finally(() => {
+      // What was just ended may still be writing.
+      if (folder !== undefined) rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 })
+      process.exit(signal === 'SIGINT' ? 130 : 143)
+    })
   })
 }
 
@@ -76,7 +82,7 @@ async function runUnit(of: string, files: readonly string[]) {
 
 async function runOnStack() {
   print('starting PostgreSQL, Temporal, MinIO and an MQTT broker for the tests')
-  const dir = await mkdtemp(path.join(tmpdir(), 'twinward-test-'))
+  const dir = folder = await mkdtemp(path.join(tmpdir(), 'twinward-test-'))
   stack = await startStack({ dataDir: dir, config: loadConfig({ TWINWARD_DATA_DIR: dir }), log: (text) => { print(`  ${text}`) } })
   const env = { [testStackVariable]: JSON.stringify(toTestStack(stack)) }
   const run = async (file: string) => {
