@@ -10,7 +10,7 @@ import { loadConfig } from '../infra/config.ts'
 import { startStack, type Stack } from '../infra/dev/stack.ts'
 import { root } from '../infra/setup/paths.mjs'
 import { quickVariable } from './helpers/effort.ts'
-import { testStackVariable, toTestStack } from './helpers/test-stack.ts'
+import { testStackVariable, toTestStack, withTemplate } from './helpers/test-stack.ts'
 import { costOf } from './runner/costs.ts'
 import { inLanes } from './runner/lanes.ts'
 import { lint } from './runner/lint.ts'
@@ -84,27 +84,27 @@ async function runOnStack() {
   print('starting PostgreSQL, Temporal, MinIO and an MQTT broker for the tests')
   const dir = folder = await mkdtemp(path.join(tmpdir(), 'twinward-test-'))
   stack = await startStack({ dataDir: dir, config: loadConfig({ TWINWARD_DATA_DIR: dir }), log: (text) => { print(`  ${text}`) } })
-  const env = { [testStackVariable]: JSON.stringify(toTestStack(stack)) }
-  const run = async (file: string) => {
-    const onOutcome = (outcome: TestOutcome) => { print(line(path.relative('test/stack', file), outcome)) }
-    const temp = openOwnTemp(path.join(dir, 'tmp', String(stackFiles.indexOf(file))))
-    const result = await runStep({
-      title: file,
-      kind: 'tests',
-      args: ['--test-force-exit', ...testArgs(file)],
-      timeoutMs: fileLimitMs,
-      env: { ...env, ...temp.env },
-      onOutcome,
-    })
-    const left = temp.close()
-    if (left.length > 0) {
-      const outcome: TestOutcome = { name: 'cleans up', result: 'failed', ms: 0, error: `it leaves behind in its temporary folder: ${left.join(', ')}` }
-      result.outcomes.push(outcome)
-      onOutcome(outcome)
-    }
-    finish(result)
-  }
   try {
+    const env = { [testStackVariable]: JSON.stringify(await withTemplate(toTestStack(stack))) }
+    const run = async (file: string) => {
+      const onOutcome = (outcome: TestOutcome) => { print(line(path.relative('test/stack', file), outcome)) }
+      const temp = openOwnTemp(path.join(dir, 'tmp', String(stackFiles.indexOf(file))))
+      const result = await runStep({
+        title: file,
+        kind: 'tests',
+        args: ['--test-force-exit', ...testArgs(file)],
+        timeoutMs: fileLimitMs,
+        env: { ...env, ...temp.env },
+        onOutcome,
+      })
+      const left = temp.close()
+      if (left.length > 0) {
+        const outcome: TestOutcome = { name: 'cleans up', result: 'failed', ms: 0, error: `it leaves behind in its temporary folder: ${left.join(', ')}` }
+        result.outcomes.push(outcome)
+        onOutcome(outcome)
+      }
+      finish(result)
+    }
     await inLanes(stackFiles, sideBySide, costOf, run)
   } finally {
     await stack.stop()

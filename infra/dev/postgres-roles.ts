@@ -33,12 +33,15 @@ export async function createRoles(adminUrl: string, passwords: RolePasswords): P
   })
 }
 
-/** Makes an empty database, owned by `twinward_owner`, with the extensions that migrations count on. */
-export async function createDatabase(adminUrl: string, name: string): Promise<void> {
+/**
+ * Makes a database, owned by `twinward_owner`, with the extensions that migrations count on: empty, or a copy of another
+ * one of this server that nobody is connected to.
+ */
+export async function createDatabase(adminUrl: string, name: string, template?: string): Promise<void> {
   const id = pg.escapeIdentifier(name)
   await withClient(adminUrl, async (client) => {
     const { rowCount } = await client.query('SELECT FROM pg_database WHERE datname = $1', [name])
-    if (rowCount === 0) await client.query(`CREATE DATABASE ${id} OWNER twinward_owner`)
+    if (rowCount === 0) await client.query(`CREATE DATABASE ${id} OWNER twinward_owner${template === undefined ? '' : ` TEMPLATE ${pg.escapeIdentifier(template)}`}`)
     await client.query(`REVOKE ALL ON DATABASE ${id} FROM PUBLIC`)
     await client.query(`GRANT CONNECT, TEMPORARY ON DATABASE ${id} TO twinward_app`)
   })

@@ -63,7 +63,8 @@ export interface TestDatabase {
 /** An own database; migrated unless told otherwise. */
 export async function freshDatabase(stack: TestStack, options: { migrated?: boolean } = {}): Promise<TestDatabase> {
   const name = `test_${randomBytes(6).toString('hex')}`
-  await createDatabase(stack.adminUrl, name)
+  const migrated = options.migrated !== false
+  await createDatabase(stack.adminUrl, name, migrated ? stack.template : undefined)
   const database = {
     url: withDatabase(stack.connections.database.url, name),
     migrationUrl: withDatabase(stack.connections.database.migrationUrl, name),
@@ -71,7 +72,7 @@ export async function freshDatabase(stack: TestStack, options: { migrated?: bool
     // A file's own `after` may run behind the one above, which took the server and every database with it.
     drop: async () => { if (!ownIsGone) await dropDatabase(stack.adminUrl, name) },
   }
-  if (options.migrated !== false) await migrate(database.migrationUrl)
+  if (migrated && stack.template === undefined) await migrate(database.migrationUrl)
   return database
 }
 
