@@ -17,6 +17,8 @@ export interface Progress {
 const IDLE_MS = 30_000
 /** Topics by wildcard may come and go without end; of more than these the longest silent are forgotten. */
 const MOST_KEYS = 10_000
+/** So many at a time: a map finds its oldest key only behind the places of all that were removed before it. */
+const SPARE_KEYS = 1_000
 
 export function createProgress(latenessUs: number): Progress {
   const newest = new Map<string, { us: number; atMs: number }>()
@@ -26,8 +28,11 @@ export function createProgress(latenessUs: number): Progress {
       // In the order of who spoke last.
       newest.delete(key)
       newest.set(key, { us: Math.max(before?.us ?? -Infinity, sourceUs), atMs })
-      const [first] = newest.keys()
-      if (newest.size > MOST_KEYS && first !== undefined) newest.delete(first)
+      if (newest.size <= MOST_KEYS + SPARE_KEYS) return
+      for (const longestSilent of newest.keys()) {
+        if (newest.size <= MOST_KEYS) break
+        newest.delete(longestSilent)
+      }
     },
     throughUs(nowUs, atMs) {
       const us = slowestUs(nowUs, atMs)
