@@ -2,13 +2,14 @@ import { refuse } from '../errors.ts'
 import { rootTable, type FlatTable } from './flatbuffer.ts'
 
 /** Arrow's Type union, the members the contract uses, with what tells their variants apart. */
-export type ArrowType = 'utf8' | 'int32' | 'uint16' | 'float32' | 'float64' | 'timestamp' | 'list' | 'other'
+export type ArrowType = 'utf8' | 'int8' | 'int16' | 'int32' | 'uint16' | 'float32' | 'float64' | 'timestamp' | 'list' | 'other'
 
 export interface ArrowField {
   readonly name: string
+  /** Of a dictionary-encoded column the type of its indices. */
   readonly type: ArrowType
-  /** Id of the dictionary that holds the column's texts; null for a plain column. */
-  readonly dictionary: number | null
+  /** The dictionary that holds the column's values; null for a plain column. */
+  readonly dictionary: { readonly id: number; readonly holds: ArrowType } | null
   readonly children: readonly ArrowField[]
 }
 
@@ -45,6 +46,7 @@ export function readSchema(bytes: Uint8Array): { fields: ArrowField[]; metadata:
  * `bytes`, which must begin on an 8-byte boundary of their buffer.
  */
 export function readRows(bytes: Uint8Array, fields: readonly ArrowField[], from: number): { columns: ArrowColumn[]; dictionaries: Map<number, ArrowColumn>; rows: number } {
+  const holds = new Map(fields.flatMap(({ dictionary }) => (dictionary ? [[dictionary.id, dictionary.holds] as const] : [])))
   const dictionaries = new Map<number, ArrowColumn>()
   let at = from
   for (;;) {
@@ -54,8 +56,9 @@ export function readRows(bytes: Uint8Array, fields: readonly ArrowField[], from:
       const id = message.header.int64(0, 0)
       const data = message.header.table(1) ?? broken('dictionary', 'it has no data')
       if (message.header.int8(2, 0) !== 0 || dictionaries.has(id)) broken('dictionary', 'each dictionary must come whole and once')
-      const text: ArrowField = { name: `dictionary ${id}`, type: 'utf8', dictionary: null, children: [] }
-      dictionaries.set(id, readColumns(data, message.body, [text])[0]!)
+      const type = holds.get(id) ?? broken('dictionary', 'no column names it')
+      const values: ArrowField = { name: `dictionary ${id}`, type, dictionary: null, children: [] }
+      dictionaries.set(id, readColumns(data, message.body, [values])[0]!)
     } else if (message.headerType === HEADER.recordBatch) {
       const columns = readColumns(message.header, message.body, fields)
       readEnd(bytes, at)
@@ -100,9 +103,9 @@ function readField(field: FlatTable, depth: number): ArrowField {
   const encoding = field.table(4)
   return {
     name: field.text(0) ?? '',
-    // A dictionary-encoded column stores indices; its own type is that of the texts.
+    // A dictionary-encoded column stores indices; its own type is that of the values.
     type: encoding ? intType(encoding.table(1)) : fieldType(field),
-    dictionary: encoding ? (field.int8(2, 0) === TYPE.utf8 ? encoding.int64(0, 0) : broken('schema message', 'a dictionary must hold texts')) : null,
+    dictionary: encoding ? { id: encoding.int64(0, 0), holds: fieldType(field) } : null,
     children: field.tables(5).map((child) => readField(child, depth + 1)),
   }
 }
@@ -122,8 +125,8 @@ function fieldType(field: FlatTable): ArrowType {
 function intType(type: FlatTable | null): ArrowType {
   const bits = type?.int32(0, 0)
   const signed = type?.int8(1, 0) !== 0
-  if (bits === 32 && signed) return 'int32'
-  return bits === 16 && !signed ? 'uint16' : 'other'
+  if (!signed) return bits === 16 ? 'uint16' : 'other'
+  return bits === 8 ? 'int8' : bits === 16 ? 'int16' : bits === 32 ? 'int32' : 'other'
 }
 
 /** Buffers stand in the order of the fields, depth first: validity, then data; for lists and texts validity, offsets, then data. */

@@ -1,10 +1,11 @@
 import { refuse } from '../errors.ts'
 import type { ArrowColumn, ArrowType } from './arrow-stream.ts'
 import { decodeText } from './flatbuffer.ts'
-import { int64ToMicros } from './int64.ts'
+import { indexToMicros, int64ToMicros } from './int64.ts'
 
 /** Typed access to the columns of one batch; every refusal is `contract_broken` and names the column. */
 export interface ColumnReader {
+  /** Times, as they are or through a dictionary. */
   micros(name: string): Float64Array
   float64(name: string): Float64Array
   uint16(name: string): Uint16Array
@@ -15,7 +16,9 @@ export interface ColumnReader {
   has(name: string): boolean
 }
 
-const BYTES = { int32: 4, uint16: 2, float32: 4, float64: 8, timestamp: 8, utf8: 4, list: 4, other: 0 } as const satisfies Record<ArrowType, number>
+const BYTES = { int8: 1, int16: 2, int32: 4, uint16: 2, float32: 4, float64: 8, timestamp: 8, utf8: 4, list: 4, other: 0 } as const satisfies Record<ArrowType, number>
+
+const OUT_OF_RANGE = 'a time is out of range'
 
 /** Longest text of a column: a tag key is at most 127 characters of ASCII. */
 const TEXT_LIMIT = 127
@@ -39,33 +42,54 @@ export function readerOf(
   }
   for (const name of names.required) if (!byName.has(name)) broken(name, 'it is missing')
 
-  const column = (name: string, type: ArrowType): ArrowColumn => {
-    const found = byName.get(name) ?? broken(name, 'it is missing')
-    if (found.field.type !== type || (found.field.dictionary !== null) !== (type === 'int32')) broken(name, `it must be of type ${type === 'int32' ? 'dictionary<int32, utf8>' : type}`)
-    return found
+  const column = (name: string): ArrowColumn => byName.get(name) ?? broken(name, 'it is missing')
+  const typed = (name: string, type: ArrowType): ArrowColumn => {
+    const found = column(name)
+    return found.field.dictionary === null && found.field.type === type ? found : broken(name, `it must be of type ${type}`)
   }
-  const plain = (name: string, type: ArrowType): Uint8Array => bytesOf(column(name, type), name, 0, rows, BYTES[type])
+  const plain = (name: string, type: ArrowType): Uint8Array => bytesOf(typed(name, type), name, 0, rows, BYTES[type])
+  /** The indices of a dictionary-encoded column and its dictionary; null for a plain one. */
+  const encoded = (name: string, holds: ArrowType): { values: ArrowColumn; index: Int8Array | Int16Array | Int32Array } | null => {
+    const found = column(name)
+    const { dictionary, type } = found.field
+    if (dictionary === null) return null
+    if (dictionary.holds !== holds) return broken(name, `its dictionary must hold ${holds}`)
+    const index = indexOf(bytesOf(found, name, 0, rows, BYTES[type]), type, rows) ?? broken(name, 'its indices must be of type int8, int16 or int32')
+    return { values: dictionaries.get(dictionary.id) ?? broken(name, 'its dictionary is missing'), index }
+  }
 
   return {
     has: (name) => byName.has(name),
-    micros: (name) => int64ToMicros(plain(name, 'timestamp'), rows) ?? broken(name, 'a time is out of range'),
+    micros(name) {
+      const dictionary = encoded(name, 'timestamp')
+      if (dictionary === null) return int64ToMicros(plain(name, 'timestamp'), rows) ?? broken(name, OUT_OF_RANGE)
+      const { values, index } = dictionary
+      const times = int64ToMicros(bytesOf(values, name, 0, values.length, BYTES.timestamp), values.length) ?? broken(name, OUT_OF_RANGE)
+      return indexToMicros(times, index) ?? broken(name, 'a row names no entry of its dictionary')
+    },
     float64: (name) => { const b = plain(name, 'float64'); return new Float64Array(b.buffer, b.byteOffset, rows) },
     uint16: (name) => { const b = plain(name, 'uint16'); return new Uint16Array(b.buffer, b.byteOffset, rows) },
     texts(name) {
-      const indices = column(name, 'int32')
-      const dictionary = dictionaries.get(indices.field.dictionary ?? -1) ?? broken(name, 'its dictionary is missing')
-      const distinct = readTexts(dictionary, name)
-      const b = bytesOf(indices, name, 0, rows, 4)
-      return { distinct, index: new Int32Array(b.buffer, b.byteOffset, rows) }
+      const { values, index } = encoded(name, 'utf8') ?? broken(name, 'it must be of type dictionary<int8 | int16 | int32, utf8>')
+      return { distinct: readTexts(values, name), index: index instanceof Int32Array ? index : new Int32Array(index) }
     },
     float32Lists(name) {
-      const list = column(name, 'list')
+      const list = typed(name, 'list')
       const child = list.children.length === 1 ? list.children[0]! : broken(name, 'a list has one child column')
       if (child.field.type !== 'float32') broken(name, 'it must be of type list<float32>')
       const offsets = offsetsOf(bytesOf(list, name, 0, rows + 1, 4), rows, child.length, name)
       const b = bytesOf(child, name, 0, child.length, 4)
       return { offsets, values: new Float32Array(b.buffer, b.byteOffset, child.length) }
     },
+  }
+}
+
+function indexOf({ buffer, byteOffset }: Uint8Array, type: ArrowType, rows: number): Int8Array | Int16Array | Int32Array | null {
+  switch (type) {
+    case 'int8': return new Int8Array(buffer, byteOffset, rows)
+    case 'int16': return new Int16Array(buffer, byteOffset, rows)
+    case 'int32': return new Int32Array(buffer, byteOffset, rows)
+    default: return null
   }
 }
 

@@ -28,3 +28,16 @@ export function int64ToMicros(bytes: Uint8Array, count: number): Float64Array | 
   }
   return beyond === 0 ? micros : null
 }
+
+/** Times through a dictionary; null when an index leads outside it. */
+export function indexToMicros(times: Float64Array, index: Int8Array | Int16Array | Int32Array): Float64Array | null {
+  const rows = index.length
+  const micros = new Float64Array(rows)
+  for (let i = 0; i < rows; i++) {
+    // Asking whether something was there costs half as much as comparing the index first.
+    const time = times[index[i]!]
+    if (time === undefined) return null
+    micros[i] = time
+  }
+  return micros
+}

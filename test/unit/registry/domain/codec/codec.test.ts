@@ -65,6 +65,46 @@ describe('batch codec', () => {
     }))
   })
 
+  it('gives readings of rounds back as they were, with their times in dictionaries', () => {
+    const widths = { few: [3, 40], many: [40, 6], most: [1, 140] } as const
+    fc.assert(fc.property(fc.constantFrom(...Object.keys(widths) as (keyof typeof widths)[]), micros, fc.integer({ min: 1, max: 2 ** 40 }), fc.nat(7), (width, start, stepUs, late) => {
+      const [tagCount, rounds] = widths[width]
+      const startUs = Math.min(start, Number.MAX_SAFE_INTEGER - rounds * stepUs - late)
+      const rows = Array.from({ length: tagCount * rounds * 2 }, (_, i): Row => {
+        const at = startUs + (Math.floor(i / 2) % rounds) * stepUs
+        return { tag: Math.floor(i / (rounds * 2)), sourceUs: at, gatewayUs: at + late, raw: i, value: i, quality: 0 }
+      })
+      const columns = columnsOf(rows, Array.from({ length: tagCount }, (_, i) => `p/${i}`))
+      const bytes = encodeReadings(headerOf('readings', rows.length), columns)
+      const decoded = decodeBatch(bytes)
+      assert.ok(decoded.kind === 'readings')
+      for (const name of ['tag', 'sourceUs', 'gatewayUs', 'value'] as const) assert.deepEqual(bits(decoded.columns[name]), bits(columns[name]), name)
+      const source = tableFromIPC(bytes).schema.fields.find(({ name }) => name === 'source_us')!
+      assert.match(String(source.type), rounds > 128 ? /^Dictionary<Int16, Timestamp<MICROSECOND, UTC>>$/ : /^Dictionary<Int8, Timestamp<MICROSECOND, UTC>>$/)
+    }), { numRuns: effort(100) })
+  })
+
+  it('writes a hundred tags at one rate in eleven or thirteen bytes a reading', () => {
+    const bytesARow = (tagCount: number, rounds: number): number => {
+      const rows = Array.from({ length: tagCount * rounds }, (_, i): Row => {
+        const at = 1_772_366_400_000_000 + (i % rounds) * 1_000_000
+        return { tag: Math.floor(i / rounds), sourceUs: at, gatewayUs: at + 4_000, raw: i, value: i, quality: 0 }
+      })
+      return encodeReadings(headerOf('readings', rows.length), columnsOf(rows, Array.from({ length: tagCount }, (_, i) => `p/${i}`))).length / rows.length
+    }
+    assert.ok(bytesARow(100, 100) < 11.5)
+    assert.ok(bytesARow(100, 500) < 13.5)
+  })
+
+  it('gives back times of which each is another, without a dictionary', () => {
+    const rows = Array.from({ length: 1000 }, (_, i): Row => ({ tag: 0, sourceUs: i * i, gatewayUs: 5e9 + i * 7, raw: i, value: i, quality: 0 }))
+    const bytes = encodeReadings(headerOf('readings', rows.length), columnsOf(rows))
+    const decoded = decodeBatch(bytes)
+    assert.ok(decoded.kind === 'readings')
+    assert.deepEqual([...decoded.columns.sourceUs], rows.map(({ sourceUs }) => sourceUs))
+    assert.equal(String(tableFromIPC(bytes).schema.fields.find(({ name }) => name === 'source_us')!.type), 'Timestamp<MICROSECOND, UTC>')
+  })
+
   it('gives waveforms back as they were', () => {
     const decoded = decodeBatch(encodeWaveforms(headerOf('waveforms', waves.length), waves))
     assert.ok(decoded.kind === 'waveforms')
@@ -161,7 +201,7 @@ describe('batch codec', () => {
   })
 
   it('names the place of what another writer got wrong', async () => {
-    const { tableToIPC, tableFromArrays, vectorFromArray, Table, Utf8, Dictionary, Int32, Float64, TimestampMicrosecond } = await import('apache-arrow')
+    const { tableToIPC, tableFromArrays, vectorFromArray, makeData, makeVector, Table, Utf8, Dictionary, Int8, Int32, Uint16, Float64, TimestampMicrosecond } = await import('apache-arrow')
     const text = JSON.stringify(headerOf('readings', 2))
     const withHeader = (columns: ConstructorParameters<typeof Table>[0], header = text): Uint8Array => {
       const table = new Table(columns as never)
@@ -179,6 +219,15 @@ describe('batch codec', () => {
     assert.throws(() => decodeBatch(withHeader({ ...good, extra: vectorFromArray([1, 2], new Float64()) } as never)), refused('contract_broken', /Column extra: the contract knows no such column/))
     assert.throws(() => decodeBatch(withHeader({ ...good, value: vectorFromArray([1, 2], new Int32()) } as never)), refused('contract_broken', /Column value: it must be of type float64/))
     assert.throws(() => decodeBatch(withHeader({ ...good, tag: vectorFromArray(['p/a', 'p/b'], new Utf8()) } as never)), refused('contract_broken', /Column tag: it must be of type dictionary/))
+    assert.throws(() => decodeBatch(withHeader({ ...good, tag: vectorFromArray(['p/a', 'p/b'], new Dictionary(new Utf8(), new Uint16())) } as never)), refused('contract_broken', /Column tag: its indices must be of type/))
+    const coded = (index: number[], type: InstanceType<typeof Int8 | typeof Int32>) => makeVector(makeData({ type: new Dictionary(new TimestampMicrosecond('UTC'), type, 7), data: new type.ArrayType(index), dictionary: time() }))
+    const times = decodeBatch(withHeader({ ...good, source_us: coded([1, 0], new Int32()) } as never))
+    assert.deepEqual([...(times as { columns: ReadingColumns }).columns.sourceUs], [2000, 1000])
+    for (const index of [[0, 2], [-1, 0]]) {
+      for (const type of [new Int8(), new Int32()]) assert.throws(() => decodeBatch(withHeader({ ...good, source_us: coded(index, type) } as never)), refused('contract_broken', /Column source_us: a row names no entry/))
+    }
+    assert.throws(() => decodeBatch(withHeader({ ...good, source_us: vectorFromArray(['p/a', 'p/b'], new Dictionary(new Utf8(), new Int32(), 9)) } as never)), refused('contract_broken', /Column source_us: its dictionary must hold timestamp/))
+    assert.throws(() => decodeBatch(withHeader({ ...good, value: coded([0, 1], new Int8()) } as never)), refused('contract_broken', /Column value: it must be of type float64/))
     assert.throws(() => decodeBatch(withHeader({ ...good, value: vectorFromArray([1, null], new Float64()) } as never)), refused('contract_broken', /column value: nulls are not taken/))
     assert.throws(() => decodeBatch(withHeader(good as never, JSON.stringify(headerOf('readings', 3)))), refused('contract_broken', /counts 3 rows, the batch has 2/))
     assert.throws(() => decodeBatch(withHeader(good as never, '{')), refused('contract_broken', /not JSON/))
