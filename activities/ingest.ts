@@ -8,6 +8,7 @@ import { readIngestTags } from '../registry/store/ingest-tags.ts'
 import { isPassing } from '../registry/store/passing-errors.ts'
 import type { Pool } from '../registry/store/pool.ts'
 import { readRawBatches } from '../registry/store/raw-batches.ts'
+import { utcMidnight } from '../registry/store/sql-time.ts'
 import { inSite } from '../registry/store/transaction.ts'
 import { checkBatch, tagKeysOf, type CheckedBatch } from './ingest/check-batch.ts'
 import { commitGroup, rememberChunks, type RefusedBatch } from './ingest/commit-group.ts'
@@ -122,7 +123,12 @@ export async function storeBatches(
 
 function* partitionTimes(batches: readonly CheckedBatch[]): Generator<number> {
   for (const { runs, waveforms } of batches) {
-    for (const { run } of runs) for (const piece of cutRun(run)) yield piece.timesUs[0]!
+    for (const { run } of runs) {
+      const { timesUs } = run
+      yield timesUs[0]!
+      // Chunks never cross a midnight, so only a run that does has others that begin elsewhere.
+      if (utcMidnight(timesUs[timesUs.length - 1]!) > timesUs[0]!) for (const piece of cutRun(run)) yield piece.timesUs[0]!
+    }
     for (const { row } of waveforms) yield row.startUs
   }
 }

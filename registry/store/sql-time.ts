@@ -24,4 +24,9 @@ const DAY_US = 86_400_000_000
 export const utcMidnight = (micros: number): number => Math.floor(micros / DAY_US) * DAY_US
 
 /** The first day (YYYY-MM-01) of the UTC month of an instant: readings are partitioned by month. */
-export const utcMonth = (micros: number): string => `${new Date(Math.floor(micros / 1000)).toISOString().slice(0, 8)}01`
+export function utcMonth(micros: number): string {
+  // Asked for each chunk: the whole ISO text of a date costs ten times as much.
+  const date = new Date(Math.floor(micros / 1000))
+  const month = date.getUTCMonth() + 1
+  return `${date.getUTCFullYear()}-${month < 10 ? '0' : ''}${month}-01`
+}

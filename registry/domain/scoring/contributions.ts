@@ -10,21 +10,28 @@ export interface Contribution {
  * the feature set. A score of 0 has no drivers; parts that are not finite count as none.
  */
 export function topContributions(features: readonly string[], parts: ArrayLike<number>, limit: number): Contribution[] {
-  const shares = Float64Array.from(features, (_, j) => (Number.isFinite(parts[j]) ? Math.max(0, parts[j] as number) : 0))
-  const largest = shares.reduce((most, part) => Math.max(most, part), 0)
+  // Once a score: plain loops, and no list of all features made and sorted for a few of them.
+  const n = features.length
+  const shares = new Float64Array(n)
+  let largest = 0
+  for (let j = 0; j < n; j++) {
+    const part = parts[j] as number
+    if (!(part > 0 && part < Infinity)) continue
+    shares[j] = part
+    if (part > largest) largest = part
+  }
   if (largest === 0) return []
   // Relative to the largest first, so that huge parts cannot overflow the sum.
-  const total = shares.reduce((sum, part) => sum + part / largest, 0)
-  for (let j = 0; j < shares.length; j++) shares[j] = (shares[j] as number) / largest / total
-  // Once a score, so no list of all features is made and sorted for a few of them.
-  const top: number[] = []
-  for (let j = 0; j < shares.length; j++) {
-    const share = shares[j] as number
+  let total = 0
+  for (let j = 0; j < n; j++) total += (shares[j] as number) / largest
+  const top: Contribution[] = []
+  for (let j = 0; j < n; j++) {
+    const share = (shares[j] as number) / largest / total
     let place = top.length
-    while (place > 0 && share > (shares[top[place - 1] as number] as number)) place--
+    while (place > 0 && share > (top[place - 1] as Contribution).share) place--
     if (place >= limit) continue
-    top.splice(place, 0, j)
-    top.length = Math.min(top.length, limit)
+    if (top.length === limit) top.pop()
+    top.splice(place, 0, { feature: features[j] as string, share })
   }
-  return top.map((j) => ({ feature: features[j] as string, share: shares[j] as number }))
+  return top
 }
