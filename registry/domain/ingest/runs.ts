@@ -79,7 +79,18 @@ export function evenSpacing(timesUs: Float64Array): number | null {
 /** The same run with columns left out that say nothing: device values equal to the canonical ones, qualities all good. */
 export function compactRun(run: Run): Run {
   const { values, raws, quality } = run
-  const keepRaws = raws !== null && raws !== values && raws.some((raw, i) => !Object.is(raw, values[i]!))
-  const keepQuality = quality !== null && quality.some((code) => code !== 0)
+  const keepRaws = raws !== null && raws !== values && differ(raws, values)
+  const keepQuality = quality !== null && anyNotGood(quality)
   return { timesUs: run.timesUs, values, raws: keepRaws ? raws : null, quality: keepQuality ? quality : null }
+}
+
+// Loops over every reading that is stored: `some` calls a function for each.
+function differ(a: Float64Array, b: Float64Array): boolean {
+  for (let i = 0; i < a.length; i++) if (!Object.is(a[i], b[i])) return true
+  return false
+}
+
+function anyNotGood(quality: Uint16Array): boolean {
+  for (let i = 0; i < quality.length; i++) if (quality[i] !== 0) return true
+  return false
 }
