@@ -46,10 +46,10 @@ test('the box shows its alarms, machines and buffer on a page of its own, and ta
     await site.stop()
     rmSync(directory, { recursive: true, force: true })
   })
-  await waitFor('an alarm', async () => site.alarms.list(1).length === 1, 20_000)
-  await waitFor('a trend', async () => (site.values()[0]?.trend.length ?? 0) >= 3, 40_000)
+  await waitFor('an alarm', async () => site.alarms.list(1).length === 1)
+  await waitFor('a trend', async () => (site.values()[0]?.trend.length ?? 0) >= 3)
 
-  await waitFor('some windows', async () => (site.judged()[0]?.trend.length ?? 0) >= 10, 40_000)
+  await waitFor('some windows', async () => (site.judged()[0]?.trend.length ?? 0) >= 10)
 
   const page = await browser.context.newPage()
   const wrong: string[] = []

@@ -46,7 +46,7 @@ const acts: fc.Arbitrary<Act> = fc.oneof(
   fc.constant({ kind: 'back' as const }),
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('advance' as const), from: fc.constantFrom<RolloutStage>('shadow', 'canary', 'champion') }) },
 )
-const steps = fc.array(fc.tuple(acts, fc.integer({ min: 0, max: 15 * S }), fc.option(fc.integer({ min: 1, max: 30 }), { nil: null, freq: 3 })), { minLength: 15, maxLength: 40 })
+const steps = fc.array(fc.tuple(acts, fc.integer({ min: 0, max: 15 * S }), fc.option(fc.integer({ min: 1, max: 30 }), { nil: null, freq: 3 })), { minLength: 25, maxLength: 40 })
 
 /** Every way in which a rollout ends, whatever chance brings beside it. */
 const each: Step[] = (['look', 'stop', 'slow', 'ask'] as const).flatMap((end, i): Step[] => [
