@@ -10,7 +10,6 @@ import { programArgs } from './own-program.ts'
 import { startReceiver, type Receiver } from './receiver.ts'
 import { startReportDesk, type ReportDesk } from './report-desk.ts'
 
-
 /** One reading as it arrived at the platform's side. */
 export interface ArrivedReading { readonly tag: string; readonly us: number; readonly value: number; readonly quality: number; readonly mode: string }
 
