@@ -30,6 +30,7 @@ export interface Stage {
   /** What the browser had to say, and refusals nobody asked for. */
   readonly complaints: string[]
   readonly visit: (address: string, heading: string | RegExp) => Promise<void>
+  /** Until the key is taken or refused. */
   readonly signIn: (key: string) => Promise<void>
   readonly signOut: () => Promise<void>
   readonly picture: (name: string) => Promise<void>
@@ -98,7 +99,10 @@ async function furnish(on: TestPlatform, executable: string): Promise<Stage> {
     async signIn(key) {
       await page.goto(on.platform.url)
       await page.getByLabel('API key').fill(key)
+      // Whoever leaves for another page before the answer takes the request back, and is signed in nowhere.
+      const answer = page.waitForResponse((response) => new URL(response.url()).pathname === '/v1/session')
       await page.getByRole('button', { name: 'Sign in' }).click()
+      await answer
     },
     async signOut() {
       await page.getByRole('button', { name: 'Sign out' }).click()
