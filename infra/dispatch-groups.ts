@@ -1,3 +1,4 @@
+import { bufferKey } from '../registry/store/batch-news.ts'
 import type { WaitingBatch } from '../registry/store/waiting-batches.ts'
 
 /** What one workflow takes: enough to make its fixed cost small, and a bound on the worker's memory. */
@@ -19,7 +20,6 @@ export interface Group {
   readonly passedGap: boolean
 }
 
-export const bufferKey = ({ site, gateway, epoch }: WaitingBatch): string => `${site}/${gateway}/${epoch}`
 const gatewayKey = ({ site, gateway }: WaitingBatch): string => `${site}/${gateway}`
 
 /**
@@ -36,13 +36,14 @@ export function nextGroups(waiting: readonly WaitingBatch[], nowUs: number, unde
     else byBuffer.set(bufferKey(batch), [batch])
   }
   const turns = turnsOf(waiting)
+  const storing = buffersStoring(waiting, underWay)
   const groups: Group[] = []
   for (const [key, all] of byBuffer) {
     const before = underWay.filter((group) => group.key === key)
-    const taken = new Set(before.flatMap(({ batches }) => batches.map(({ batchId }) => batchId)))
+    const taken = idsOf(before)
     const list = all.filter((batch) => !taken.has(batch.batchId) && (batch.stored || turns.get(gatewayKey(batch)) === key))
     const first = list[0]
-    if (first === undefined || before.length >= overlap.groups || all.some(({ batchId, stored }) => taken.has(batchId) && !stored)) continue
+    if (first === undefined || before.length >= overlap.groups || storing.has(key)) continue
     if (!first.follows && nowUs - first.receivedUs < GAP_PATIENCE_US) continue
     let rows = 0
     const batches: WaitingBatch[] = []
@@ -57,6 +58,14 @@ export function nextGroups(waiting: readonly WaitingBatch[], nowUs: number, unde
   // Longest waiting first, so that busy gateways cannot keep the others out when there is room for a few only.
   return groups.sort((a, b) => a.batches[0]!.receivedUs - b.batches[0]!.receivedUs)
 }
+
+/** Keys of buffers of which a group is under way whose readings are not all stored: nothing else of them can go before that. */
+export function buffersStoring(waiting: readonly WaitingBatch[], underWay: readonly Group[]): Set<string> {
+  const taken = idsOf(underWay)
+  return new Set(waiting.filter(({ batchId, stored }) => taken.has(batchId) && !stored).map(bufferKey))
+}
+
+const idsOf = (groups: readonly Group[]): Set<string> => new Set(groups.flatMap(({ batches }) => batches.map(({ batchId }) => batchId)))
 
 /**
  * Whose turn it is to store, by gateway: the buffer with the batch that landed before all others. A gateway ships those of

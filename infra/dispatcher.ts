@@ -1,12 +1,12 @@
 import type { Client } from '@temporalio/client'
 import type { Logger } from 'pino'
-import { RAW_BATCH_CHANNEL } from '../registry/services/land-batch.ts'
+import { BATCH_NEWS_CHANNEL } from '../registry/store/batch-news.ts'
 import type { Pool } from '../registry/store/pool.ts'
 import { ALL_SITES, inSite } from '../registry/store/transaction.ts'
 import { readWaitingBatches } from '../registry/store/waiting-batches.ts'
 import { taskQueues, workflowIds } from '../workflows/ids.ts'
 import { workflowTypes, type IngestBatchInput } from '../workflows/messages.ts'
-import { groupLimits, nextGroups, overlap, type Group } from './dispatch-groups.ts'
+import { buffersStoring, groupLimits, nextGroups, overlap, type Group } from './dispatch-groups.ts'
 import { createListener } from './pg-listener.ts'
 
 export interface Dispatcher {
@@ -47,7 +47,12 @@ export function createDispatcher({ pool, client, log, nowUs = () => Date.now() *
   let looking: Promise<void> | null = null
   let lookAgain = false
   let timer: NodeJS.Timeout | undefined
-  const listener = createListener({ pool, channel: RAW_BATCH_CHANNEL, log, onNotify: () => { wake() } })
+  /** Buffers that cannot go on before what is under way of them is stored, as the last look found it: {@link buffersStoring}. */
+  let storing: ReadonlySet<string> = new Set()
+  const listener = createListener({ pool, channel: BATCH_NEWS_CHANNEL, log, onNotify(landedIn) {
+    // Batches come by the dozen while those before them are stored, which is told when it is done: no need to look for each.
+    if (!storing.has(landedIn)) wake()
+  } })
 
   function wake(): void {
     if (!running) return
@@ -73,13 +78,14 @@ export function createDispatcher({ pool, client, log, nowUs = () => Date.now() *
     const underWay = [...inFlight.keys()]
     const waiting = await inSite(pool, ALL_SITES, (tx) => readWaitingBatches(tx, overlap.groups * groupLimits.batches))
     for (const group of nextGroups(waiting, nowUs(), underWay, overlapRows)) {
-      if (!running || inFlight.size >= maxInFlight) return
+      if (!running || inFlight.size >= maxInFlight) break
       if ((failures.get(group.key)?.notBefore ?? 0) > Date.now()) continue
       if (group.passedGap) {
         log.warn({ buffer: group.key, sequence: group.batches[0]!.sequence }, 'batches before this one are missing and no longer waited for')
       }
       inFlight.set(group, ingest(group))
     }
+    storing = buffersStoring(waiting, [...inFlight.keys()])
   }
 
   async function ingest(group: Group): Promise<void> {

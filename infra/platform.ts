@@ -27,10 +27,12 @@ export interface PlatformProcess {
 }
 
 /**
- * What batches leave behind lives for milliseconds, but longer than V8's default of 16 MB of young objects takes to
- * fill: it would be copied again and again, and then collected as old. Measured: a tenth of the worker's CPU.
+ * What batches leave behind lives for milliseconds, but longer than V8's default of 16 MB of young objects takes to fill:
+ * it would be copied again and again, and then collected as old. And what lives on, modules and code above all, is the same
+ * after each collection: looked through again when the heap has grown to three times it, not to half as much more. Measured:
+ * a tenth of the worker's CPU, and another, and a third of the landing's; 35 MB more of the landing's memory.
  */
-const manyShortLived = ['--max-semi-space-size=64']
+const manyShortLived = ['--max-semi-space-size=64', '--heap-growing-percent=200']
 
 /** What runs beside the servers. Each is one program, so that a crash of one leaves the others at work. */
 export const platformProcesses: readonly PlatformProcess[] = [

@@ -1,5 +1,5 @@
 import { FUTURE_TOLERANCE_US } from '../../registry/domain/ingest/check-run.ts'
-import { RAW_BATCH_CHANNEL } from '../../registry/services/land-batch.ts'
+import { tellMoved } from '../../registry/store/batch-news.ts'
 import { takeCommitNumbers } from '../../registry/store/commits.ts'
 import { insertChunks, insertWaveforms, type ChunkRow } from '../../registry/store/chunk-rows.ts'
 import { chunkKey, type ChunkCache } from '../../registry/store/chunks.ts'
@@ -62,7 +62,7 @@ export async function commitGroup(
   await markCommitted(tx, committed)
   await insertAssetSources(tx, site, sourcesOf(batches, first))
   // The dispatcher may send the next group on while this one's windows are closed.
-  await tx.query('select pg_notify($1, $2)', [RAW_BATCH_CHANNEL, site])
+  await tellMoved(tx)
   return { committed, quarantined: setAside.length, chunks: readings.chunks }
 }
 

@@ -3,6 +3,7 @@ import { demand, type Actor } from '../domain/access/rights.ts'
 import { peekHeader } from '../domain/codec/decode.ts'
 import type { Acknowledgement, BatchHeader } from '../domain/contract/batch.ts'
 import { DomainError } from '../domain/errors.ts'
+import { tellLanded } from '../store/batch-news.ts'
 import { touchGateway } from '../store/gateways.ts'
 import { insertQuarantine } from '../store/quarantine.ts'
 import { insertRawBatch, type BatchRefusal } from '../store/raw-batches.ts'
@@ -17,9 +18,6 @@ export interface LandBatchInput {
   readonly gateway: string
   readonly bytes: Uint8Array
 }
-
-/** Channel on which the dispatcher hears of batches to ingest; the payload is the site. */
-export const RAW_BATCH_CHANNEL = 'raw_batch'
 
 /** What is known of an arrival before anything is stored. */
 interface Arrival extends LandBatchInput {
@@ -66,7 +64,7 @@ async function record(tx: Tx, arrival: Arrival, header: BatchHeader, objectKey: 
       await setAside(tx, arrival, header, objectKey, inserted.batchId, refusal)
       return { status: 'quarantined', refusal }
     }
-    await tx.query('select pg_notify($1, $2)', [RAW_BATCH_CHANNEL, header.site])
+    await tellLanded(tx, header)
     return { status: 'stored' }
   }
   if (inserted.digestThere === arrival.digest) return { status: 'duplicate' }

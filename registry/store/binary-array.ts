@@ -12,21 +12,12 @@ interface Element<T> {
 }
 
 const HEADER_BYTES = 20
-/** jsonb_recv: the text comes after a byte that names the format's version. */
-const JSONB_VERSION = 1
-
 const int4: Element<number> = { oid: 23, size: 4, write: (bytes, at, value) => bytes.writeInt32BE(value, at) - at }
 const int8: Element<number | string> = { oid: 20, size: 8, write: (bytes, at, value) => bytes.writeBigInt64BE(BigInt(value), at) - at }
 const float8: Element<number> = { oid: 701, size: 8, write: (bytes, at, value) => bytes.writeDoubleBE(value, at) - at }
 const text: Element<string> = { oid: 25, size: (value) => Buffer.byteLength(value), write: (bytes, at, value) => bytes.write(value, at) }
-const jsonb: Element<string> = {
-  oid: 3802,
-  size: (value) => 1 + Buffer.byteLength(value),
-  write(bytes, at, value) {
-    bytes[at] = JSONB_VERSION
-    return 1 + bytes.write(value, at + 1)
-  },
-}
+/** json_recv: the text itself. */
+const json: Element<string> = { ...text, oid: 114 }
 
 const parameterOf = <T>(element: Element<T>) => (values: readonly (T | null)[]): Buffer => {
   if (values.length === 0) return empty(element.oid)
@@ -51,7 +42,7 @@ export const int4ArrayParameter = parameterOf(int4)
 export const int8ArrayParameter = parameterOf(int8)
 export const textArrayParameter = parameterOf(text)
 /** JSON texts; null is SQL's null, not JSON's. */
-export const jsonbArrayParameter = parameterOf(jsonb)
+export const jsonArrayParameter = parameterOf(json)
 /** Some of which may be missing; {@link float8ArrayParameter} is for many that are all there. */
 export const nullableFloat8ArrayParameter = parameterOf(float8)
 

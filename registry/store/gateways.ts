@@ -3,17 +3,23 @@ import { usToTimestamp } from './sql-time.ts'
 import type { Tx } from './transaction.ts'
 
 /**
- * Notes that a gateway was heard of, and how far its clock is from ours; every few seconds, not for every batch: the
- * row's lock is held until its transaction is on disk, so batches that land at once would wait for one another.
+ * Notes that a gateway was heard of, and how far its clock is from ours; every few seconds, not for every batch. The row's
+ * lock is held until its transaction is on disk: what lands meanwhile leaves the note to that one instead of waiting for it.
  */
 export async function touchGateway(tx: Tx, site: string, gateway: string, receivedUs: number, createdUs: number): Promise<void> {
   await tx.query(
-    `insert into gateway (site_id, gateway_id, first_seen_at, last_seen_at, clock_skew_us)
+    `with due as (
+       select site_id, gateway_id from gateway
+        where site_id = $1 and gateway_id = $2 and last_seen_at <= ${usToTimestamp('$3')} - interval '5 seconds'
+          for update skip locked
+     ), touched as (
+       update gateway g set last_seen_at = ${usToTimestamp('$3')}, clock_skew_us = $4::bigint from due
+        where (g.site_id, g.gateway_id) = (due.site_id, due.gateway_id)
+     )
+     insert into gateway (site_id, gateway_id, first_seen_at, last_seen_at, clock_skew_us)
      select $1, $2, ${usToTimestamp('$3')}, ${usToTimestamp('$3')}, $4::bigint
-      where not exists (select 1 from gateway where site_id = $1 and gateway_id = $2
-                          and last_seen_at > ${usToTimestamp('$3')} - interval '5 seconds')
-     on conflict (site_id, gateway_id) do update
-        set last_seen_at = greatest(gateway.last_seen_at, excluded.last_seen_at), clock_skew_us = excluded.clock_skew_us`,
+      where not exists (select 1 from gateway where site_id = $1 and gateway_id = $2)
+     on conflict do nothing`,
     [site, gateway, receivedUs, createdUs - receivedUs],
   )
 }

@@ -1,3 +1,4 @@
+import { tellMoved } from './batch-news.ts'
 import type { Tx } from './transaction.ts'
 
 /**
@@ -14,6 +15,6 @@ export async function reopenWindows(tx: Tx, site: string, family: string): Promi
          where v.site_id = $1 and v.family_id = $2)`,
     [site, family],
   )
-  if (rowCount !== null && rowCount > 0) await tx.query("select pg_notify('raw_batch', $1)", [site])
+  if (rowCount !== null && rowCount > 0) await tellMoved(tx)
   return rowCount ?? 0
 }

@@ -1,6 +1,6 @@
 import type { Lane } from '../domain/contract/batch.ts'
 import type { ReleaseRole } from './releases-in-force.ts'
-import { int4ArrayParameter, int8ArrayParameter, jsonbArrayParameter, nullableFloat8ArrayParameter, textArrayParameter } from './binary-array.ts'
+import { int4ArrayParameter, int8ArrayParameter, jsonArrayParameter, nullableFloat8ArrayParameter, textArrayParameter } from './binary-array.ts'
 import { timestampToUs, toUs, usToTimestamp } from './sql-time.ts'
 import type { Tx } from './transaction.ts'
 
@@ -37,14 +37,14 @@ export async function insertScores(tx: Tx, site: string, scores: readonly Score[
      select $1, asset_ref, window_id, ${usToTimestamp('end_us')}, revision, lane, release_ref, role, score, confidence, contributions,
             fold_before, decision, runtime_digest, suppressed, $16::int
      from unnest($2::int[], $3::bigint[], $4::bigint[], $5::int[], $6::text[], $7::int[], $8::text[], $9::float8[], $10::float8[],
-                 $11::jsonb[], $12::jsonb[], $13::jsonb[], $14::text[], $15::boolean[])
+                 $11::json[], $12::json[], $13::json[], $14::text[], $15::boolean[])
        as u(asset_ref, window_id, end_us, revision, lane, release_ref, role, score, confidence, contributions, fold_before, decision, runtime_digest, suppressed)
      returning score_id, window_id, release_ref`,
     [site, int4ArrayParameter(scores.map((s) => s.assetRef)), int8ArrayParameter(scores.map((s) => s.windowId)), int8ArrayParameter(scores.map((s) => s.windowEndUs)),
       int4ArrayParameter(scores.map((s) => s.revision)), textArrayParameter(scores.map((s) => s.lane)), int4ArrayParameter(scores.map((s) => s.releaseRef)),
       textArrayParameter(scores.map((s) => s.role)), nullableFloat8ArrayParameter(scores.map((s) => finiteOrNull(s.score))),
-      nullableFloat8ArrayParameter(scores.map((s) => finiteOrNull(s.confidence))), jsonbArrayParameter(scores.map((s) => json(s.contributions))),
-      jsonbArrayParameter(scores.map((s) => json(s.foldBefore))), jsonbArrayParameter(scores.map((s) => json(s.decision))),
+      nullableFloat8ArrayParameter(scores.map((s) => finiteOrNull(s.confidence))), jsonArrayParameter(scores.map((s) => json(s.contributions))),
+      jsonArrayParameter(scores.map((s) => json(s.foldBefore))), jsonArrayParameter(scores.map((s) => json(s.decision))),
       textArrayParameter(scores.map((s) => s.runtimeDigest)), scores.map((s) => s.suppressed), rescoreRef],
   )
   const ids = new Map(rows.map((row) => [`${row.window_id} ${row.release_ref}`, row.score_id]))

@@ -66,7 +66,7 @@ export const featureSet = featureSetSchema.parse({
 })
 
 /** What the platform keeps of a pump's windows under the release, by their end in seconds. */
-export interface Judged { readonly end: number; readonly score: number; readonly confidence: number; readonly raised: boolean }
+export interface Judged { readonly end: number; readonly score: number; readonly confidence: number }
 
 export type Platform = Awaited<ReturnType<typeof platform>>
 
@@ -110,7 +110,7 @@ export async function platform(t: TestContext, sites: readonly Site[]) {
     },
     /** By their end in seconds after an instant. */
     judged: (site: string, asset: string, sinceUs: number) => rows<Judged>(
-      `select ((extract(epoch from s.window_end) * 1000000 - $3) / 1000000)::int as end, s.score, s.confidence, coalesce(jsonb_array_length(nullif(s.decision->'raised', 'null')), 0) > 0 as raised
+      `select ((extract(epoch from s.window_end) * 1000000 - $3) / 1000000)::int as end, s.score, s.confidence
        from score s join asset a using (asset_ref) where a.site_id = $1 and a.asset_id = $2 order by s.window_end`, [site, asset, sinceUs]),
   }
 }

@@ -21,7 +21,9 @@ interface Scene {
   /** Groups in the order in which their windows were closed. */
   readonly closed: string[][]
   readonly land: (...sequences: number[]) => Promise<void>
-  readonly dispatch: (overlapRows?: number) => Dispatcher
+  readonly dispatch: (given?: { overlapRows?: number; pollMs?: number }) => Dispatcher
+  /** How often the dispatcher looked for waiting batches. */
+  readonly looks: () => number
   /** Runs a worker until the end of the test. */
   readonly work: (closeWindows?: (input: CloseWindowsInput) => Promise<void>) => Promise<void>
   readonly until: (what: () => boolean | Promise<boolean>) => Promise<void>
@@ -39,6 +41,7 @@ const using = (body: (scene: Scene) => Promise<void>) => async (): Promise<void>
   const { client } = connected
   const clock = { us: plant.ctx.nowUs() }
   const closed: string[][] = []
+  let looks = 0
   const ends: (() => Promise<void>)[] = []
   try {
     await body({
@@ -49,8 +52,13 @@ const using = (body: (scene: Scene) => Promise<void>) => async (): Promise<void>
           assert.equal((await plant.land(readingsBatch(rows, { sequence }))).status, 'stored')
         }
       },
-      dispatch(overlapRows = 1_000_000) {
-        const dispatcher = createDispatcher({ pool: plant.pool, client, log, nowUs: () => clock.us, pollMs: 100, overlapRows })
+      looks: () => looks,
+      dispatch({ overlapRows = 1_000_000, pollMs = 100 } = {}) {
+        const nowUs = () => {
+          looks++
+          return clock.us
+        }
+        const dispatcher = createDispatcher({ pool: plant.pool, client, log, nowUs, pollMs, overlapRows })
         dispatcher.start()
         ends.push(() => dispatcher.stop())
         return dispatcher
@@ -128,11 +136,24 @@ describe('the dispatcher', () => {
     assert.deepEqual(await committed(), [1, 2, 3, 4, 7])
   }))
 
+  it('does not look for each batch of a burst while the one before them is stored, and goes on when it is', using(async ({ client, land, dispatch, work, until, committed, looks }) => {
+    dispatch({ pollMs: 60_000 })
+    await land(1)
+    await until(() => client.workflow.getHandle('ingest/plant-1/gw-1/00000000000000aa/1').describe().then(() => true, () => false))
+    await sleep(300)
+    const before = looks()
+    await land(2, 3, 4, 5, 6, 7, 8, 9, 10)
+    await sleep(300)
+    assert.equal(looks(), before)
+    await work()
+    await until(async () => (await committed()).length === 10)
+  }))
+
   it('stores the next group while windows close, and no further one', using(async ({ plant, land, dispatch, work, until, committed, closed }) => {
     let open: () => void = () => undefined
     const gate = new Promise<void>((resolve) => { open = resolve })
     await work(() => gate)
-    dispatch(20)
+    dispatch({ overlapRows: 20 })
     await land(1)
     const stored = async (): Promise<number[]> =>
       (await plant.rows<{ sequence: number }>("select sequence::int from raw_batch where state = 'committed' order by commit_number")).map((row) => row.sequence)

@@ -49,7 +49,7 @@ describe('replay', () => {
     const { site, scoreId, deps } = await wornSite()
     const changes: [string, string, RegExp][] = [
       ['score', 'update score set score = score * 1.0000001', /^score$/],
-      ['score', "update score set decision = jsonb_set(decision, '{severity}', '\"low\"')", /^decision$/],
+      ['score', "update score set decision = jsonb_set(decision::jsonb, '{severity}', '\"low\"')::json", /^decision$/],
       ['feature_set', "update feature_set set definition = jsonb_set(definition, '{minGoodFraction}', '0.25')", /^feature set$/],
     ]
     for (const [table, sql, what] of changes) {
@@ -152,7 +152,7 @@ describe('replay of a time', () => {
     for (const onDelayUs of [0, 5 * S, 7 * S]) {
       const { site, scoreId, alertId, deps } = await wornSite({ rules: [{ ...testPolicy.rules[0]!, onDelayUs }] })
       const held = await site.asOwner<{ end: Date; raising: boolean }>(
-        `select window_end as end, score_id = ${scoreId} as raising from score where decision @@ '$.rules[*].value >= 5' order by window_end`)
+        `select window_end as end, score_id = ${scoreId} as raising from score where decision::jsonb @@ '$.rules[*].value >= 5' order by window_end`)
       assert.equal(held.findIndex(({ raising }) => raising), Math.ceil(onDelayUs / (5 * S)), 'windows it held before the one that raised')
       const { from, class: outcome } = await replayAlert(deps, admin, { site: site.site, alert: alertId })
       assert.deepEqual([Date.parse(from), outcome], [held[0]!.end.getTime(), 'exact'])
@@ -288,7 +288,7 @@ describe('lineage', () => {
 
   it('says of a score whose rule waits out its delay that the rule is pending', async () => {
     const { site } = await wornSite()
-    const [pending] = await site.asOwner<{ score_id: string }>("select score_id from score where decision @@ '$.rules[*].state == \"pending\"' order by score_id limit 1")
+    const [pending] = await site.asOwner<{ score_id: string }>("select score_id from score where decision::jsonb @@ '$.rules[*].state == \"pending\"' order by score_id limit 1")
     assert.ok(pending, 'a window was scored while the rule waited')
     const { nodes } = await readLineage(site.ctx, admin, { site: site.site, score: pending.score_id })
     const decision = nodes.find(({ kind }) => kind === 'decision')

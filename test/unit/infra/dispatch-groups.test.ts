@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { GAP_PATIENCE_US, groupLimits, nextGroups, overlap, type Group } from '../../../infra/dispatch-groups.ts'
+import { buffersStoring, GAP_PATIENCE_US, groupLimits, nextGroups, overlap, type Group } from '../../../infra/dispatch-groups.ts'
 import type { WaitingBatch } from '../../../registry/store/waiting-batches.ts'
 
 const NOW = 1e15
@@ -42,6 +42,14 @@ describe('groups to dispatch', () => {
     assert.deepEqual(behind(true, { rowCount: overlap.rows - 1 }), [[3]], 'too few to pay')
     assert.deepEqual(behind(true, full, overlap.groups), [[3]], 'enough of them under way')
     assert.deepEqual(behind(true, { ...full, follows: false }), [[3]], 'one between them is missing')
+  })
+
+  it('hold their buffer until their readings are stored', () => {
+    const there = [batch(1), batch(2), batch(3), batch(7, { gateway: 'h', stored: true })]
+    const underWay = nextGroups([batch(1), batch(2), batch(7, { gateway: 'h' })], NOW)
+    assert.deepEqual([...buffersStoring(there, underWay)], ['s/g/e'])
+    assert.deepEqual([...buffersStoring(there.map((each) => ({ ...each, stored: each.sequence !== 3 })), underWay)], [], 'the third is of no group')
+    assert.deepEqual([...buffersStoring(there, [])], [])
   })
 
   it('stay within what one workflow takes, and always take one', () => {
