@@ -1,7 +1,7 @@
 import { FUTURE_TOLERANCE_US } from '../../registry/domain/ingest/check-run.ts'
 import { tellMoved } from '../../registry/store/batch-news.ts'
 import { takeCommitNumbers } from '../../registry/store/commits.ts'
-import { insertChunks, insertWaveforms, type ChunkRow } from '../../registry/store/chunk-rows.ts'
+import { insertChunks, insertWaveforms, storedChunk, type ChunkRow } from '../../registry/store/chunk-rows.ts'
 import { chunkKey, type ChunkCache } from '../../registry/store/chunks.ts'
 import { advanceGatewayLane, insertAssetSources, type AssetSource, type LaneProgress } from '../../registry/store/gateways.ts'
 import { insertQuarantine } from '../../registry/store/quarantine.ts'
@@ -70,9 +70,7 @@ export async function commitGroup(
 export function rememberChunks(cache: ChunkCache, { chunks, committed }: CommittedGroup, receivedUs: ReadonlyMap<number, number>): void {
   const commits = new Map(committed.map(({ batchId, commitNumber }) => [batchId, commitNumber]))
   for (const row of chunks) {
-    cache.put(chunkKey(row.tagRef, row.timesUs[0]!, row.revision, row.batchId), {
-      ...row, commitNumber: commits.get(row.batchId)!, receivedUs: receivedUs.get(row.batchId)!,
-    })
+    cache.put(chunkKey(row.tagRef, row.timesUs[0]!, row.revision, row.batchId), storedChunk(row, commits.get(row.batchId)!, receivedUs.get(row.batchId)!))
   }
 }
 

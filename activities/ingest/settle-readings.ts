@@ -1,6 +1,6 @@
 import type { StoredChunk } from '../../registry/domain/ingest/chunk.ts'
 import { settleRun, type ReadingCounts } from '../../registry/domain/ingest/settle-run.ts'
-import { toChunkRows, type ChunkRow } from '../../registry/store/chunk-rows.ts'
+import { storedChunk, toChunkRows, type ChunkRow } from '../../registry/store/chunk-rows.ts'
 import { loadChunks, NEWEST, type ChunkCache, type TagSpan } from '../../registry/store/chunks.ts'
 import type { Tx } from '../../registry/store/transaction.ts'
 import type { CheckedBatch } from './check-batch.ts'
@@ -57,7 +57,7 @@ export async function settleReadings(
           longest.set(tagRef, Math.max(longest.get(tagRef) ?? 0, to - from))
           // The next batch of the group must see it as stored.
           const list = known.get(tagRef)
-          const chunk = { ...row, commitNumber: NEWEST, receivedUs: batch.receivedUs }
+          const chunk = storedChunk(row, NEWEST, batch.receivedUs)
           if (list) list.push(chunk)
           else known.set(tagRef, [chunk])
         }

@@ -12,8 +12,21 @@ interface Element<T> {
 }
 
 const HEADER_BYTES = 20
+const HIGH = 2 ** 32
 const int4: Element<number> = { oid: 23, size: 4, write: (bytes, at, value) => bytes.writeInt32BE(value, at) - at }
-const int8: Element<number | string> = { oid: 20, size: 8, write: (bytes, at, value) => bytes.writeBigInt64BE(BigInt(value), at) - at }
+const int8: Element<number | string> = {
+  oid: 20,
+  size: 8,
+  write(bytes, at, value) {
+    const number = Number(value)
+    if (!Number.isSafeInteger(number)) return bytes.writeBigInt64BE(BigInt(value), at) - at
+    // In two halves: a bigint of each would be an object, and these come by the ten thousand.
+    const high = Math.floor(number / HIGH)
+    bytes.writeInt32BE(high, at)
+    bytes.writeUInt32BE(number - high * HIGH, at + 4)
+    return 8
+  },
+}
 const float8: Element<number> = { oid: 701, size: 8, write: (bytes, at, value) => bytes.writeDoubleBE(value, at) - at }
 const text: Element<string> = { oid: 25, size: (value) => Buffer.byteLength(value), write: (bytes, at, value) => bytes.write(value, at) }
 /** json_recv: the text itself. */

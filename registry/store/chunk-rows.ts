@@ -1,5 +1,5 @@
 import type { Bundle, BundlePart } from '../domain/ingest/bundle.ts'
-import type { Run, StoredWaveform } from '../domain/ingest/chunk.ts'
+import type { Run, StoredChunk, StoredWaveform } from '../domain/ingest/chunk.ts'
 import { compactRun, cutRun, evenSpacing } from '../domain/ingest/runs.ts'
 import { copyIn } from './copy.ts'
 import { createCopyWriter } from './copy-writer.ts'
@@ -25,7 +25,15 @@ const WAVEFORM_COLUMNS = ['site_id', 'tag_ref', 't_start', 'revision', 'batch_id
 
 /** A run as rows: cut at midnights and at the largest size, without columns that say nothing. */
 export function toChunkRows(tagRef: number, batchId: number, revision: number, run: Run): ChunkRow[] {
-  return cutRun(run).map((piece) => ({ tagRef, batchId, revision, ...compactRun(piece) }))
+  return cutRun(run).map((piece) => {
+    const { timesUs, values, raws, quality } = compactRun(piece)
+    return { tagRef, batchId, revision, timesUs, values, raws, quality }
+  })
+}
+
+/** The row as whoever reads it finds it. Field by field, as above: a spread costs more than the rest, and each batch has one row a tag. */
+export function storedChunk({ tagRef, batchId, revision, timesUs, values, raws, quality }: ChunkRow, commitNumber: number, receivedUs: number): StoredChunk {
+  return { tagRef, batchId, revision, timesUs, values, raws, quality, commitNumber, receivedUs }
 }
 
 /** Stores chunks by binary COPY. The months' partitions must be there. */

@@ -17,7 +17,8 @@ export interface ComputedFeatures {
 interface RolePlan {
   role: string
   acceptUncertain: boolean
-  scalars: { at: number; feature: ScalarFeature }[]
+  /** `least`: the fewest readings that give this feature. */
+  scalars: { at: number; kind: ScalarFeature['kind']; least: number }[]
   waveforms: { at: number; feature: WaveformFeature }[]
 }
 
@@ -74,7 +75,7 @@ function planRoles(featureSet: FeatureSet): RolePlan[] {
       role = { role: feature.role, acceptUncertain: feature.acceptUncertain, scalars: [], waveforms: [] }
       byKey.set(key, role)
     }
-    if (isScalarFeature(feature)) role.scalars.push({ at, feature })
+    if (isScalarFeature(feature)) role.scalars.push({ at, kind: feature.kind, least: leastCount(feature) })
     else role.waveforms.push({ at, feature })
   })
   return [...byKey.values()]
@@ -85,11 +86,11 @@ function computeScalars(role: RolePlan, set: FeatureSet, window: WindowInput, va
   const count = selected?.values.length ?? 0
   const fraction = selected === undefined || selected.present === 0 ? 0 : count / selected.present
   let statistics: ScalarStatistics | undefined
-  for (const { at, feature } of role.scalars) {
-    if (feature.kind === 'count') values[at] = count
-    else if (selected !== undefined && fraction >= set.minGoodFraction && count >= leastCount(feature)) {
+  for (const { at, kind, least } of role.scalars) {
+    if (kind === 'count') values[at] = count
+    else if (selected !== undefined && fraction >= set.minGoodFraction && count >= least) {
       statistics ??= scalarStatistics(selected.timesUs, selected.values)
-      values[at] = statistics[feature.kind]
+      values[at] = statistics[kind]
     }
   }
   return fraction

@@ -58,11 +58,14 @@ export function scalarStatistics(timesUs: Float64Array, values: Float64Array): S
     sxy += t * d
     sxx += t * t
   }
+  const { std, skewness, kurtosis } = shapeMoments(n, m2, m3, m4, min === max)
   return {
     count: n,
     mean,
     rms: Math.sqrt(squares / n),
-    ...shapeMoments(n, m2, m3, m4, min === max),
+    std,
+    skewness,
+    kurtosis,
     min,
     max,
     range: max - min,

@@ -45,14 +45,15 @@ export interface RefusedRows {
   readonly sample: readonly { readonly sourceUs: number; readonly value: number | string }[]
 }
 
+const NOTHING: Run = { timesUs: new Float64Array(), values: new Float64Array(), raws: null, quality: null }
+
 /**
  * Sets aside the rows of one tag that cannot stand, and marks those outside the tag's declared range (uncertain, reason
  * `range`) or that fail its checks, which are stored. A run without fault comes back as it is.
  */
 export function checkRun(run: Run, tag: IngestTag | undefined, receivedUs: number): { good: Run; refused: RefusedRows[] } {
-  const nothing = { ...run, timesUs: run.timesUs.subarray(0, 0), values: run.values.subarray(0, 0), raws: null, quality: null }
-  if (!tag) return { good: nothing, refused: [describe(run, 'unknown_tag', null)] }
-  if (tag.kind !== 'scalar') return { good: nothing, refused: [describe(run, 'wrong_kind', null)] }
+  if (!tag) return { good: NOTHING, refused: [describe(run, 'unknown_tag', null)] }
+  if (tag.kind !== 'scalar') return { good: NOTHING, refused: [describe(run, 'wrong_kind', null)] }
 
   const { timesUs, values, quality } = run
   const n = timesUs.length

@@ -27,11 +27,10 @@ export function topContributions(features: readonly string[], parts: ArrayLike<n
   const top: Contribution[] = []
   for (let j = 0; j < n; j++) {
     const share = (shares[j] as number) / largest / total
-    let place = top.length
-    while (place > 0 && share > (top[place - 1] as Contribution).share) place--
-    if (place >= limit) continue
-    if (top.length === limit) top.pop()
-    top.splice(place, 0, { feature: features[j] as string, share })
+    if (top.length === limit && !(share > (top[limit - 1] as Contribution).share)) continue
+    let place = top.length < limit ? top.length : limit - 1
+    for (; place > 0 && share > (top[place - 1] as Contribution).share; place--) top[place] = top[place - 1] as Contribution
+    top[place] = { feature: features[j] as string, share }
   }
   return top
 }
