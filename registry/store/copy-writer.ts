@@ -38,15 +38,18 @@ export interface CopyWriter {
   end(): Uint8Array
 }
 
+/** A buffer of its own, not cleared: only what was written is handed over. */
+const block = (length: number): Uint8Array<ArrayBuffer> => Buffer.allocUnsafeSlow(length)
+
 export function createCopyWriter(blockBytes = 64 * 1024): CopyWriter {
-  let bytes = new Uint8Array(blockBytes)
+  let bytes = block(blockBytes)
   let view = new DataView(bytes.buffer)
   let at = 0
 
   /** May put another `bytes` and `view` in place: call it before naming them, not as an argument of their methods. */
   const reserve = (length: number): number => {
     if (at + length > bytes.length) {
-      const larger = new Uint8Array(Math.max(bytes.length * 2, at + length))
+      const larger = block(Math.max(bytes.length * 2, at + length))
       larger.set(bytes.subarray(0, at))
       bytes = larger
       view = new DataView(bytes.buffer)
@@ -77,7 +80,7 @@ export function createCopyWriter(blockBytes = 64 * 1024): CopyWriter {
   }
   const take = (): Uint8Array => {
     const taken = bytes.subarray(0, at)
-    bytes = new Uint8Array(Math.max(blockBytes, at))
+    bytes = block(Math.max(blockBytes, at))
     view = new DataView(bytes.buffer)
     at = 0
     return taken
