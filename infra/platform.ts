@@ -99,7 +99,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   signal?.addEventListener('abort', () => { void stop() })
   try {
     signal?.throwIfAborted()
-    const { applied } = await migrate(stack.connections.database.migrationUrl)
+    const applied = await migrateAloud(stack.connections.database.migrationUrl, log)
     if (applied.length > 0) log(`database brought up to date: ${applied.join(', ')}`)
     publisher = publishStatus(config.dataDir, url, version(), stack, () => supervisor.status())
     const built = await build()
@@ -118,6 +118,23 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     restart: supervisor.restart,
     whenRunning: supervisor.whenRunning,
     stop,
+  }
+}
+
+const SILENCE_MS = 3000
+
+/** Says which change of the database it is at where one takes longer than a start should: it writes a large table anew. */
+async function migrateAloud(url: string, log: (line: string) => void): Promise<string[]> {
+  let timer: NodeJS.Timeout | undefined
+  const say = (name: string) => {
+    clearInterval(timer)
+    const began = Date.now()
+    timer = setInterval(() => { log(`bringing the database up to date: ${name}, ${Math.round((Date.now() - began) / 1000)} s …`) }, SILENCE_MS)
+  }
+  try {
+    return (await migrate(url, undefined, say)).applied
+  } finally {
+    clearInterval(timer)
   }
 }
 

@@ -19,9 +19,10 @@ interface Applied { readonly name: string; readonly digest: string }
  *
  * The login must be the tables' owner and not a superuser, whom row-level security does not bind. Refuses `conflict`
  * when an applied file was changed since, `stale_state` when the database is newer than this program, `forbidden` for
- * a superuser, `unprocessable` when role twinward_app is missing.
+ * a superuser, `unprocessable` when role twinward_app is missing. `onApply` hears of each file before it is applied: one
+ * that writes a large table anew takes minutes.
  */
-export async function migrate(url: string, folder: string = FOLDER): Promise<{ applied: string[] }> {
+export async function migrate(url: string, folder: string = FOLDER, onApply: (name: string) => void = () => undefined): Promise<{ applied: string[] }> {
   const migrations = await readMigrations(folder)
   const client = new pg.Client({ connectionString: url, application_name: 'twinward-migrate', options: '-c timezone=UTC', connectionTimeoutMillis: 10_000 })
   await client.connect()
@@ -34,6 +35,7 @@ export async function migrate(url: string, folder: string = FOLDER): Promise<{ a
     checkHistory(migrations, done)
     const applied: string[] = []
     for (const migration of migrations.slice(done.length)) {
+      onApply(migration.name)
       await apply(client, migration)
       applied.push(migration.name)
     }

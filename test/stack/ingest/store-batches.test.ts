@@ -44,6 +44,24 @@ describe('landing', () => {
     assert.match((await plant.readings())[7]!, / 7 7 0$/)
   }))
 
+  it('notes every few seconds that the gateway was heard of, and leaves that to a landing that is at it', using(async (plant) => {
+    const seen = async () => (await plant.rows<{ seen: string; skew: string | null }>('select last_seen_at::text as seen, clock_skew_us as skew from gateway'))[0]!
+    await plant.land(readingsBatch(series('p/a', 0, 10), { createdUs: T0 }))
+    const first = await seen()
+    assert.equal(Number(first.skew), -3600 * S)
+    await plant.land(readingsBatch(series('p/a', 10, 10), { sequence: 2, createdUs: T0 + S }))
+    assert.deepEqual(await seen(), first, 'only just noted')
+    await plant.rows("update gateway set last_seen_at = last_seen_at - interval '6 seconds'")
+    const old = await seen()
+    await inSite(plant.pool, plant.site, async (other) => {
+      await other.query('select from gateway for update')
+      assert.equal((await plant.land(readingsBatch(series('p/a', 20, 10), { sequence: 3 }))).status, 'stored')
+    })
+    assert.deepEqual(await seen(), old)
+    await plant.land(readingsBatch(series('p/a', 30, 10), { sequence: 4, createdUs: T0 + 2 * S }))
+    assert.deepEqual(await seen(), { seen: first.seen, skew: String(-3598 * S) })
+  }))
+
   it('keeps what is no batch and says so to whoever sent it', using(async (plant) => {
     const bytes = readingsBatch(series('p/a', 0, 10))
     for (const [what, body, channel, code] of [
