@@ -30,6 +30,7 @@ export interface DispatcherOptions {
 
 const FIRST_WAIT_MS = 1000
 const LONGEST_WAIT_MS = 60_000
+const nowhere: ReadonlySet<string> = new Set()
 
 /**
  * Starts `ingestBatch` for every batch without an outcome: those that just landed, and again any whose workflow ended
@@ -48,7 +49,7 @@ export function createDispatcher({ pool, client, log, nowUs = () => Date.now() *
   let lookAgain = false
   let timer: NodeJS.Timeout | undefined
   /** Buffers that cannot go on before what is under way of them is stored, as the last look found it: {@link buffersStoring}. */
-  let storing: ReadonlySet<string> = new Set()
+  let storing = nowhere
   const listener = createListener({ pool, channel: BATCH_NEWS_CHANNEL, log, onNotify(landedIn) {
     // Batches come by the dozen while those before them are stored, which is told when it is done: no need to look for each.
     if (!storing.has(landedIn)) wake()
@@ -73,6 +74,8 @@ export function createDispatcher({ pool, client, log, nowUs = () => Date.now() *
   }
 
   async function look(): Promise<void> {
+    // Of what is told while we look nobody can say whether the look has seen it.
+    storing = nowhere
     if (inFlight.size >= maxInFlight) return
     // A group that ends while we look may still stand there as waiting; its end makes us look again.
     const underWay = [...inFlight.keys()]

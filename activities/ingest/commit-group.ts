@@ -38,6 +38,8 @@ export async function commitGroup(
   })))
 
   const batches = checked.filter(({ batch }) => open.has(batch.batchId))
+  // The dispatcher may send the next group on while this one's windows are closed. Told when all of this commits, also where nothing is left to store.
+  await tellMoved(tx)
   if (batches.length === 0) return { committed: [], quarantined: setAside.length, chunks: [] }
 
   const tagRefs = batches.flatMap(({ runs, waveforms }) => [...runs, ...waveforms].map(({ tag }) => tag.tagRef))
@@ -61,8 +63,6 @@ export async function commitGroup(
   })
   await markCommitted(tx, committed)
   await insertAssetSources(tx, site, sourcesOf(batches, first))
-  // The dispatcher may send the next group on while this one's windows are closed.
-  await tellMoved(tx)
   return { committed, quarantined: setAside.length, chunks: readings.chunks }
 }
 

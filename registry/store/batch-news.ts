@@ -11,7 +11,7 @@ export async function tellLanded(tx: Tx, buffer: Parameters<typeof bufferKey>[0]
   await tx.query('select pg_notify($1, $2)', [BATCH_NEWS_CHANNEL, bufferKey(buffer)])
 }
 
-/** Batches that were there have moved: their readings are stored, or their windows are open again. No payload. */
+/** Batches that were there have moved: they were stored or set aside, or their windows are open again. No payload. */
 export async function tellMoved(tx: Tx): Promise<void> {
   await tx.query("select pg_notify($1, '')", [BATCH_NEWS_CHANNEL])
 }

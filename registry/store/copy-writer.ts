@@ -21,7 +21,6 @@ export interface CopyWriter {
   float4(value: number): void
   float8(value: number): void
   text(value: string): void
-  jsonb(value: unknown): void
   /** Micros since 1970. */
   timestamp(micros: number): void
   float8Array(values: Float64Array): void
@@ -107,13 +106,6 @@ export function createCopyWriter(blockBytes = 64 * 1024): CopyWriter {
       const encoded = Buffer.from(value, 'utf8')
       const to = reserve(4)
       view.setInt32(to, encoded.length)
-      raw(encoded)
-    },
-    jsonb(value) {
-      const encoded = Buffer.from(JSON.stringify(value), 'utf8')
-      const to = reserve(5)
-      view.setInt32(to, encoded.length + 1)
-      view.setUint8(to + 4, 1)
       raw(encoded)
     },
     float8Array(values) {

@@ -11,7 +11,7 @@ export async function touchGateway(tx: Tx, site: string, gateway: string, receiv
     `with due as (
        select site_id, gateway_id from gateway
         where site_id = $1 and gateway_id = $2 and last_seen_at <= ${usToTimestamp('$3')} - interval '5 seconds'
-          for update skip locked
+          for no key update skip locked
      ), touched as (
        update gateway g set last_seen_at = ${usToTimestamp('$3')}, clock_skew_us = $4::bigint from due
         where (g.site_id, g.gateway_id) = (due.site_id, due.gateway_id)

@@ -20,7 +20,7 @@ export function topContributions(features: readonly string[], parts: ArrayLike<n
     shares[j] = part
     if (part > largest) largest = part
   }
-  if (largest === 0) return []
+  if (largest === 0 || limit < 1) return []
   // Relative to the largest first, so that huge parts cannot overflow the sum.
   let total = 0
   for (let j = 0; j < n; j++) total += (shares[j] as number) / largest

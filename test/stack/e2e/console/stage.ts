@@ -100,9 +100,10 @@ async function furnish(on: TestPlatform, executable: string): Promise<Stage> {
       await page.goto(on.platform.url)
       await page.getByLabel('API key').fill(key)
       // Whoever leaves for another page before the answer takes the request back, and is signed in nowhere.
-      const answer = page.waitForResponse((response) => new URL(response.url()).pathname === '/v1/session')
-      await page.getByRole('button', { name: 'Sign in' }).click()
-      await answer
+      await Promise.all([
+        page.waitForResponse((response) => new URL(response.url()).pathname === '/v1/session'),
+        page.getByRole('button', { name: 'Sign in' }).click(),
+      ])
     },
     async signOut() {
       await page.getByRole('button', { name: 'Sign out' }).click()
