@@ -19,7 +19,7 @@ export function trainingOps(): DenseOps {
 /**
  * The same bits without gradients, by TensorFlow's own operations: less bookkeeping, and `BiasAdd` instead of the general
  * broadcast of `tf.add`. The batched product, not `MatMul`, although that is a little faster: for a narrow layer `MatMul`
- * takes another path when a row is alone, with other last bits, and a replay scores one row alone.
+ * takes another path when rows are few, with other last bits. How many rows at once: `createTensorflowModel`.
  */
 export function scoringOps(): DenseOps {
   const backend = loadTensorflow().backend() as NodeJSKernelBackend

@@ -8,7 +8,7 @@ import { SCORING_BATCH } from '../../../../registry/domain/models/model.ts'
 import { createPcaModel, fitPcaModel, pcaToArtifact } from '../../../../registry/domain/models/pca-model.ts'
 import { runtimeDigest } from '../../../../activities/models/runtime.ts'
 import { seededRandom } from '../../../../activities/models/seeded-random.ts'
-import { createTensorflowModel, forward } from '../../../../activities/models/tensorflow-network.ts'
+import { createTensorflowModel, createTensorflowNetwork, forward } from '../../../../activities/models/tensorflow-network.ts'
 import { loadTensorflow } from '../../../../activities/models/tensorflow.ts'
 import { autoencoderToArtifact } from '../../../../registry/domain/models/autoencoder.ts'
 import { decodeModelArtifact, encodeModelArtifact, modelArtifactDigest } from '../../../../registry/domain/models/artifact.ts'
@@ -98,23 +98,19 @@ describe('autoencoder', { skip }, () => {
     assert.notEqual(await digest(5), await digest(6))
   })
 
-  it('gives a row alone the bits it has in a batch, for narrow networks too', () => {
-    const tf = loadTensorflow()
-    const ops = scoringOps()
+  it('gives a row the same bits alone, in any batch and at any place in it, for narrow and wide networks', () => {
     const random = seededRandom(3)
     const values = (count: number, scale: number) => Float32Array.from({ length: count }, () => (random() - 0.5) * scale)
-    for (const width of [2, 4, 5, 13, 40]) {
+    for (const width of [2, 4, 5, 13, 40, 120]) {
       const sizes = layerSizes(width)
-      const parameters = sizes.slice(1).map((outputs, at) => ({
-        weights: tf.tensor2d(values(sizes[at]! * outputs, 1), [sizes[at]!, outputs]), bias: tf.tensor1d(values(outputs, 1)),
-      }))
-      const some = values(100 * width, 6)
-      const outputs = (from: number, count: number) => tf.tidy(() =>
-        forward(tf.tensor2d(some.slice(from * width, (from + count) * width), [count, width]), parameters, ops).arraySync() as number[][])
-      const together = outputs(0, 100)
-      for (let row = 0; row < 100; row++) assert.deepEqual(outputs(row, 1)[0], together[row])
-      assert.deepEqual(outputs(30, 7), together.slice(30, 37))
-      tf.dispose(parameters.flatMap(({ weights, bias }) => [weights, bias]))
+      const layers = sizes.slice(1).map((outputs, at) => ({ inputs: sizes[at]!, outputs, weights: values(sizes[at]! * outputs, 1), bias: values(outputs, 1) }))
+      const network = createTensorflowNetwork(layers)
+      const some = values(700 * width, 6)
+      const outputs = (from: number, count: number) => network.run(some.slice(from * width, (from + count) * width), count)
+      const together = outputs(0, 700)
+      for (let row = 0; row < 100; row++) assert.deepEqual(outputs(row, 1), together.slice(row * width, (row + 1) * width))
+      for (const count of [2, 7, 23, 24, 25, 47, 49, 100, 301, 512, 599]) assert.deepEqual(outputs(30, count), together.slice(30 * width, (30 + count) * width), `${count} of ${width}`)
+      network.dispose()
     }
   })
 
