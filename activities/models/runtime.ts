@@ -4,6 +4,7 @@ import { createRequire } from 'node:module'
 import { cpus } from 'node:os'
 import path from 'node:path'
 import { canonicalDigest } from '../../registry/domain/canonical.ts'
+import { ROWS_AT_ONCE } from './tensorflow-network.ts'
 
 /** What decides the bits of a score beside its inputs. */
 export interface RuntimeFacts {
@@ -17,6 +18,8 @@ export interface RuntimeFacts {
     readonly libraryDigest: string | null
     /** oneDNN on or off changes last digits. */
     readonly oneDnn: boolean
+    /** Rows are filled up to a multiple of it. */
+    readonly rowsAtOnce: number
   }
 }
 
@@ -66,6 +69,7 @@ function tensorflowFacts(): RuntimeFacts['tensorflow'] {
     library: existsSync(source) ? readFileSync(source, 'utf8').trim() : null,
     libraryDigest: libraryDigest(path.join(deps, 'lib')),
     oneDnn: process.env['TF_ENABLE_ONEDNN_OPTS'] !== '0',
+    rowsAtOnce: ROWS_AT_ONCE,
   }
 }
 

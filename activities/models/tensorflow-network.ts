@@ -18,7 +18,7 @@ export const createTensorflowModel = (fitted: FittedAutoencoder): Model => creat
  * and what is left over by other steps, with other last bits. Filled up to this, a row has the same bits alone, in any batch
  * and at any place in it, which an exact replay rests on.
  */
-const ROWS_AT_ONCE = 48
+export const ROWS_AT_ONCE = 48
 
 /** The layers by TensorFlow. Loads it at the first run. */
 export function createTensorflowNetwork(layers: readonly DenseLayer[]): DenseNetwork {
