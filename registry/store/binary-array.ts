@@ -1,3 +1,5 @@
+import { putInt64 } from './int64.ts'
+
 /**
  * One-dimensional array parameters in PostgreSQL's binary format (array_recv): bit-exact, and several times cheaper than
  * the text form, which one side would print and quote and the other take apart. Cast the parameter in SQL: `$1::int8[]`.
@@ -8,22 +10,18 @@ interface Element<T> {
   /** Bytes it takes, where that depends on the value. */
   readonly size: number | ((value: T) => number)
   /** Writes it at a place, in the type's own binary format (`…recv` in PostgreSQL's source); gives how many bytes that were. */
-  readonly write: (bytes: Buffer, at: number, value: T) => number
+  readonly write: (bytes: Buffer, at: number, value: T, view: DataView) => number
 }
 
 const HEADER_BYTES = 20
-const HIGH = 2 ** 32
 const int4: Element<number> = { oid: 23, size: 4, write: (bytes, at, value) => bytes.writeInt32BE(value, at) - at }
 const int8: Element<number | string> = {
   oid: 20,
   size: 8,
-  write(bytes, at, value) {
+  write(bytes, at, value, view) {
     const number = Number(value)
     if (!Number.isSafeInteger(number)) return bytes.writeBigInt64BE(BigInt(value), at) - at
-    // In two halves: a bigint of each would be an object, and these come by the ten thousand.
-    const high = Math.floor(number / HIGH)
-    bytes.writeInt32BE(high, at)
-    bytes.writeUInt32BE(number - high * HIGH, at + 4)
+    putInt64(view, at, number)
     return 8
   },
 }
@@ -41,9 +39,10 @@ const parameterOf = <T>(element: Element<T>) => (values: readonly (T | null)[]):
     size += 4 + (value === null ? 0 : typeof element.size === 'number' ? element.size : element.size(value))
   }
   const bytes = withHeader(element.oid, values.length, size, nulls)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   let at = HEADER_BYTES
   for (const value of values) {
-    const length = value === null ? 0 : element.write(bytes, at + 4, value)
+    const length = value === null ? 0 : element.write(bytes, at + 4, value, view)
     bytes.writeInt32BE(value === null ? -1 : length, at)
     at += 4 + length
   }

@@ -1,6 +1,6 @@
+import { getInt64 } from './int64.ts'
 import { POSTGRES_EPOCH_US } from './sql-time.ts'
 
-const HIGH = 2 ** 32
 const HEADER_BYTES = 19
 
 /**
@@ -40,7 +40,7 @@ export function createCopyReader(bytes: Uint8Array): CopyReader {
     at += length
     return start
   }
-  const int64 = (from: number): number => view.getInt32(from) * HIGH + view.getUint32(from + 4)
+  const int64 = (from: number): number => getInt64(view, from)
   const one = (read: (from: number) => number): number | null => {
     const from = field()
     return from < 0 ? null : read(from)

@@ -1,9 +1,9 @@
+import { putInt64 } from './int64.ts'
 import { POSTGRES_EPOCH_US } from './sql-time.ts'
 
 /** Element types of arrays: their OIDs in every PostgreSQL. */
 const OID = { int2: 21, int4: 23, int8: 20, float4: 700, float8: 701, timestamptz: 1184 } as const
 
-const HIGH = 2 ** 32
 const SIGNATURE = Uint8Array.of(0x50, 0x47, 0x43, 0x4f, 0x50, 0x59, 0x0a, 0xff, 0x0d, 0x0a, 0x00, 0, 0, 0, 0, 0, 0, 0, 0)
 
 /**
@@ -57,11 +57,6 @@ export function createCopyWriter(blockBytes = 64 * 1024): CopyWriter {
     at += length
     return start
   }
-  const putInt64 = (where: number, value: number): void => {
-    const high = Math.floor(value / HIGH)
-    view.setInt32(where, high)
-    view.setUint32(where + 4, value - high * HIGH)
-  }
   const raw = (content: Uint8Array): void => {
     const to = reserve(content.length)
     bytes.set(content, to)
@@ -98,10 +93,10 @@ export function createCopyWriter(blockBytes = 64 * 1024): CopyWriter {
     none() { const to = reserve(4); view.setInt32(to, -1) },
     int2(value) { const to = reserve(6); view.setInt32(to, 2); view.setInt16(to + 4, value) },
     int4(value) { const to = reserve(8); view.setInt32(to, 4); view.setInt32(to + 4, value) },
-    int8(value) { const to = reserve(12); view.setInt32(to, 8); putInt64(to + 4, value) },
+    int8(value) { const to = reserve(12); view.setInt32(to, 8); putInt64(view, to + 4, value) },
     float4(value) { const to = reserve(8); view.setInt32(to, 4); view.setFloat32(to + 4, value) },
     float8(value) { const to = reserve(12); view.setInt32(to, 8); view.setFloat64(to + 4, value) },
-    timestamp(micros) { const to = reserve(12); view.setInt32(to, 8); putInt64(to + 4, micros - POSTGRES_EPOCH_US) },
+    timestamp(micros) { const to = reserve(12); view.setInt32(to, 8); putInt64(view, to + 4, micros - POSTGRES_EPOCH_US) },
     text(value) {
       const encoded = Buffer.from(value, 'utf8')
       const to = reserve(4)
@@ -140,14 +135,14 @@ export function createCopyWriter(blockBytes = 64 * 1024): CopyWriter {
       let to = array(OID.int8, values.length, 8)
       for (let i = 0; i < values.length; i++, to += 12) {
         view.setInt32(to, 8)
-        putInt64(to + 4, values[i]!)
+        putInt64(view, to + 4, values[i]!)
       }
     },
     timestampArray(micros) {
       let to = array(OID.timestamptz, micros.length, 8)
       for (let i = 0; i < micros.length; i++, to += 12) {
         view.setInt32(to, 8)
-        putInt64(to + 4, micros[i]! - POSTGRES_EPOCH_US)
+        putInt64(view, to + 4, micros[i]! - POSTGRES_EPOCH_US)
       }
     },
   }
