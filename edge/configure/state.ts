@@ -64,7 +64,7 @@ export function chooseOrdered(state: OrderedState, atPath: string | null, begins
     if (trial.attempts >= MOST_ATTEMPTS) return chooseOrdered(rolledBack(state, `${MOST_ATTEMPTS} starts ended before it was well`, atMs), atPath, begins, atMs)
     return { state: { ...state, trial: { ...trial, attempts: trial.attempts + 1 } }, run: trial.digest, trial: true }
   }
-  if (inForce !== null && edited(inForce)) return { state: { ...end(state, inForce, 'gave_way', EDITED, atMs), inForce: null }, run: null, trial: false }
+  if (inForce !== null && edited(inForce)) return { state: gone(state, 'gave_way', EDITED, atMs), run: null, trial: false }
   return { state, run: inForce?.digest ?? null, trial: false }
 }
 
@@ -81,11 +81,21 @@ export function confirmed(state: OrderedState, atMs: number): OrderedState {
 /** What was tried is not well, or cannot be started with: the former one counts again. */
 export const rolledBack = (state: OrderedState, why: string, atMs: number): OrderedState => (state.trial === null ? state : end(state, state.trial, 'rolled_back', why, atMs))
 
+/** The text of what is in force cannot be read back: the file at its path counts. */
+export const damaged = (state: OrderedState, why: string, atMs: number): OrderedState => gone(state, 'rolled_back', why, atMs)
+
 /** Somebody stopped the gateway in order: that attempt says nothing. */
 export const spared = (state: OrderedState): OrderedState => (state.trial === null ? state : { ...state, trial: { ...state.trial, attempts: Math.max(0, state.trial.attempts - 1) } })
 
 /** Texts that must stay. */
 export const inUse = ({ inForce, trial }: OrderedState): Set<string> => new Set([inForce, trial].flatMap((one) => (one === null ? [] : [one.digest])))
+
+/** What was in force is so no more. Told as the end of the last order if it came by that one: the end of a later one is not told over. */
+function gone(state: OrderedState, outcome: LastOrdered['outcome'], why: string, atMs: number): OrderedState {
+  const { inForce, last } = state
+  if (inForce === null) return state
+  return { ...(last === null || last.id === inForce.id ? end(state, inForce, outcome, why, atMs) : state), inForce: null }
+}
 
 const end = (state: OrderedState, { id, digest, over }: Ordered, outcome: LastOrdered['outcome'], why: string | null, atMs: number): OrderedState =>
   ({ ...state, trial: null, last: { id, digest, over, outcome, why: why?.slice(0, 300) ?? null, atMs } })

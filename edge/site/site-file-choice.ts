@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { GatewayStatus } from '../../registry/domain/contract/gateway-report.ts'
 import type { OrderedFiles } from '../configure/ordered-files.ts'
-import { chooseOrdered, confirmed, rolledBack, spared, type OrderedState, type OrderedTrial } from '../configure/state.ts'
+import { chooseOrdered, confirmed, damaged, rolledBack, spared, type OrderedState, type OrderedTrial } from '../configure/state.ts'
 import { digestOf, type LastGood } from './last-good.ts'
 
 /** A state of the site file that is to be run by. */
@@ -74,7 +74,7 @@ export function createSiteFileChoice({ file, ordered, lastGood, onUnkept }: Site
     if (run === null) return byFile
     const text = ordered.textOf(run) ?? await keptAs(run)
     if (text !== undefined) return { text, from: 'order', trial, key: trial && state.trial ? trialKey(state.trial) : `order ${run}` }
-    change((lost) => (trial ? rolledBack(lost, DAMAGED, Date.now()) : { ...lost, inForce: null, last: lost.inForce && { id: lost.inForce.id, digest: run, over: lost.inForce.over, outcome: 'rolled_back', why: DAMAGED, atMs: Date.now() } }))
+    change((lost) => (trial ? rolledBack : damaged)(lost, DAMAGED, Date.now()))
     return choose(runBy)
   }
 

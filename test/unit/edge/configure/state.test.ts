@@ -39,6 +39,12 @@ describe('which ordered site file counts', () => {
     assert.equal(takeOrder(back.state, order('o-2', 'bad')), back.state)
   })
 
+  it('an edit that ends a trial and what was in force before it is told of the trial: that is the order somebody waits for', () => {
+    const state = takeOrder(confirmed(takeOrder(firstState, order('o-1', 'good')), 0), order('o-2', 'better'))
+    const choice = chooseOrdered(state, 'edited', true, 1)
+    assert.deepEqual([choice.run, choice.state.inForce, choice.state.last?.id, choice.state.last?.outcome], [null, null, 'o-2', 'gave_way'])
+  })
+
   it('whatever comes, in whatever order: never more starts than are allowed, never an ordered one over an edited file, and the end of each is told', () => {
     const step = fc.oneof(
       fc.record({ do: fc.constant('order' as const), n: fc.nat(3) }), fc.record({ do: fc.constantFrom('start' as const, 'look' as const, 'confirm' as const, 'fail' as const, 'stop' as const), n: fc.constant(0) }),
@@ -46,9 +52,12 @@ describe('which ordered site file counts', () => {
     fc.assert(fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
       let state: OrderedState = firstState
       let file = 'file-0'
+      let newest: string | undefined
       for (const { do: what, n } of steps) {
-        const before = state
-        if (what === 'order' && state.trial === null) state = takeOrder(state, { ...order(`o-${n}`, `d-${n}`, file) })
+        if (what === 'order' && state.trial === null) {
+          state = takeOrder(state, { ...order(`o-${n}`, `d-${n}`, file) })
+          newest = `o-${n}`
+        }
         if (what === 'edit') file = `file-${n}`
         if (what === 'confirm' && state.trial?.over === file) state = confirmed(state, 0)
         if (what === 'fail') state = rolledBack(state, 'x', 0)
@@ -62,8 +71,8 @@ describe('which ordered site file counts', () => {
           const again = chooseOrdered(JSON.parse(JSON.stringify(state)) as OrderedState, file, false, 0)
           assert.deepEqual([again.run, again.trial], [choice.run, choice.trial])
         }
-        // However a trial ends, that is told.
-        if (before.trial !== null && state.trial === null) assert.equal(state.last?.id, before.trial.id)
+        // The last order is being tried, or its end is told, and stays told.
+        assert.equal(state.trial?.id ?? state.last?.id, newest)
       }
     }))
   })
