@@ -22,6 +22,8 @@ export interface ScoreLog {
   read(from: LogPlace | null, limit: number): Promise<LoggedWindow[]>
   /** Removes files of days before this instant's, but none that holds what lies from a place on; null: whatever they hold. */
   prune(beforeUs: number, keepFrom: LogPlace | null): Promise<void>
+  /** Lets go of the file of today; what is appended afterwards takes it up again. */
+  close(): Promise<void>
 }
 
 const FILE = /^(\d{6,})-(\d{4}-\d{2}-\d{2})\.ndjson$/
@@ -123,6 +125,7 @@ export function createScoreLog(directory: string, nowUs: () => number): ScoreLog
       const oldest = dayOf(beforeUs)
       for (const { number, day, name } of files.slice(0, -1)) if (day < oldest && (keepFrom === null || number < keepFrom.file)) await rm(path.join(directory, name), { force: true })
     },
+    close,
   }
 }
 

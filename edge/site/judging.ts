@@ -225,6 +225,7 @@ export function createSiteJudging({ plan, buffer, store, reader, sources, book, 
       }
       // What was delivered until the end is judged: the next run has it no more.
       if (feed.waits()) await step()
+      await scores.close()
     },
     report() {
       return {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { appendFileSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { appendFileSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
@@ -18,6 +18,18 @@ async function inFolder<T>(work: (directory: string) => Promise<T>): Promise<T> 
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
+}
+
+/** Files of a folder that this process has open; none where the system does not tell. */
+function openIn(directory: string): string[] {
+  const descriptors = process.platform === 'linux' ? readdirSync('/proc/self/fd') : []
+  return descriptors.flatMap((name) => {
+    try {
+      return [readlinkSync(`/proc/self/fd/${name}`)]
+    } catch {
+      return []
+    }
+  }).filter((file) => file.startsWith(directory))
 }
 
 test('what was appended is read once, in order, however it was split over days, restarts and reads, and whatever a power cut left of a line', async () => {
@@ -44,11 +56,16 @@ test('what was appended is read once, in order, however it was split over days, 
         if (newest !== undefined) appendFileSync(path.join(directory, newest), '{"asset":"pump-1","endUs":1')
         if (one.kind === 'next-day') nowUs += DAY_US
         else if (one.kind === 'day-before') nowUs -= DAY_US
-        else log = createScoreLog(directory, () => nowUs)
+        else {
+          await log.close()
+          log = createScoreLog(directory, () => nowUs)
+        }
       }
     }
     await take(10_000)
     assert.equal(read, written)
+    await log.close()
+    assert.deepEqual(openIn(directory), [])
   })), { numRuns: effort(40) })
 })
 
@@ -66,4 +83,5 @@ test('days that are over are removed; nothing there is nothing read', () => inFo
   await log.prune(nowUs - DAY_US, null)
   assert.deepEqual((await log.read(null, 10)).map(({ window: { endUs } }) => endUs), [2])
   assert.deepEqual((await log.read(first?.next ?? null, 10)).map(({ window: { endUs } }) => endUs), [2], 'a place whose file is gone goes on with the next')
+  await log.close()
 }))
