@@ -1,12 +1,14 @@
 import { refuse } from '../errors.ts'
 import type { ArrowColumn, ArrowType } from './arrow-stream.ts'
 import { decodeText } from './flatbuffer.ts'
-import { indexToMicros, int64ToMicros } from './int64.ts'
+import { indexToMicros, int64ToMicros, isWithin } from './int64.ts'
 
 /** Typed access to the columns of one batch; every refusal is `contract_broken` and names the column. */
 export interface ColumnReader {
   /** Times, as they are or through a dictionary. */
   micros(name: string): Float64Array
+  /** The same, checked now and put together when somebody asks. */
+  microsLater(name: string): () => Float64Array
   float64(name: string): Float64Array
   uint16(name: string): Uint16Array
   /** The distinct texts, and for each row the index of its text. */
@@ -19,6 +21,7 @@ export interface ColumnReader {
 const BYTES = { int8: 1, int16: 2, int32: 4, uint16: 2, float32: 4, float64: 8, timestamp: 8, utf8: 4, list: 4, other: 0 } as const satisfies Record<ArrowType, number>
 
 const OUT_OF_RANGE = 'a time is out of range'
+const NO_ENTRY = 'a row names no entry of its dictionary'
 
 /** Longest text of a column: a tag key is at most 127 characters of ASCII. */
 const TEXT_LIMIT = 127
@@ -58,14 +61,23 @@ export function readerOf(
     return { values: dictionaries.get(dictionary.id) ?? broken(name, 'its dictionary is missing'), index }
   }
 
+  const plainTimes = (name: string): Float64Array => int64ToMicros(plain(name, 'timestamp'), rows) ?? broken(name, OUT_OF_RANGE)
+  const encodedTimes = (name: string) => {
+    const found = encoded(name, 'timestamp')
+    return found && { times: int64ToMicros(bytesOf(found.values, name, 0, found.values.length, BYTES.timestamp), found.values.length) ?? broken(name, OUT_OF_RANGE), index: found.index }
+  }
+
   return {
     has: (name) => byName.has(name),
     micros(name) {
-      const dictionary = encoded(name, 'timestamp')
-      if (dictionary === null) return int64ToMicros(plain(name, 'timestamp'), rows) ?? broken(name, OUT_OF_RANGE)
-      const { values, index } = dictionary
-      const times = int64ToMicros(bytesOf(values, name, 0, values.length, BYTES.timestamp), values.length) ?? broken(name, OUT_OF_RANGE)
-      return indexToMicros(times, index) ?? broken(name, 'a row names no entry of its dictionary')
+      const found = encodedTimes(name)
+      return found === null ? plainTimes(name) : indexToMicros(found.times, found.index) ?? broken(name, NO_ENTRY)
+    },
+    microsLater(name) {
+      const found = encodedTimes(name)
+      let micros = found === null ? plainTimes(name) : null
+      if (found !== null && !isWithin(found.index, found.times.length)) broken(name, NO_ENTRY)
+      return () => (micros ??= found && indexToMicros(found.times, found.index)) ?? broken(name, NO_ENTRY)
     },
     float64: (name) => { const b = plain(name, 'float64'); return new Float64Array(b.buffer, b.byteOffset, rows) },
     uint16: (name) => { const b = plain(name, 'uint16'); return new Uint16Array(b.buffer, b.byteOffset, rows) },

@@ -37,11 +37,13 @@ export function decodeBatch(bytes: Uint8Array): DecodedBatch {
 function readReadings(reader: ColumnReader, rows: number): ReadingColumns {
   const { distinct, index } = reader.texts('tag')
   const value = reader.float64('value')
+  // Scalar readings are stored by source time: ingest never asks for this column.
+  const gatewayUs = reader.microsLater('gateway_us')
   const columns: ReadingColumns = {
     tags: distinct,
     tag: index,
     sourceUs: reader.micros('source_us'),
-    gatewayUs: reader.micros('gateway_us'),
+    get gatewayUs() { return gatewayUs() },
     raw: reader.has('raw') ? reader.float64('raw') : value,
     value,
     quality: reader.has('quality') ? reader.uint16('quality') : new Uint16Array(rows),

@@ -41,3 +41,9 @@ export function indexToMicros(times: Float64Array, index: Int8Array | Int16Array
   }
   return micros
 }
+
+/** Whether every index leads to one of so many entries. */
+export function isWithin(index: Int8Array | Int16Array | Int32Array, entries: number): boolean {
+  for (let i = 0; i < index.length; i++) if (index[i]! < 0 || index[i]! >= entries) return false
+  return true
+}

@@ -220,11 +220,14 @@ describe('batch codec', () => {
     assert.throws(() => decodeBatch(withHeader({ ...good, value: vectorFromArray([1, 2], new Int32()) } as never)), refused('contract_broken', /Column value: it must be of type float64/))
     assert.throws(() => decodeBatch(withHeader({ ...good, tag: vectorFromArray(['p/a', 'p/b'], new Utf8()) } as never)), refused('contract_broken', /Column tag: it must be of type dictionary/))
     assert.throws(() => decodeBatch(withHeader({ ...good, tag: vectorFromArray(['p/a', 'p/b'], new Dictionary(new Utf8(), new Uint16())) } as never)), refused('contract_broken', /Column tag: its indices must be of type/))
-    const coded = (index: number[], type: InstanceType<typeof Int8 | typeof Int32>) => makeVector(makeData({ type: new Dictionary(new TimestampMicrosecond('UTC'), type, 7), data: new type.ArrayType(index), dictionary: time() }))
-    const times = decodeBatch(withHeader({ ...good, source_us: coded([1, 0], new Int32()) } as never))
-    assert.deepEqual([...(times as { columns: ReadingColumns }).columns.sourceUs], [2000, 1000])
+    const coded = (index: number[], type: InstanceType<typeof Int8 | typeof Int32>, id = 7) => makeVector(makeData({ type: new Dictionary(new TimestampMicrosecond('UTC'), type, id), data: new type.ArrayType(index), dictionary: time() }))
+    const times = (decodeBatch(withHeader({ ...good, source_us: coded([1, 0], new Int32()), gateway_us: coded([0, 1], new Int8(), 8) } as never)) as { columns: ReadingColumns }).columns
+    assert.deepEqual([[...times.sourceUs], [...times.gatewayUs]], [[2000, 1000], [1000, 2000]])
+    assert.equal(times.gatewayUs, times.gatewayUs, 'made once')
     for (const index of [[0, 2], [-1, 0]]) {
-      for (const type of [new Int8(), new Int32()]) assert.throws(() => decodeBatch(withHeader({ ...good, source_us: coded(index, type) } as never)), refused('contract_broken', /Column source_us: a row names no entry/))
+      for (const type of [new Int8(), new Int32()]) {
+        for (const column of ['source_us', 'gateway_us']) assert.throws(() => decodeBatch(withHeader({ ...good, [column]: coded(index, type) } as never)), refused('contract_broken', new RegExp(`Column ${column}: a row names no entry`)))
+      }
     }
     assert.throws(() => decodeBatch(withHeader({ ...good, source_us: vectorFromArray(['p/a', 'p/b'], new Dictionary(new Utf8(), new Int32(), 9)) } as never)), refused('contract_broken', /Column source_us: its dictionary must hold timestamp/))
     assert.throws(() => decodeBatch(withHeader({ ...good, value: coded([0, 1], new Int8()) } as never)), refused('contract_broken', /Column value: it must be of type float64/))
