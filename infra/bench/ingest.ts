@@ -39,20 +39,20 @@ export async function demandWindows(pool: Pool, { fleet, throughUs }: BatchStrea
   throw new Error(`Fleet ${fleet} has rows in ${table} up to ${rows[0]?.through ?? 'never'} only, not to ${throughUs}: what was timed is not the whole path.`)
 }
 
+/** In one transaction, each look a single prepared statement that sees what was committed before it: the looking must not be a part of what is measured. */
 async function settled(pool: Pool, batches: readonly Publication[], everyMs = 40): Promise<void> {
   const last = batches.at(-1)
-  const deadline = Date.now() + 300_000
-  while (last && Date.now() < deadline) {
-    const done = await inSite(pool, benchSite, async (tx) => {
-      const { rows } = await tx.query<{ n: string }>(
-        `select count(*) as n from raw_batch where site_id = $1 and gateway_id = $2 and sequence = any($3::bigint[])
+  if (last === undefined) return
+  await inSite(pool, benchSite, async (tx) => {
+    for (const deadline = Date.now() + 300_000; Date.now() < deadline; await sleep(everyMs)) {
+      const { rows } = await tx.client.query<{ n: string }>({
+        name: 'settled',
+        text: `select count(*) as n from raw_batch where site_id = $1 and gateway_id = $2 and sequence = any($3::bigint[])
            and (windows_closed_at is not null or state = 'quarantined')`,
-        [benchSite, last.gateway, batches.map((batch) => batch.sequence)],
-      )
-      return Number(rows[0]?.n)
-    })
-    if (done === batches.length) return
-    await sleep(everyMs)
-  }
-  throw new Error(`${batches.length} batches of ${last?.gateway ?? 'nobody'} were not done within five minutes; see the worker's log.`)
+        values: [benchSite, last.gateway, batches.map((batch) => batch.sequence)],
+      })
+      if (Number(rows[0]?.n) === batches.length) return
+    }
+    throw new Error(`${batches.length} batches of ${last.gateway} were not done within five minutes; see the worker's log.`)
+  })
 }

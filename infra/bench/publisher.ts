@@ -15,7 +15,7 @@ export async function createPublisher({ url, username, password }: MqttConnectio
   return {
     async publish(batches) {
       for (let i = 0; i < batches.length; i += 8) {
-        await Promise.all(batches.slice(i, i + 8).map(({ gateway, bytes }) => client.publishAsync(topics.batch(benchSite, gateway), Buffer.from(bytes), { qos: 1 })))
+        await Promise.all(batches.slice(i, i + 8).map(({ gateway, bytes }) => client.publishAsync(topics.batch(benchSite, gateway), Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), { qos: 1 })))
       }
     },
     end: () => client.endAsync(),
