@@ -7,7 +7,7 @@ import { startBroker } from '../../../helpers/broker.ts'
 import { startDevice } from '../../../helpers/modbus.ts'
 import { standIn, type StandIn } from './at-receiver.ts'
 import { modbusSource, serveCounter } from './counting-device.ts'
-import { bundlePrograms, countingAccounts, countingSite, openBox, type CountingSite, type Programs } from './gateway.ts'
+import { bundlePrograms, countingAccounts, countingSite, openBox, roundsToEnd, type CountingSite, type Programs } from './gateway.ts'
 
 const HOUR_US = 3_600_000_000
 
@@ -78,7 +78,7 @@ describe('the system clock jumps by an hour, forward, back and further back', { 
     assert.ok(Math.abs(clock.skewUs ?? Infinity) < 5_000_000, `${clock.skewUs}`)
 
     device.rest()
-    const rounds = Math.ceil((Date.now() * 1000 - site.startUs) / site.stepUs) + 10
+    const rounds = roundsToEnd(site)
     box.write(countingSite({ ...site, rounds }))
     await edge.until(({ buffer, counters }) => buffer.rows === 0 && (counters['appended'] ?? 0) >= rounds * site.tags)
     const { given, stored } = await platform.settled([...countingAccounts(site, rounds), ...device.accounts('machine-2', 2, new Set())])

@@ -6,7 +6,7 @@ import { startBroker } from '../../../helpers/broker.ts'
 import type { EdgeProcess } from '../../../helpers/edge-process.ts'
 import { seeded } from '../../../helpers/random.ts'
 import { standIn } from './at-receiver.ts'
-import { bundlePrograms, countingAccounts, countingSite, openBox, quick, type Box, type CountingSite, type Programs } from './gateway.ts'
+import { bundlePrograms, countingAccounts, countingSite, openBox, quick, roundsToEnd, type Box, type CountingSite, type Programs } from './gateway.ts'
 
 const seed = Number(process.env['TWINWARD_TEST_SEED'] ?? '20266')
 const BLOWS = 6
@@ -71,7 +71,7 @@ describe(`a damaged buffer (seed ${seed})`, () => {
       said.push(...(await edge.health()).body.problems)
       assert.ok(said.some((problem) => /damaged and has been set aside; .* readings of it are lost\. Check the disk/.test(problem)), said.join('\n'))
       assert.ok(existsSync(`${file}.damaged`))
-      const rounds = Math.ceil((Date.now() * 1000 - site.startUs) / site.stepUs) + 10
+      const rounds = roundsToEnd(site)
       box.write(countingSite({ ...site, rounds }))
       await broker.restart()
       await edge.until(({ connected, buffer }) => connected && buffer.rows === 0)

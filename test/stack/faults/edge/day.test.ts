@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { startTestPlatform, type TestPlatform } from '../../../helpers/platform.ts'
 import { startTcpProxy, type TcpProxy } from '../../../helpers/tcp-proxy.ts'
-import { bundlePrograms, countingAccounts, countingSite, openBox, type CountingSite, type Programs } from './gateway.ts'
+import { bundlePrograms, countingAccounts, countingSite, openBox, roundsToEnd, type CountingSite, type Programs } from './gateway.ts'
 import { assertSettled, importCounting } from './on-platform.ts'
 
 const DAY_S = 86_400
@@ -46,7 +46,7 @@ describe('the platform is away for a day', () => {
     assert.ok(!held.connected && held.buffer.rows >= (seconds - 20) * 100 && held.buffer.lostRows === 0)
     proxy.thaw()
     await edge.until(({ connected, buffer }) => connected && buffer.rows < 5_000)
-    const rounds = Math.ceil((Date.now() * 1000 - startUs) / 1_000_000) + 3
+    const rounds = roundsToEnd(site)
     box.write(countingSite({ ...site, rounds }))
     await edge.until(({ buffer, counters }) => buffer.rows === 0 && (counters['appended'] ?? 0) >= rounds * 100)
     await edge.stop()

@@ -9,7 +9,7 @@ import type { GatewayStatus } from '../../../../registry/domain/contract/gateway
 import { createTestCli, type TestCli } from '../../../helpers/cli.ts'
 import type { EdgeProcess } from '../../../helpers/edge-process.ts'
 import { startTestPlatform, type TestPlatform } from '../../../helpers/platform.ts'
-import { bundlePrograms, countingAccounts, countingSite, leisurely, openBox, type Box, type CountingSite, type Programs } from './gateway.ts'
+import { bundlePrograms, countingAccounts, countingSite, leisurely, openBox, roundsToEnd, type Box, type CountingSite, type Programs } from './gateway.ts'
 import { assertSettled, importCounting, storedOn } from './on-platform.ts'
 
 const SITE = 'configured'
@@ -186,7 +186,7 @@ describe('site files over a fleet', () => {
     const stored = await storedOn(on, SITE)
     const accounts = gateways.flatMap((gateway) => {
       const site = siteOf(gateway)
-      const rounds = Math.ceil((Date.now() * 1000 - site.startUs) / site.stepUs) + 20
+      const rounds = roundsToEnd(site)
       box(gateway).write(countingSite({ ...site, rounds }))
       // The third tag came on the way: from its first reading on it has all.
       const begin = (tag: string) => (tag.endsWith('/n2') ? Math.min(...stored.filter((run) => run.tag === tag).map(({ first }) => first)) : 0)

@@ -12,7 +12,7 @@ import { installEdge } from '../../../helpers/edge-program.ts'
 import { launch, type Launched } from '../../../helpers/launched.ts'
 import { startTestPlatform, type TestPlatform } from '../../../helpers/platform.ts'
 import { packProgram } from '../../../helpers/updates.ts'
-import { countingAccounts, countingSite, leisurely, type CountingSite } from './gateway.ts'
+import { countingAccounts, countingSite, leisurely, roundsToEnd, type CountingSite } from './gateway.ts'
 import { assertSettled, importCounting } from './on-platform.ts'
 
 const SITE = 'fleet'
@@ -127,7 +127,7 @@ describe('an update over a fleet', () => {
   it('all that the machines gave meanwhile is on the platform, once and in order', async () => {
     const accounts = gateways.flatMap((gateway) => {
       const site = sites.get(gateway) as CountingSite
-      const rounds = Math.ceil((Date.now() * 1000 - site.startUs) / site.stepUs) + 20
+      const rounds = roundsToEnd(site)
       writeFileSync(path.join(folder, gateway, 'site.yaml'), countingSite({ ...site, rounds }))
       return countingAccounts(site, rounds)
     })

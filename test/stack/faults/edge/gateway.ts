@@ -125,6 +125,12 @@ ${Array.from({ length: waveforms }, (_, i) => `      - { tag: ${waveTag(asset, i
 ${sources}`
 }
 
+/** So long a gateway with much to do may take to read its site file anew. */
+const READ_ANEW_US = 3_000_000
+
+/** The number of rounds after which the source comes to its end: soon, and not before the gateway knows. */
+export const roundsToEnd = ({ startUs, stepUs }: CountingSite): number => Math.ceil((Date.now() * 1000 - startUs + READ_ANEW_US) / stepUs)
+
 /** What the counting source of that file has given when it has come to its end. */
 export function countingAccounts({ asset, tags, waveforms = 0, startUs, stepUs }: CountingSite, rounds: number): SourceAccount[] {
   const timeOf = (raw: number) => startUs + raw * stepUs

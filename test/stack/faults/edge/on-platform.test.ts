@@ -8,7 +8,7 @@ import { startDevice } from '../../../helpers/modbus.ts'
 import { startTestPlatform, type TestPlatform } from '../../../helpers/platform.ts'
 import { seeded } from '../../../helpers/random.ts'
 import { startTcpProxy } from '../../../helpers/tcp-proxy.ts'
-import { bundlePrograms, countingAccounts, countingSite, openBox, quick, type Box, type CountingSite, type Programs } from './gateway.ts'
+import { bundlePrograms, countingAccounts, countingSite, openBox, quick, roundsToEnd, type Box, type CountingSite, type Programs } from './gateway.ts'
 import { startMixer } from './mixer.ts'
 import { modbusSite, serveCounter } from './counting-device.ts'
 import { assertSettled, importCounting } from './on-platform.ts'
@@ -47,7 +47,7 @@ describe(`faults between a running gateway and the platform (seed ${seed})`, () 
 
   /** Tells the source where to end, and waits until all of it is acknowledged. */
   async function finish(box: Box, edge: EdgeProcess, site: CountingSite): Promise<SourceAccount[]> {
-    const rounds = Math.ceil((Date.now() * 1000 - site.startUs) / site.stepUs) + 20
+    const rounds = roundsToEnd(site)
     box.write(countingSite({ ...site, rounds }))
     const accounts = countingAccounts(site, rounds)
     const given = accounts.reduce((sum, { given: runs }) => sum + runs.reduce((n, { first, last }) => n + last - first + 1, 0), 0)

@@ -19,7 +19,7 @@ import { launch, type Launched } from '../../../helpers/launched.ts'
 import { seeded } from '../../../helpers/random.ts'
 import { packProgram, signUpdate } from '../../../helpers/updates.ts'
 import { standIn } from './at-receiver.ts'
-import { countingAccounts, countingSite, quick, type CountingSite } from './gateway.ts'
+import { countingAccounts, countingSite, quick, roundsToEnd, type CountingSite } from './gateway.ts'
 
 const seed = Number(process.env['TWINWARD_TEST_SEED'] ?? '20266')
 const KILLS = 50
@@ -74,7 +74,7 @@ describe(`updates of the program (seed ${seed})`, () => {
       },
       /** The machine comes to its end; all it gave is at the platform, once and in order. */
       balance: async (gateway: Launched) => {
-        const rounds = Math.ceil((Date.now() * 1000 - site.startUs) / site.stepUs) + 10
+        const rounds = roundsToEnd(site)
         writeFileSync(siteFile, countingSite({ ...site, rounds }))
         await gateway.until(({ connected, buffer }) => connected && buffer.rows === 0)
         return platform.settled(countingAccounts(site, rounds))
