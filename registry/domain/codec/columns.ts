@@ -1,7 +1,7 @@
 import { refuse } from '../errors.ts'
 import type { ArrowColumn, ArrowType } from './arrow-stream.ts'
 import { decodeText } from './flatbuffer.ts'
-import { indexToMicros, int64ToMicros, isWithin } from './int64.ts'
+import { indexToMicros, int64ToMicros, isWithin, type DictionaryIndex } from './int64.ts'
 
 /** Typed access to the columns of one batch; every refusal is `contract_broken` and names the column. */
 export interface ColumnReader {
@@ -19,6 +19,8 @@ export interface ColumnReader {
 }
 
 const BYTES = { int8: 1, int16: 2, int32: 4, uint16: 2, float32: 4, float64: 8, timestamp: 8, utf8: 4, list: 4, other: 0 } as const satisfies Record<ArrowType, number>
+
+interface EncodedTimes { readonly times: Float64Array; readonly index: DictionaryIndex }
 
 const OUT_OF_RANGE = 'a time is out of range'
 const NO_ENTRY = 'a row names no entry of its dictionary'
@@ -52,7 +54,7 @@ export function readerOf(
   }
   const plain = (name: string, type: ArrowType): Uint8Array => bytesOf(typed(name, type), name, 0, rows, BYTES[type])
   /** The indices of a dictionary-encoded column and its dictionary; null for a plain one. */
-  const encoded = (name: string, holds: ArrowType): { values: ArrowColumn; index: Int8Array | Int16Array | Int32Array } | null => {
+  const encoded = (name: string, holds: ArrowType): { values: ArrowColumn; index: DictionaryIndex } | null => {
     const found = column(name)
     const { dictionary, type } = found.field
     if (dictionary === null) return null
@@ -62,22 +64,27 @@ export function readerOf(
   }
 
   const plainTimes = (name: string): Float64Array => int64ToMicros(plain(name, 'timestamp'), rows) ?? broken(name, OUT_OF_RANGE)
-  const encodedTimes = (name: string) => {
+  const encodedTimes = (name: string): EncodedTimes | null => {
     const found = encoded(name, 'timestamp')
     return found && { times: int64ToMicros(bytesOf(found.values, name, 0, found.values.length, BYTES.timestamp), found.values.length) ?? broken(name, OUT_OF_RANGE), index: found.index }
   }
+  const timesOf = (name: string, { times, index }: EncodedTimes): Float64Array => indexToMicros(times, index) ?? broken(name, NO_ENTRY)
 
   return {
     has: (name) => byName.has(name),
     micros(name) {
       const found = encodedTimes(name)
-      return found === null ? plainTimes(name) : indexToMicros(found.times, found.index) ?? broken(name, NO_ENTRY)
+      return found === null ? plainTimes(name) : timesOf(name, found)
     },
     microsLater(name) {
       const found = encodedTimes(name)
-      let micros = found === null ? plainTimes(name) : null
-      if (found !== null && !isWithin(found.index, found.times.length)) broken(name, NO_ENTRY)
-      return () => (micros ??= found && indexToMicros(found.times, found.index)) ?? broken(name, NO_ENTRY)
+      if (found === null) {
+        const micros = plainTimes(name)
+        return () => micros
+      }
+      if (!isWithin(found.index, found.times.length)) broken(name, NO_ENTRY)
+      let micros: Float64Array | undefined
+      return () => (micros ??= timesOf(name, found))
     },
     float64: (name) => { const b = plain(name, 'float64'); return new Float64Array(b.buffer, b.byteOffset, rows) },
     uint16: (name) => { const b = plain(name, 'uint16'); return new Uint16Array(b.buffer, b.byteOffset, rows) },
@@ -96,7 +103,7 @@ export function readerOf(
   }
 }
 
-function indexOf({ buffer, byteOffset }: Uint8Array, type: ArrowType, rows: number): Int8Array | Int16Array | Int32Array | null {
+function indexOf({ buffer, byteOffset }: Uint8Array, type: ArrowType, rows: number): DictionaryIndex | null {
   switch (type) {
     case 'int8': return new Int8Array(buffer, byteOffset, rows)
     case 'int16': return new Int16Array(buffer, byteOffset, rows)

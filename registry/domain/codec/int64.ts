@@ -1,5 +1,8 @@
 const HIGH = 2 ** 32
 
+/** Of each row the entry of a dictionary. */
+export type DictionaryIndex = Int8Array | Int16Array | Int32Array
+
 /**
  * Micros travel as 64-bit integers. BigInt arithmetic is some fifty times slower than two 32-bit halves, and every
  * reading carries two times, so both directions work on the halves (little-endian, as Arrow streams are).
@@ -30,7 +33,7 @@ export function int64ToMicros(bytes: Uint8Array, count: number): Float64Array | 
 }
 
 /** Times through a dictionary; null when an index leads outside it. */
-export function indexToMicros(times: Float64Array, index: Int8Array | Int16Array | Int32Array): Float64Array | null {
+export function indexToMicros(times: Float64Array, index: DictionaryIndex): Float64Array | null {
   const rows = index.length
   const micros = new Float64Array(rows)
   for (let i = 0; i < rows; i++) {
@@ -43,7 +46,7 @@ export function indexToMicros(times: Float64Array, index: Int8Array | Int16Array
 }
 
 /** Whether every index leads to one of so many entries. */
-export function isWithin(index: Int8Array | Int16Array | Int32Array, entries: number): boolean {
+export function isWithin(index: DictionaryIndex, entries: number): boolean {
   for (let i = 0; i < index.length; i++) if (index[i]! < 0 || index[i]! >= entries) return false
   return true
 }
