@@ -38,12 +38,12 @@ const nowhere: ReadonlySet<string> = new Set()
  * workflow starts when those of the one before are committed, at the earliest.
  */
 export function createDispatcher({ pool, client, log, nowUs = () => Date.now() * 1000, pollMs = 1000, maxInFlight = 8, overlapRows = overlap.rows }: DispatcherOptions): Dispatcher {
-  const inFlight = new Map<Group, Promise<void>>()
+  /** Each with a signal of its own: the client keeps a listener on it for every call, and lets none go. */
+  const inFlight = new Map<Group, { readonly ended: Promise<void>; readonly giveUp: AbortController }>()
   /** By buffer: after failures how long to wait. */
   const failures = new Map<string, { count: number; notBefore: number }>()
   /** First batch of the last group that ended well: it should not come again. */
   const done = new Map<string, string>()
-  const stopping = new AbortController()
   let running = false
   let looking: Promise<void> | null = null
   let lookAgain = false
@@ -86,18 +86,19 @@ export function createDispatcher({ pool, client, log, nowUs = () => Date.now() *
       if (group.passedGap) {
         log.warn({ buffer: group.key, sequence: group.batches[0]!.sequence }, 'batches before this one are missing and no longer waited for')
       }
-      inFlight.set(group, ingest(group))
+      const giveUp = new AbortController()
+      inFlight.set(group, { ended: ingest(group, giveUp.signal), giveUp })
     }
     storing = buffersStoring(waiting, [...inFlight.keys()])
   }
 
-  async function ingest(group: Group): Promise<void> {
+  async function ingest(group: Group, giveUp: AbortSignal): Promise<void> {
     const { site, gateway, epoch, sequence, batchId, traceId } = group.batches[0]!
     const workflowId = workflowIds.ingest(site, gateway, epoch, sequence)
     const input: IngestBatchInput = { site, gateway, epoch, batchIds: group.batches.map(({ batchId }) => batchId), traceId }
     try {
       // Given up when the dispatcher stops: a poll under way would outlive the connection.
-      await client.withAbortSignal(stopping.signal, async () => {
+      await client.withAbortSignal(giveUp, async () => {
         const handle = await client.workflow.start(workflowTypes.ingestBatch, {
           taskQueue: taskQueues.main,
           workflowId,
@@ -132,10 +133,10 @@ export function createDispatcher({ pool, client, log, nowUs = () => Date.now() *
     async stop() {
       running = false
       clearTimeout(timer)
-      stopping.abort()
+      for (const { giveUp } of inFlight.values()) giveUp.abort()
       await listener.stop()
       await looking
-      await Promise.all(inFlight.values())
+      await Promise.all([...inFlight.values()].map(({ ended }) => ended))
     },
   }
 }

@@ -149,6 +149,24 @@ describe('the dispatcher', () => {
     await until(async () => (await committed()).length === 10)
   }))
 
+  it('keeps nothing of a workflow that has ended', using(async ({ land, dispatch, work, until, committed }) => {
+    const warnings: Error[] = []
+    const note = (warning: Error) => warnings.push(warning)
+    process.on('warning', note)
+    try {
+      await work()
+      dispatch()
+      // Each is a group of its own, and takes two calls or more of Temporal.
+      for (let sequence = 1; sequence <= 8; sequence++) {
+        await land(sequence)
+        await until(async () => (await committed()).length === sequence)
+      }
+      assert.deepEqual(warnings.filter(({ name }) => name === 'MaxListenersExceededWarning'), [])
+    } finally {
+      process.off('warning', note)
+    }
+  }))
+
   it('stores the next group while windows close, and no further one', using(async ({ plant, land, dispatch, work, until, committed, closed }) => {
     let open: () => void = () => undefined
     const gate = new Promise<void>((resolve) => { open = resolve })
