@@ -4,6 +4,7 @@ import { microsToIso } from '../../registry/domain/contract/time.ts'
 import { runBackTest, summarise, type BackTestRun } from '../../registry/domain/evaluation/back-test.ts'
 import { compareRuns } from '../../registry/domain/evaluation/compare-runs.ts'
 import type { AssetSeries } from '../../registry/domain/evaluation/fold-columns.ts'
+import type { GateEvidence } from '../../registry/services/read/gate-evidence.ts'
 import type { CollectedEvidence } from '../../registry/services/gates/open-gate.ts'
 import type { ReplayDeps } from '../../registry/services/replay/replay-score.ts'
 import { linkChanges } from '../../registry/services/back-test/stored-slice.ts'
@@ -58,7 +59,7 @@ async function frozen(tx: Tx, slice: GateSlice, judged: Judged): Promise<Collect
       comparison: await compare(tx, slice, judged),
       changes: champion ? changesOf(slice.candidate.release, champion.release) : null,
       drift: drift && { report: drift.report, verdict: drift.verdict, release: drift.release, at: microsToIso(drift.atUs), drifted: drift.drifted },
-    },
+    } satisfies GateEvidence & Record<string, unknown>,
   }
 }
 
@@ -110,7 +111,7 @@ async function coverage(tx: Tx, { candidate, assets, fromUs, toUs, commitNumber 
   }
 }
 
-const describe = ({ release, set, facts }: Side): Record<string, unknown> => ({
+const describe = ({ release, set, facts }: Side) => ({
   release: release.releaseId, digest: release.digest, featureSet: { name: set.set.name, version: set.set.version, digest: set.digest },
   policy: { name: release.policy.name, version: release.policy.version }, trained: facts,
 })

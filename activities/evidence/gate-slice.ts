@@ -17,7 +17,7 @@ const WINDOWS = 20_000
 const SPAN_US = 60 * DAY_US
 
 /** `windows` are to be scored by the side's model; none where stored scores are judged. */
-export interface Side { readonly release: ReleaseDefinition; readonly set: FeatureSetDefinition; readonly facts: ModelFacts | null; readonly windows: readonly TrainingWindow[] }
+export interface Side { readonly release: ReleaseDefinition; readonly set: FeatureSetDefinition; readonly facts: ModelFacts; readonly windows: readonly TrainingWindow[] }
 
 /** What a gate's evidence is made of: everything as of one commit number, so that what commits meanwhile is not seen. */
 export interface GateSlice {

@@ -1,4 +1,4 @@
-import type { GateEvidence, GovernanceEvidence, Side } from '../../api/console/client/evidence.ts'
+import type { GateEvidence, GovernanceEvidence, Side } from '../../registry/services/read/gate-evidence.ts'
 import { counted } from '../../registry/domain/counted.ts'
 
 /** What approvers decide by, in a few lines; the whole document is what the digest covers. */

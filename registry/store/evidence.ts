@@ -11,7 +11,8 @@ export interface ModelFacts {
   readonly reason: string
 }
 
-export async function modelFacts(tx: Tx, modelVersionRef: number): Promise<ModelFacts | null> {
+/** A version that a release names is there, with the dataset it was trained on: the database holds on to both. */
+export async function modelFacts(tx: Tx, modelVersionRef: number): Promise<ModelFacts> {
   const { rows } = await tx.query<{
     name: string; version: number; kind: string; digest: string; metrics: Record<string, unknown>; reason: string
     dataset_id: string; dataset_digest: string; row_count: number; commit_number: string
@@ -19,11 +20,11 @@ export async function modelFacts(tx: Tx, modelVersionRef: number): Promise<Model
     `select m.name, m.version, m.kind, m.digest, m.metrics, m.reason, d.dataset_id, d.digest as dataset_digest, d.row_count, d.commit_number
      from model_version m join dataset d using (dataset_id) where m.model_version_ref = $1`, [modelVersionRef],
   )
-  const row = rows[0]
-  return row ? {
+  const row = rows[0]!
+  return {
     model: `${row.name}@${row.version}`, kind: row.kind, digest: row.digest, metrics: row.metrics, reason: row.reason,
     dataset: { id: row.dataset_id, digest: row.dataset_digest, rows: row.row_count, commitNumber: Number(row.commit_number) },
-  } : null
+  }
 }
 
 /** The newest drift report of a family, or null. */

@@ -5,7 +5,7 @@
 import type { GuardReading } from '../../../registry/domain/rollout/guards.ts'
 import type { RolloutPlan, RolloutStage } from '../../../registry/domain/rollout/plan.ts'
 import type { RolloutState } from '../../../registry/domain/rollout/rollout.ts'
-import type { GateEvidence, GovernanceEvidence } from './evidence.ts'
+import type { GateEvidence, GovernanceEvidence } from '../../../registry/services/read/gate-evidence.ts'
 
 export interface Page<T> { items: T[]; nextCursor: string | null }
 /** GET /v1/twins/{asset}/trend */

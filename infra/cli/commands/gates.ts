@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { GateEvidence, GovernanceEvidence } from '../../../api/console/client/evidence.ts'
+import type { GateEvidence, GovernanceEvidence } from '../../../registry/services/read/gate-evidence.ts'
 import type { Open } from '../context.ts'
 import { evidenceText } from '../evidence-text.ts'
 import { counted } from '../../../registry/domain/counted.ts'

@@ -19,6 +19,7 @@ import { inSite, type Tx } from '../../store/transaction.ts'
 import { startGate } from '../../store/workflow-calls.ts'
 import type { ServiceContext } from '../context.ts'
 import { demandSound } from '../create-family.ts'
+import type { GovernanceEvidence } from '../read/gate-evidence.ts'
 import { ownersOf } from './gate-action.ts'
 import { tellOpened, tellRequested } from './gate-talk.ts'
 
@@ -71,7 +72,7 @@ export async function proposeGovernance(ctx: ServiceContext, actor: Actor, input
     const body = {
       kind, family, gate: gateId, version, digest: proposal.digest, replaces: present.governanceVersion, openGates, changes, commitNumber,
       proposed: { owner, governance }, canApprove: await whoCould(tx, site, { owner, governance }),
-    }
+    } satisfies GovernanceEvidence & Record<string, unknown>
     const evidenceDigest = canonicalDigest(body)
     await openGateRow(tx, gateId, { body, digest: evidenceDigest, commitNumber, nowUs })
     await startGate(tx, site, { gateId, kind, expiresAtUs: rules.expiresAtUs })
@@ -85,7 +86,7 @@ export async function proposeGovernance(ctx: ServiceContext, actor: Actor, input
 }
 
 /** For each kind of change, how many the proposed rules would ask for and how many there are: rules nobody can fulfil show here. */
-async function whoCould(tx: Tx, site: string, { owner, governance }: Pick<FamilyRow, 'owner' | 'governance'>): Promise<Record<string, unknown>> {
+async function whoCould(tx: Tx, site: string, { owner, governance }: Pick<FamilyRow, 'owner' | 'governance'>): Promise<GovernanceEvidence['canApprove']> {
   const people = (await activeRoles(tx, site)).filter((person) => may({ ...person, sites: [site] }, 'gate.decide', site))
   return Object.fromEntries(gateKinds.map((kind) => {
     const { requiredApprovals, roles, ownerMustApprove } = governance[kind]

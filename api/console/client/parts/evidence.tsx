@@ -1,7 +1,7 @@
 import { FailureTable } from './failure-table.tsx'
 import { ChangeTimeline } from './change-timeline.tsx'
 import { LoadPlot } from './load-plot.tsx'
-import type { GateEvidence, Side } from '../evidence.ts'
+import type { GateEvidence, Side } from '../../../../registry/services/read/gate-evidence.ts'
 import { counted, number, Panel, shortDigest } from './bits.tsx'
 
 interface Span { from: string; to: string }

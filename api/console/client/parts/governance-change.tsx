@@ -1,4 +1,4 @@
-import type { GovernanceEvidence } from '../evidence.ts'
+import type { GovernanceEvidence } from '../../../../registry/services/read/gate-evidence.ts'
 import { counted, Panel, shortDigest } from './bits.tsx'
 import { Table } from './table.tsx'
 

@@ -1,4 +1,4 @@
-import type { Comparison } from './plot/changes.ts'
+import type { LinkedComparison } from '../back-test/stored-slice.ts'
 
 /** The parts of a gate's evidence that people decide by; everything else is shown as it was hashed. */
 export interface GateEvidence {
@@ -7,10 +7,10 @@ export interface GateEvidence {
   coverage?: { windows: number; assetsWithData: number; assetsWithout: string[]; meanGoodFraction: number | null }
   /** Null where nothing was measured yet. */
   slice?: { from: string | null; to: string | null; assets: string[]; recordedFailures: number }
-  drift?: { verdict: string; drifted: string[] } | null
+  drift?: { report: string; verdict: string; release: string; at: string; drifted: string[] } | null
   /** Absent from evidence of before. */
   scores?: 'stored' | 'computed'
-  comparison?: Comparison | null
+  comparison?: LinkedComparison | null
   judgedAgainst?: { failures: number; labels: number; digest: string }
   replay?: { sampled: number; exact: number; equivalent: number; expired: number; failed: number } | null
 }
@@ -18,7 +18,7 @@ export interface Side {
   release: string
   policy: { name: string; version: number }
   trained: { model: string; kind: string; reason: string; dataset: { rows: number; commitNumber: number }; metrics: { choice?: { because?: string }; evaluation?: { falseAlarmRate?: number | null; leadTime?: unknown } } }
-  backTest: { windows: number; episodes: number; confidence?: { median: number | null; p99: number | null; above99: number | null }; episodesByRule: Record<string, number>; episodesByAsset: Record<string, number> } | null
+  backTest: { windows: number; episodes: number; confidence?: { median: number | null; p99: number | null; above99: number | null } | null; episodesByRule: Record<string, number>; episodesByAsset: Record<string, number> } | null
 }
 
 /** What approvers of other rules see: what changes, and whether anybody could still approve afterwards. */
