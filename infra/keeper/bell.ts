@@ -19,7 +19,11 @@ export function createBell(): Bell {
       if (!rung) {
         const awake = new AbortController()
         wake = () => { awake.abort() }
-        await pause(ms, AbortSignal.any([signal, awake.signal]))
+        // Not `AbortSignal.any`: the signal, which lives as long as the keeper, would keep something of every wait.
+        signal.addEventListener('abort', wake)
+        if (signal.aborted) wake()
+        await pause(ms, awake.signal)
+        signal.removeEventListener('abort', wake)
         wake = undefined
       }
       rung = false
