@@ -1,5 +1,5 @@
 import { pino } from 'pino'
-import type { OpenLog } from '../edge/site/run-site-file.ts'
+import type { OpenLog } from '../edge/site/site-keeper.ts'
 import type { SitePlan } from '../edge/site/plan.ts'
 import { logLevels } from './config.ts'
 import { openLogFile } from './log-file.ts'

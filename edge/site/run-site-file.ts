@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
-import type { Logger } from 'pino'
 import type { GatewayStatus } from '../../registry/domain/contract/gateway-report.ts'
 import { DomainError, refuse } from '../../registry/domain/errors.ts'
 import { createBell } from '../bell.ts'
@@ -13,26 +12,21 @@ import { checkMachine } from './check-machine.ts'
 import { createHealthKeeper } from './health-server.ts'
 import { createLastGood, digestOf, type KeptSiteFile } from './last-good.ts'
 import type { SitePlan } from './plan.ts'
-import { runSite, type RunningSite, type RunSiteOptions } from './run-site.ts'
+import type { RunningSite, RunSiteOptions } from './run-site.ts'
 import { createSecrets } from './secrets.ts'
 import { createSiteFileChoice, type ChosenSiteFile } from './site-file-choice.ts'
 import { parseSiteFile, type SiteFile, type SiteFileOptions } from './site-file.ts'
+import { createSiteKeeper, type SiteKeeperOptions } from './site-keeper.ts'
 import { whyNotWell } from './well.ts'
 
 export interface RunSiteFileOptions extends Pick<SiteFileOptions, 'kinds'>, Omit<RunSiteOptions, 'plan' | 'secret' | 'log' | 'program' | 'configure' | 'siteFile'> {
   readonly file: string
   readonly env: Readonly<Record<string, string | undefined>>
-  /** The log a plan asks for; closed when another takes its place. */
-  readonly openLog: (settings: SitePlan['log']) => OpenLog
+  readonly openLog: SiteKeeperOptions['openLog']
   /** How often the file is looked at, 2 s unless told. */
   readonly pollMs?: number
   /** How long an ordered one is tried. */
   readonly tryTimes?: Partial<TryTimes>
-}
-
-export interface OpenLog {
-  readonly log: Logger
-  close(): Promise<void>
 }
 
 /** A gateway that follows its site file until it is stopped. */
@@ -61,27 +55,20 @@ export async function runSiteFile({ file, env, openLog, pollMs = 2_000, tryTimes
   const secret = createSecrets(env, folder)
   const lastGood = createLastGood(env, file)
   const ordered = openOrderedFiles(env, file)
-  const choice = createSiteFileChoice({ file, ordered, lastGood, onUnkept: (error) => { log?.log.warn({ err: error }, 'what became of an ordered site file could not be noted') } })
+  const choice = createSiteFileChoice({ file, ordered, lastGood, onUnkept: (error) => { keeper.log()?.warn({ err: error }, 'what became of an ordered site file could not be noted') } })
   const launch = launchOf(env)
   const program = launch === null ? undefined : createProgramCare({ launch, env, siteFile: file, version: run.version })
   const stopping = new AbortController()
   /** Key of what was chosen last, whether it could be used or not. */
   let seen: string | undefined
-  let log: OpenLog | undefined
   /** Known when the first start is over. */
   let plan!: SitePlan
-  let site: RunningSite | undefined
-  /** Why there is none: its disk takes no writes. */
-  let noDisk: string | null = null
-  /** The site file in force. */
-  let inForce: KeptSiteFile & { readonly text: string; readonly from: ChosenSiteFile['from']; readonly trial: boolean } | null = null
+  let inForce: InForce | null = null
   /** Whether that is another one than was chosen. */
   let former = false
   /** What this machine lacked for the chosen one when it could not be started with. */
   let lacked: string | null = null
   let trial: Trial | null = null
-  /** A site that is started anew does not know what was said to the one before. */
-  const standing = new Map<string, string | null>()
   let fail: (error: unknown) => void = () => {}
   const failed = new Promise<never>((_, reject) => { fail = reject })
   failed.catch(() => {})
@@ -90,7 +77,7 @@ export async function runSiteFile({ file, env, openLog, pollMs = 2_000, tryTimes
   const lacksOf = async (text: string): Promise<string[]> => (await checkMachine(await parse(text), secret)).map(({ message }) => message)
   const configure = createConfigureCare({
     ordered,
-    now: () => ({ site: plan.site, gateway: plan.gateway, bufferFolder: plan.buffer.directory, siteFile: told(), connected: site?.figures().uplink.connected ?? false, working: working() }),
+    now: () => ({ site: plan.site, gateway: plan.gateway, bufferFolder: plan.buffer.directory, siteFile: told(), connected: keeper.site()?.figures().uplink.connected ?? false, working: working() }),
     atPath: async () => {
       const text = await textOf(file)
       return text === undefined ? null : digestOf(text)
@@ -102,6 +89,7 @@ export async function runSiteFile({ file, env, openLog, pollMs = 2_000, tryTimes
     lacksNow: async () => (inForce === null ? [] : lacksOf(inForce.text)),
     onTaken: () => { void inTurn(false).catch(() => {}) },
   })
+  const keeper = createSiteKeeper({ run: { ...run, secret, program, configure, siteFile: () => told() ?? null }, openLog, onFailed: fail })
 
   function told(): GatewayStatus['siteFile'] {
     if (inForce === null) return undefined
@@ -110,45 +98,14 @@ export async function runSiteFile({ file, env, openLog, pollMs = 2_000, tryTimes
     return { digest, version, former, from, trial: tried, ...(last !== undefined && { last }) }
   }
 
-  const working = () => site?.status().connectors.filter(({ state }) => state === 'ok').map(({ id }) => id) ?? []
-
-  function trouble(name: string, text: string | null): void {
-    standing.set(name, text)
-    site?.trouble(name, text)
-  }
-
-  async function start(next: SitePlan): Promise<void> {
-    await log?.close()
-    log = openLog(next.log)
-    log.log.info({ site: next.site, gateway: next.gateway, version: run.version, sources: next.sources.map(({ id }) => id) }, 'the gateway starts')
-    await open(next, log.log)
-  }
-
-  async function open(next: SitePlan, to: Logger): Promise<void> {
-    const started = await runSite({ ...run, plan: next, secret, log: to, program, configure, siteFile: () => told() ?? null })
-    site = started
-    for (const [name, text] of standing) started.trouble(name, text)
-    noDisk = null
-    started.ended.catch((error: unknown) => { if (site === started) fail(error) })
-  }
-
-  /** A buffer whose disk takes nothing is waited for: ending would say less, and mend nothing. */
-  async function patiently(begin: () => Promise<void>): Promise<void> {
-    try {
-      await begin()
-    } catch (error) {
-      if (!(error instanceof DomainError) || error.details['disk'] !== true) throw error
-      if (noDisk !== error.message) log?.log.error({ problem: error.message }, 'the gateway does not start: its disk takes no writes; it tries again')
-      noDisk = error.message
-    }
-  }
+  const working = () => keeper.site()?.status().connectors.filter(({ state }) => state === 'ok').map(({ id }) => id) ?? []
 
   async function startBy({ text, from, trial: tried }: Omit<ChosenSiteFile, 'key'>): Promise<void> {
     if (text === undefined) return refuse('not_found', unreadable(file), { file })
     plan = (await parse(text)).plan
     // Before it runs, since it reports at once.
-    inForce = { digest: digestOf(text), version: null, text, from, trial: tried }
-    await patiently(() => start(plan))
+    inForce = unkept({ text, from, trial: tried })
+    await keeper.start(plan)
   }
 
   /** One that cannot be started with, for a secret that is gone, gives way to the last that could; an ordered one to the file at its path, too. */
@@ -171,14 +128,14 @@ export async function runSiteFile({ file, env, openLog, pollMs = 2_000, tryTimes
     }
   }
 
-  if (launch) trouble('update', launchTrouble(launch))
+  if (launch) keeper.trouble('update', launchTrouble(launch))
   const first = await startFirst()
   const health = createHealthKeeper({
-    site: () => site, plan: () => plan, version: run.version, absence: () => noDisk,
+    site: () => keeper.site(), plan: () => plan, version: run.version, absence: () => keeper.noDisk(),
     tell: (problem) => {
-      trouble('health', problem)
-      if (problem === null) log?.log.info({ url: health.url() }, 'health and metrics are told')
-      else log?.log.warn({ problem }, 'health is not told')
+      keeper.trouble('health', problem)
+      if (problem === null) keeper.log()?.info({ url: health.url() }, 'health and metrics are told')
+      else keeper.log()?.warn({ problem }, 'health is not told')
     },
   })
   await health.follow()
@@ -193,16 +150,16 @@ export async function runSiteFile({ file, env, openLog, pollMs = 2_000, tryTimes
     if (text === undefined) return
     former = false
     lacked = null
-    trouble('site-file', null)
-    trial = tried ? watchTrial((forMs) => whyNotWell(site, forMs, choice.before()), { ...defaultTryTimes, ...tryTimes }) : null
-    if (tried) inForce = { digest: digestOf(text), version: null, text, from, trial: true }
+    keeper.trouble('site-file', null)
+    trial = tried ? watchTrial((forMs) => whyNotWell(keeper.site(), forMs, choice.before()), { ...defaultTryTimes, ...tryTimes }) : null
+    if (tried) inForce = unkept({ text, from, trial: true })
     else await keepGood(text, from)
-    trouble('ordered', choice.trouble())
+    keeper.trouble('ordered', choice.trouble())
   }
 
   async function keepGood(text: string, from: ChosenSiteFile['from']): Promise<void> {
-    inForce = { digest: digestOf(text), version: null, text, from, trial: false }
-    await lastGood.keep(text).then((kept) => { inForce = { ...kept, text, from, trial: false } }, (error: unknown) => { log?.log.warn({ err: error }, 'the site file could not be kept for a start without a good one') })
+    inForce = unkept({ text, from, trial: false })
+    await lastGood.keep(text).then((kept) => { inForce = { ...kept, text, from, trial: false } }, (error: unknown) => { keeper.log()?.warn({ err: error }, 'the site file could not be kept for a start without a good one') })
   }
 
   /** What was chosen cannot be used: what ran before goes on. */
@@ -210,29 +167,15 @@ export async function runSiteFile({ file, env, openLog, pollMs = 2_000, tryTimes
     former = true
     trial = null
     lacked = text === undefined ? null : await lacksOf(text).then((lacks) => lacks.join('\n'), () => null)
-    trouble('site-file', `the site file cannot be used; the former one is in force: ${what.split('\n').slice(0, 3).join('; ')}`)
-    trouble('ordered', choice.trouble())
-    log?.log.error({ problems: what.split('\n') }, 'the site file cannot be used; the former one stays in force')
+    keeper.trouble('site-file', `the site file cannot be used; the former one is in force: ${what.split('\n').slice(0, 3).join('; ')}`)
+    keeper.trouble('ordered', choice.trouble())
+    keeper.log()?.error({ problems: what.split('\n') }, 'the site file cannot be used; the former one stays in force')
   }
 
   /** A file without a mistake that could not be started with is tried again when this machine lacks something else than it did. */
   async function lacksOther(text: string | undefined): Promise<boolean> {
     if (lacked === null || text === undefined) return false
     return (await lacksOf(text)).join('\n') !== lacked
-  }
-
-  /** A start that fails goes back to what ran before: it took readings, and goes on doing so. */
-  async function startAnew(next: SitePlan): Promise<void> {
-    log?.log.info('more than the sources changed; the gateway starts anew')
-    await site?.stop()
-    site = undefined
-    try {
-      await start(next)
-    } catch (error) {
-      log?.log.error({ err: error }, 'the gateway does not start with the new site file; it goes back to the former one')
-      await patiently(() => start(plan))
-      throw error
-    }
   }
 
   async function follow(force: boolean): Promise<void> {
@@ -244,14 +187,14 @@ export async function runSiteFile({ file, env, openLog, pollMs = 2_000, tryTimes
     try {
       if (text === undefined) return refuse('not_found', unreadable(file), { file })
       const { plan: next } = await parse(text)
-      if (tried) inForce = { digest: digestOf(text), version: null, text, from: 'order', trial: true }
-      const applied = await site?.apply(next)
-      if (!applied) await startAnew(next)
+      if (tried) inForce = unkept({ text, from: 'order', trial: true })
+      const applied = await keeper.site()?.apply(next)
+      if (!applied) await keeper.startAnew(next, plan)
       plan = next
-      log?.log.info({ sources: next.sources.map(({ id }) => id), from: chosen.from, tried }, applied ? 'the site file was read again' : 'the gateway was started anew with the new site file')
+      keeper.log()?.info({ sources: next.sources.map(({ id }) => id), from: chosen.from, tried }, applied ? 'the site file was read again' : 'the gateway was started anew with the new site file')
       await settleOn(chosen)
     } catch (error) {
-      if (!site && noDisk === null) throw error
+      if (!keeper.site() && keeper.noDisk() === null) throw error
       inForce = before
       if (!tried) return giveWay(wordsOf(error), text)
       return goBack(wordsOf(error))
@@ -264,13 +207,13 @@ export async function runSiteFile({ file, env, openLog, pollMs = 2_000, tryTimes
     if (!decided.well) return goBack(decided.why)
     choice.confirm()
     seen = `order ${inForce.digest}`
-    log?.log.info({ digest: inForce.digest }, 'the ordered site file is well: it is in force')
+    keeper.log()?.info({ digest: inForce.digest }, 'the ordered site file is well: it is in force')
     await settleOn({ ...inForce, trial: false })
   }
 
   /** To what counts without that which was tried. */
   async function goBack(why: string): Promise<void> {
-    log?.log.error({ why }, 'the ordered site file is rolled back')
+    keeper.log()?.error({ why }, 'the ordered site file is rolled back')
     trial = null
     choice.rollBack(why)
     await follow(false)
@@ -281,7 +224,7 @@ export async function runSiteFile({ file, env, openLog, pollMs = 2_000, tryTimes
     turn = turn.then(async () => {
       if (stopping.signal.aborted) return
       await follow(force)
-      if (noDisk !== null && log) await patiently(open.bind(null, plan, log.log))
+      await keeper.retry(plan)
     })
     turn.catch(fail)
     return turn
@@ -299,7 +242,7 @@ export async function runSiteFile({ file, env, openLog, pollMs = 2_000, tryTimes
     await turn.catch(() => {})
     choice.spare()
     await health.close()
-    await site?.stop()
+    await keeper.stop()
   })()
   const ended = (async () => {
     try {
@@ -307,14 +250,14 @@ export async function runSiteFile({ file, env, openLog, pollMs = 2_000, tryTimes
     } finally {
       stopping.abort()
       await stopped.catch(() => {})
-      log?.log.info('the gateway has stopped')
-      await log?.close()
+      keeper.log()?.info('the gateway has stopped')
+      await keeper.closeLog()
     }
   })()
   ended.catch(() => {})
 
   return {
-    site: () => site,
+    site: () => keeper.site(),
     plan: () => plan,
     healthUrl: () => health.url(),
     reload: async () => {
@@ -323,7 +266,7 @@ export async function runSiteFile({ file, env, openLog, pollMs = 2_000, tryTimes
     },
     async pulse() {
       await turn
-      await site?.pulse()
+      await keeper.site()?.pulse()
     },
     ended,
     async stop() {
@@ -332,6 +275,14 @@ export async function runSiteFile({ file, env, openLog, pollMs = 2_000, tryTimes
     },
   }
 }
+
+/** The site file in force. */
+interface InForce extends KeptSiteFile {
+  readonly text: string
+  readonly from: ChosenSiteFile['from']
+  readonly trial: boolean
+}
+const unkept = (of: Pick<InForce, 'text' | 'from' | 'trial'>): InForce => ({ digest: digestOf(of.text), version: null, ...of })
 
 const unreadable = (file: string) => `the site file ${file} cannot be read; check the path and who may read it`
 const textOf = (file: string) => readFile(file, 'utf8').catch(() => undefined)
