@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { programIn } from './build/programs.mjs'
+import { bundledFile } from './build/node-bundle.mjs'
 import { root } from './setup/paths.mjs'
 
 /** The bundler puts the bundle's folder in its place. */
@@ -22,7 +22,7 @@ export const endWithParent = ['--import', new URL('./end-with-parent.mjs', impor
 
 /** @param source its path from the clone's top; what no bundle holds, a test's own program for one, is run by tsx */
 export function nodeProgram(source: string, bundle = ownBundle): NodeProgram {
-  const bundled = bundle === undefined ? undefined : programIn(bundle, source)
+  const bundled = bundle === undefined ? undefined : bundledFile(bundle, source)
   return bundled !== undefined && existsSync(bundled)
     ? { file: bundled, execArgv: ['--enable-source-maps'] }
     : { file: path.join(root, source), execArgv: tsx }

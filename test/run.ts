@@ -17,6 +17,7 @@ import { lint } from './runner/lint.ts'
 import { exitCode, summaryLine, tally, type TestOutcome } from './runner/outcome.ts'
 import { openOwnTemp } from './runner/own-temp.ts'
 import { abortSteps, runStep, testArgs, type FileResult } from './runner/test-process.ts'
+import { bundleTests, runnerSources, type TestSources } from './runner/test-sources.ts'
 
 const minute = 60_000
 const fileLimitMs = 15 * minute
@@ -29,7 +30,8 @@ const roomy = ['--max-semi-space-size=128']
 const [scope = 'all', ...words] = process.argv.slice(2)
 if (scope !== 'all' && scope !== 'verify') fail(`unknown scope "${scope}"; known: all, verify`)
 
-const files = testFiles()
+const all = testFiles()
+const files = all.filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
 const unitFiles = files.filter((file) => !isStackFile(file))
 const stackFiles = scope === 'all' ? files.filter(isStackFile) : []
 if (words.length > 0 && unitFiles.length + stackFiles.length === 0) fail(`no test file's path holds: ${words.join(', ')}`)
@@ -50,37 +52,52 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 
 mkdirSync(path.join(root, '.cache'), { recursive: true })
-await runFast()
-if (stackFiles.length > 0) await runOnStack()
+const [, sources] = await Promise.all([words.length === 0 && checkSources(), runUnits()])
+if (stackFiles.length > 0 && sources) await runOnStack(sources)
 report()
 
+/** Undefined when they cannot be bundled: none can be run then. */
+async function bundle(): Promise<TestSources | undefined> {
+  const startedAt = performance.now()
+  try {
+    // All, whichever are run: what is kept under the digest of the sources is always the same.
+    return await bundleTests(all)
+  } catch (error) {
+    const ms = Math.round(performance.now() - startedAt)
+    finish({ title: 'bundling the tests', outcomes: [{ name: 'passes', result: 'failed', ms, error: String(error) }], output: '', ms })
+    return undefined
+  }
+}
+
 /** For two cores: the halves of the unit tests take about the same time, and load little that is the same. */
-async function runFast() {
+async function runUnits(): Promise<TestSources | undefined> {
+  const sources = await bundle()
+  if (!sources) return undefined
   const gateway = unitFiles.filter((file) => file.startsWith(path.join('test', 'unit', 'edge') + path.sep))
   const platform = unitFiles.filter((file) => !gateway.includes(file))
   await Promise.all([
-    ...(words.length === 0 ? [checkSources()] : []),
-    ...(gateway.length > 0 ? [runUnit('the gateway', gateway)] : []),
-    ...(platform.length > 0 ? [runUnit('the platform', platform)] : []),
+    ...(gateway.length > 0 ? [runUnit('the gateway', gateway, sources)] : []),
+    ...(platform.length > 0 ? [runUnit('the platform', platform, sources)] : []),
   ])
+  return sources
 }
 
 async function checkSources() {
   finish(await runStep({ title: 'types and lint', kind: 'check', args: lint.args, env: lint.env, timeoutMs: 10 * minute }))
 }
 
-async function runUnit(of: string, files: readonly string[]) {
+async function runUnit(of: string, files: readonly string[], sources: TestSources) {
   finish(await runStep({
     title: `unit tests of ${of} (${files.length} files)`,
     kind: 'tests',
-    args: [...roomy, ...testArgs('test/runner/import-all.ts', ...files)],
+    args: [...roomy, ...testArgs([runnerSources.importAll, ...files], sources)],
     timeoutMs: 10 * minute,
     env: { [quickVariable]: scope === 'verify' ? '1' : '0' },
     onOutcome: (outcome) => { if (outcome.result === 'failed') print(line('unit', outcome)) },
   }))
 }
 
-async function runOnStack() {
+async function runOnStack(sources: TestSources) {
   print('starting PostgreSQL, Temporal, MinIO and an MQTT broker for the tests')
   const dir = folder = await mkdtemp(path.join(tmpdir(), 'twinward-test-'))
   stack = await startStack({ dataDir: dir, config: loadConfig({ TWINWARD_DATA_DIR: dir }), log: (text) => { print(`  ${text}`) } })
@@ -92,7 +109,7 @@ async function runOnStack() {
       const result = await runStep({
         title: file,
         kind: 'tests',
-        args: ['--test-force-exit', ...testArgs(file)],
+        args: ['--test-force-exit', ...testArgs([file], sources)],
         timeoutMs: fileLimitMs,
         env: { ...env, ...temp.env },
         onOutcome,
@@ -146,7 +163,6 @@ function testFiles(): string[] {
   return readdirSync(path.join(root, 'test'), { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.test.ts'))
     .map((file) => path.join('test', file))
-    .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
     .sort()
 }
 

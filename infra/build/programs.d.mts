@@ -1,3 +1,2 @@
 export declare function bundlePrograms(top?: string): Promise<string>
 export declare function programOf(file: string, top?: string): string | undefined
-export declare function programIn(bundle: string, source: string): string

@@ -3,7 +3,8 @@ import { spawn } from 'node:child_process'
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { bundlePrograms, programIn, programOf } from '../build/programs.mjs'
+import { bundledFile } from '../build/node-bundle.mjs'
+import { bundlePrograms, programOf } from '../build/programs.mjs'
 import { installPackages, lockDigest, packagesReady, postgresReady, preparePostgres } from './npm-packages.mjs'
 import { cacheDir, manifestFile, platformKey, readManifest, root } from './paths.mjs'
 import { createProgress } from './progress.mjs'
@@ -122,7 +123,7 @@ async function becomeProgram(source, args) {
     process.stderr.write(`${error.message}\n`)
     process.exit(1)
   })
-  const program = programIn(bundle, source)
+  const program = bundledFile(bundle, source)
   process.removeAllListeners('SIGINT')
   process.removeAllListeners('SIGTERM')
   process.argv = [process.execPath, program, ...args]

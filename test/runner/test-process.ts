@@ -1,8 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import path from 'node:path'
 import { variableNames } from '../../infra/config.ts'
 import { root } from '../../infra/setup/paths.mjs'
 import { createOutcomeParser, type TestOutcome } from './outcome.ts'
+import { fromSources, runnerSources, type TestSources } from './test-sources.ts'
 
 export interface FileResult {
   /** A file of the clone, or the name of a check. */
@@ -106,8 +106,8 @@ export function verdict(
 }
 
 /** Arguments for a node process that reports its tests to us. */
-export function testArgs(...files: string[]): string[] {
-  return ['--import', 'tsx', '--test-reporter', path.join(root, 'test/runner/reporter.ts'), '--test-reporter-destination', 'stdout', ...files]
+export function testArgs(files: readonly string[], { execArgv, at }: TestSources = fromSources): string[] {
+  return [...execArgv, '--test-reporter', at(runnerSources.reporter), '--test-reporter-destination', 'stdout', ...files.map(at)]
 }
 
 /** The developer's own servers and settings stay out of the tests. */

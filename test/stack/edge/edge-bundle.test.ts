@@ -7,7 +7,8 @@ import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { connectAsync } from 'mqtt'
 import { bundleEdge } from '../../../infra/build/edge-bundle.ts'
-import { bundlePrograms, programIn } from '../../../infra/build/programs.mjs'
+import { bundledFile } from '../../../infra/build/node-bundle.mjs'
+import { bundlePrograms } from '../../../infra/build/programs.mjs'
 import { startBroker } from '../../helpers/broker.ts'
 import { startEdge } from '../../helpers/edge-process.ts'
 import { startDevice } from '../../helpers/modbus.ts'
@@ -88,7 +89,7 @@ sources:
 test('the CLI makes it as it runs itself, bundled', async (t) => {
   const directory = mkdtempSync(path.join(os.tmpdir(), 'twinward-edge-bundle-'))
   t.after(() => { rmSync(directory, { recursive: true, force: true }) })
-  const cli = programIn(await bundlePrograms(), 'infra/bin/cli.ts')
+  const cli = bundledFile(await bundlePrograms(), 'infra/bin/cli.ts')
   const made = await promisify(execFile)(process.execPath, [cli, '--json', 'edge', 'bundle', directory])
   assert.deepEqual((JSON.parse(made.stdout) as { packages: string[] }).packages[0], 'lmdb')
   const { stdout } = await promisify(execFile)(process.execPath, ['twinward-edge.mjs', '--version'], { cwd: directory })

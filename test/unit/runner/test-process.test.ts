@@ -9,7 +9,7 @@ describe('running a test file', () => {
   it('reports each test once, suites and parents not at all', async () => {
     const live: string[] = []
     const { outcomes, output } = await runStep({
-      title: 'sample', kind: 'tests', args: testArgs(sample), timeoutMs: 60_000, onOutcome: ({ name }) => live.push(name),
+      title: 'sample', kind: 'tests', args: testArgs([sample]), timeoutMs: 60_000, onOutcome: ({ name }) => live.push(name),
     })
     assert.deepEqual(outcomes.map(({ name, result, note }) => [name, result, note]), [
       ['outer › passes', 'passed', undefined],

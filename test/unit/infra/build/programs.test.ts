@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { promisify } from 'node:util'
-import { bundlePrograms, programIn, programOf } from '../../../../infra/build/programs.mjs'
+import { bundledFile } from '../../../../infra/build/node-bundle.mjs'
+import { bundlePrograms, programOf } from '../../../../infra/build/programs.mjs'
 import { root } from '../../../../infra/setup/paths.mjs'
 
 /** A clone of two programs that share a module. */
@@ -18,7 +19,7 @@ function createClone(t: TestContext) {
   }
   write('package.json', '{ "type": "module" }')
   write('registry/where.ts', `export interface Where { url: string }
-export const where = { url: import.meta.url, dirname: import.meta.dirname, filename: import.meta.filename }
+export const where = { said: 'import.meta.url', url: import.meta.url, dirname: import.meta.dirname, filename: import.meta.filename }
 
 export function fail(why: string): never {
   throw new Error(why)
@@ -38,10 +39,10 @@ describe('the programs\' bundle', () => {
     const { top } = createClone(t)
     const bundle = await bundlePrograms(top)
     const source = path.join(top, 'registry/where.ts')
-    assert.deepEqual(JSON.parse(await run(programIn(bundle, 'infra/bin/tell.ts'))),
-      { url: `file://${source}`, dirname: path.dirname(source), filename: source })
-    assert.equal(await run(programIn(bundle, 'activities/models/fit-process.ts')), 'fit')
-    await assert.rejects(run(programIn(bundle, 'infra/bin/fail.ts')), (error: { stderr: string }) => {
+    assert.deepEqual(JSON.parse(await run(bundledFile(bundle, 'infra/bin/tell.ts'))),
+      { said: 'import.meta.url', url: `file://${source}`, dirname: path.dirname(source), filename: source })
+    assert.equal(await run(bundledFile(bundle, 'activities/models/fit-process.ts')), 'fit')
+    await assert.rejects(run(bundledFile(bundle, 'infra/bin/fail.ts')), (error: { stderr: string }) => {
       assert.match(error.stderr, /on purpose/)
       assert.ok(error.stderr.includes(`${source}:5`), error.stderr)
       assert.ok(error.stderr.includes(`${path.join(top, 'infra/bin/fail.ts')}:2`), error.stderr)
@@ -55,7 +56,7 @@ describe('the programs\' bundle', () => {
     assert.equal(await bundlePrograms(top), first)
     write('activities/models/fit-process.ts', "process.stdout.write('another fit')\n")
     const second = await bundlePrograms(top)
-    assert.equal(await run(programIn(second, 'activities/models/fit-process.ts')), 'another fit')
+    assert.equal(await run(bundledFile(second, 'activities/models/fit-process.ts')), 'another fit')
     write('package-lock.json', '{}')
     const third = await bundlePrograms(top)
     assert.equal(new Set([first, second, third]).size, 3)
@@ -67,10 +68,10 @@ describe('the programs\' bundle', () => {
     // By now it has looked at the sources, and not yet bundled them.
     const bundling = bundlePrograms(top)
     write('activities/models/fit-process.ts', "process.stdout.write('just in time')\n")
-    assert.equal(await run(programIn(await bundling, 'activities/models/fit-process.ts')), 'just in time')
+    assert.equal(await run(bundledFile(await bundling, 'activities/models/fit-process.ts')), 'just in time')
     assert.equal(bundles().length, 1)
     write('activities/models/fit-process.ts', "process.stdout.write('fit')\n")
-    assert.equal(await run(programIn(await bundlePrograms(top), 'activities/models/fit-process.ts')), 'fit')
+    assert.equal(await run(bundledFile(await bundlePrograms(top), 'activities/models/fit-process.ts')), 'fit')
   })
 
   it('is one when two starts make it at once', async (t) => {
@@ -78,7 +79,7 @@ describe('the programs\' bundle', () => {
     const [one, other] = await Promise.all([bundlePrograms(top), bundlePrograms(top)])
     assert.equal(one, other)
     assert.deepEqual(bundles(), [path.basename(one)])
-    assert.equal(await run(programIn(one, 'activities/models/fit-process.ts')), 'fit')
+    assert.equal(await run(bundledFile(one, 'activities/models/fit-process.ts')), 'fit')
   })
 
   it('refuses a source whose changes it would not notice, and says where a source is wrong', async (t) => {
