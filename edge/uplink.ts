@@ -6,6 +6,10 @@ import { createBell, firstOf } from './bell.ts'
 import type { DurableBuffer, QueuedBatch, Records } from './buffer/buffer.ts'
 import { persistOnce, type Persist } from './disk-watch.ts'
 import { openLink, type MqttAddress, type MqttLink } from './mqtt-link.ts'
+import { packLengths } from './packet-lengths.ts'
+
+/** What can wait until a start is over does. */
+const CALM_MS = 60_000
 
 export interface UplinkOptions {
   readonly buffer: DurableBuffer
@@ -247,6 +251,8 @@ export function createUplink(options: UplinkOptions): Uplink {
   return {
     async run(signal) {
       running = signal
+      const calm = setTimeout(() => { packLengths(signal).catch((error: unknown) => { log.warn({ err: error }, 'lengths of packets take more memory than they need') }) }, CALM_MS).unref()
+      signal.addEventListener('abort', () => { clearTimeout(calm) })
       const backoff = createBackoff({ firstMs: tuning.reconnectFirstMs, maxMs: tuning.reconnectMaxMs, random })
       while (!signal.aborted) {
         try {
