@@ -90,8 +90,7 @@ describe(`${CHANGES} promotions and roll backs while processes and servers are k
           if (!(error instanceof CliError) || !PASSING.has(error.code)) wrong.push(String(error))
           reads.passing++
         }
-        // Often enough for thousands in all; each costs the machine what the changes need.
-        await sleep(700 + (i % 5) * 100)
+        await sleep(250 + (i % 5) * 50)
       }
     })
     const kills = new Map<string, number>()

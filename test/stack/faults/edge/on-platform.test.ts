@@ -37,7 +37,7 @@ describe(`faults between a running gateway and the platform (seed ${seed})`, () 
   })
 
   const open = (options: Omit<Parameters<typeof openBox>[0], 'program'> & { program?: keyof Programs }): Box => {
-    const box = openBox({ options: { ...quick, cut: { rows: 2_000, waitMs: 250 } }, ...options, program: programs[options.program === 'run' ? 'run' : 'faults'] })
+    const box = openBox({ options: { ...quick, cut: { rows: 2_000, waitMs: 100 } }, ...options, program: programs[options.program === 'run' ? 'run' : 'faults'] })
     clearing.push(() => box.clear())
     return box
   }
