@@ -1,4 +1,4 @@
-import { pause } from './loop.ts'
+import { createBell as createPlainBell } from '../../edge/bell.ts'
 
 /** Wakes a loop that waits for work. A ring between two waits is not lost. */
 export interface Bell {
@@ -8,24 +8,15 @@ export interface Bell {
 }
 
 export function createBell(): Bell {
+  const plain = createPlainBell()
   let rung = false
-  let wake: (() => void) | undefined
   return {
     ring() {
       rung = true
-      wake?.()
+      plain.ring()
     },
     async wait(ms, signal) {
-      if (!rung) {
-        const awake = new AbortController()
-        wake = () => { awake.abort() }
-        // Not `AbortSignal.any`: the signal, which lives as long as the keeper, would keep something of every wait.
-        signal.addEventListener('abort', wake)
-        if (signal.aborted) wake()
-        await pause(ms, awake.signal)
-        signal.removeEventListener('abort', wake)
-        wake = undefined
-      }
+      if (!rung) await plain.wait(signal, ms)
       rung = false
     },
   }
