@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { acknowledgementSchema, topics, type Acknowledgement } from '../registry/domain/contract/batch.ts'
 import { createBackoff } from './backoff.ts'
@@ -251,8 +252,8 @@ export function createUplink(options: UplinkOptions): Uplink {
   return {
     async run(signal) {
       running = signal
-      const calm = setTimeout(() => { packLengths(signal).catch((error: unknown) => { log.warn({ err: error }, 'lengths of packets take more memory than they need') }) }, CALM_MS).unref()
-      signal.addEventListener('abort', () => { clearTimeout(calm) })
+      pause(CALM_MS, undefined, { signal, ref: false }).then(() => packLengths(signal))
+        .catch((error: unknown) => { if (!signal.aborted) log.warn({ err: error }, 'lengths of packets take more memory than they need') })
       const backoff = createBackoff({ firstMs: tuning.reconnectFirstMs, maxMs: tuning.reconnectMaxMs, random })
       while (!signal.aborted) {
         try {

@@ -4,8 +4,8 @@ import { microsToIso } from '../../registry/domain/contract/time.ts'
 import { runBackTest, summarise, type BackTestRun } from '../../registry/domain/evaluation/back-test.ts'
 import { compareRuns } from '../../registry/domain/evaluation/compare-runs.ts'
 import type { AssetSeries } from '../../registry/domain/evaluation/fold-columns.ts'
-import type { GateEvidence } from '../../registry/services/read/gate-evidence.ts'
 import type { CollectedEvidence } from '../../registry/services/gates/open-gate.ts'
+import type { GateEvidence } from '../../registry/services/read/gate-evidence.ts'
 import type { ReplayDeps } from '../../registry/services/replay/replay-score.ts'
 import { linkChanges } from '../../registry/services/back-test/stored-slice.ts'
 import { goodFractions } from '../../registry/store/evidence.ts'
@@ -38,7 +38,7 @@ export async function collectEvidence(
     return frozen(tx, slice, await judge(deps, slice, progress))
   }, { snapshot: true })
   // A replay that fails is written down, so these have transactions of their own.
-  return { commitNumber, body: { ...body, replay: await replayCheck(deps, { site, gateId }, sample, progress) } }
+  return { commitNumber, body: { ...body, replay: await replayCheck(deps, { site, gateId }, sample, progress) satisfies GateEvidence['replay'] } }
 }
 
 /** What the approvers see, but for the replays of `sample`. */

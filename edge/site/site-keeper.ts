@@ -18,7 +18,7 @@ export interface SiteKeeper {
   noDisk(): string | null
   /** Stands in the status of whichever gateway runs, until it is taken back by null. */
   trouble(name: string, text: string | null): void
-  /** Waits for no disk: {@link retry}. */
+  /** A disk that takes no writes is no error: none runs then, until {@link retry} finds it mended. */
   start(plan: SitePlan): Promise<void>
   /** A start that fails goes back to what ran before, which took readings and goes on doing so, and rejects. */
   startAnew(next: SitePlan, former: SitePlan): Promise<void>
@@ -60,9 +60,9 @@ export function createSiteKeeper({ run, openLog, onFailed }: SiteKeeperOptions):
   }
 
   /** A buffer whose disk takes nothing is waited for: ending would say less, and mend nothing. */
-  async function patiently(begin: () => Promise<void>): Promise<void> {
+  async function patiently(attempt: () => Promise<void>): Promise<void> {
     try {
-      await begin()
+      await attempt()
     } catch (error) {
       if (!(error instanceof DomainError) || error.details['disk'] !== true) throw error
       if (noDisk !== error.message) open?.log.error({ problem: error.message }, 'the gateway does not start: its disk takes no writes; it tries again')
@@ -92,7 +92,9 @@ export function createSiteKeeper({ run, openLog, onFailed }: SiteKeeperOptions):
       }
     },
     async retry(plan) {
-      if (noDisk !== null && open) await patiently(bringUp.bind(null, plan, open.log))
+      if (noDisk === null || !open) return
+      const { log } = open
+      await patiently(() => bringUp(plan, log))
     },
     async stop() { await site?.stop() },
     async closeLog() { await open?.close() },

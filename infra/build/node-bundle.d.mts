@@ -1,8 +1,8 @@
 export interface NodeBundle {
   /** Its folder in `.cache`. */
   name: string
-  /** From the clone's top, with all below them. */
-  folders: readonly string[]
+  /** Folders from the clone's top, beside the rooms. */
+  beside?: readonly string[]
   entryPoints: readonly string[]
   defined?: (folder: string) => Record<string, string>
   /** The clone's top, unless told. */

@@ -3,18 +3,21 @@ import { root } from '../setup/paths.mjs'
 import { keptBundle } from './kept-bundle.mjs'
 import { ownMeta } from './own-meta.mjs'
 
+const ROOMS = ['registry', 'activities', 'workflows', 'edge', 'api', 'infra']
+
 /**
  * Sources that `node` runs, bundled: a process that loads its modules through a TypeScript loader takes twice the time.
  * Packages stay outside; source maps lead stack traces back.
+ * @param beside folders that sources come from, beside the rooms
  * @param entryPoints from the clone's top
  * @param defined what stands for a name in them, of the folder they will lie in
  * @returns the bundle's folder
  * @throws Error naming file and line of what cannot be bundled
  */
-export function nodeBundle({ name, folders, entryPoints, defined = () => ({}), top = root }) {
+export function nodeBundle({ name, beside = [], entryPoints, defined = () => ({}), top = root }) {
   // The lock file holds esbuild's own version.
   const files = ['package.json', 'package-lock.json', 'tsconfig.json']
-  return keptBundle({ name, top, folders, files }, async ({ partial, folder, sources }) => {
+  return keptBundle({ name, top, folders: [...ROOMS, ...beside], files }, async ({ partial, folder, sources }) => {
     const { build } = await import('esbuild')
     const meta = ownMeta(top, sources)
     const { metafile } = await build({

@@ -13,7 +13,7 @@ const HELPERS = ['activities/models/fit-process.ts', 'infra/dev/aedes-broker.ts'
  */
 export function bundlePrograms(top = root) {
   return nodeBundle({
-    name: 'programs', top, folders: ['registry', 'activities', 'workflows', 'edge', 'api', 'infra'], entryPoints: programs(top),
+    name: 'programs', top, entryPoints: programs(top),
     defined: (folder) => ({ TWINWARD_BUNDLE: JSON.stringify(folder) }),
   })
 }

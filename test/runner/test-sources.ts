@@ -18,9 +18,7 @@ export const runnerSources = { importAll: 'test/runner/import-all.ts', reporter:
 
 /** All of them bundled: a test file loads hundreds of modules, and would spend more time on translating them than on most tests. */
 export async function bundleTests(files: readonly string[]): Promise<TestSources> {
-  const folder = await nodeBundle({
-    name: 'tests', folders: ['registry', 'activities', 'workflows', 'edge', 'api', 'infra', 'test'], entryPoints: [...Object.values(runnerSources), ...files],
-  })
+  const folder = await nodeBundle({ name: 'tests', beside: ['test'], entryPoints: [...Object.values(runnerSources), ...files] })
   holdFolder(folder)
   return { execArgv: ['--enable-source-maps'], at: (source) => bundledFile(folder, source) }
 }
